@@ -1,0 +1,180 @@
+package rpc
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	governancev1 "crossdock.dev/gen/crossdock/governance/v1"
+	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/discovery"
+	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/telemetry"
+)
+
+// ClientConfig says whom to call and as whom. Target, Service and Identity are required.
+type ClientConfig struct {
+	// Target is where, such as "static:///127.0.0.1:7101".
+	Target string
+	// Service is whom: the server must prove to be this service.
+	Service string
+	// Identity is the caller's certificate.
+	Identity auth.Files
+	// Timeout bounds unary calls made without a deadline, waiting for a connection included; 0 means 10 s.
+	Timeout time.Duration
+	// Dialer connects in another way than by TCP, for tests; nil means TCP.
+	Dialer func(ctx context.Context, addr string) (net.Conn, error)
+	// Rand makes trace ids for calls that belong to no trace; nil means the machine's.
+	Rand io.Reader
+}
+
+// Dial makes a connection that is opened with the first call. Calls wait for the server within their deadline, carry the
+// origin in their context (trace, actor, causal past), and are repeated on UNAVAILABLE when their method is a read or
+// their request_id is set.
+func Dial(c ClientConfig) (*grpc.ClientConn, error) {
+	if c.Target == "" || c.Service == "" {
+		return nil, errors.New("rpc dial: Target and Service are required")
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	tlsConfig, err := auth.ClientTLS(c.Identity, c.Service)
+	if err != nil {
+		return nil, fmt.Errorf("rpc dial %s: %w", c.Service, err)
+	}
+	serviceConfig, err := retryConfig(protoregistry.GlobalFiles)
+	if err != nil {
+		return nil, fmt.Errorf("rpc dial %s: %w", c.Service, err)
+	}
+	cl := &client{ClientConfig: c, policies: auth.NewPolicies(nil)}
+	opts := []grpc.DialOption{
+		grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig)),
+		grpc.WithResolvers(discovery.Static()),
+		grpc.WithDefaultServiceConfig(serviceConfig),
+		grpc.WithDisableServiceConfig(), // only ours, none from a resolver
+		grpc.WithDefaultCallOptions(grpc.WaitForReady(true)),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.WithUnaryInterceptor(cl.unary),
+		grpc.WithStreamInterceptor(cl.stream),
+	}
+	if c.Dialer != nil {
+		opts = append(opts, grpc.WithContextDialer(c.Dialer))
+	}
+	cc, err := grpc.NewClient(c.Target, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("rpc dial %s: %w", c.Service, err)
+	}
+	return cc, nil
+}
+
+type client struct {
+	ClientConfig
+	policies *auth.Policies
+}
+
+func (c *client) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+	}
+	ctx, err := c.forward(ctx)
+	if err != nil {
+		return err
+	}
+	if m, ok := c.policies.Lookup(method); ok && m.Policy.GetIdempotency() == governancev1.MethodPolicy_REQUEST_ID {
+		if msg, ok := req.(proto.Message); ok && textField(msg, "request_id") == "" {
+			// Without a request id a repeat may have a second effect. An attempt that cannot be buffered is never
+			// repeated once the request has left.
+			opts = append(opts, grpc.MaxRetryRPCBufferSize(0))
+		}
+	}
+	return invoke(ctx, method, req, reply, cc, opts...)
+}
+
+func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	ctx, err := c.forward(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return open(ctx, desc, cc, method, opts...)
+}
+
+// forward carries who caused the call and what it has seen to the next service.
+func (c *client) forward(ctx context.Context) (context.Context, error) {
+	o := origin.From(ctx)
+	t, ok := telemetry.ParseTrace(o.Traceparent)
+	var err error
+	if ok {
+		t, err = t.Child(c.Rand)
+	} else {
+		t, err = telemetry.NewTrace(c.Rand)
+	}
+	if err != nil {
+		return nil, err
+	}
+	pairs := []string{MetaTraceparent, t.String()}
+	if o.Actor != "" {
+		pairs = append(pairs, MetaActor, o.Actor)
+	}
+	if after := FormatAfter(o.After); after != "" {
+		pairs = append(pairs, MetaAfter, after)
+	}
+	return metadata.AppendToOutgoingContext(ctx, pairs...), nil
+}
+
+// retryConfig is a service config that repeats UNAVAILABLE for every method whose policy makes a repeat safe.
+func retryConfig(files *protoregistry.Files) (string, error) {
+	type name struct {
+		Service string `json:"service"`
+		Method  string `json:"method"`
+	}
+	var names []name
+	files.RangeFiles(func(f protoreflect.FileDescriptor) bool {
+		for i := range f.Services().Len() {
+			sd := f.Services().Get(i)
+			for j := range sd.Methods().Len() {
+				md := sd.Methods().Get(j)
+				p, _ := proto.GetExtension(md.Options(), governancev1.E_Method).(*governancev1.MethodPolicy)
+				switch p.GetIdempotency() {
+				case governancev1.MethodPolicy_READ, governancev1.MethodPolicy_REQUEST_ID:
+					names = append(names, name{Service: string(sd.FullName()), Method: string(md.Name())})
+				}
+			}
+		}
+		return true
+	})
+	config := map[string]any{
+		"retryThrottling": map[string]any{"maxTokens": 100, "tokenRatio": 0.1},
+	}
+	if len(names) > 0 {
+		config["methodConfig"] = []map[string]any{{
+			"name": names,
+			"retryPolicy": map[string]any{
+				"maxAttempts": 4, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2.0,
+				"retryableStatusCodes": []string{"UNAVAILABLE"},
+			},
+		}}
+	}
+	b, err := json.Marshal(config)
+	if err != nil {
+		return "", fmt.Errorf("service config: %w", err)
+	}
+	return string(b), nil
+}
