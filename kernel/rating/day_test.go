@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	_ "time/tzdata"
 
 	"crossdock.dev/kernel/calendar"
 	"crossdock.dev/kernel/decimal"
