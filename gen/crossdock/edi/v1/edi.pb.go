@@ -242,7 +242,10 @@ type Interchange struct {
 	// The interchange that answers it, or that it answers.
 	Acknowledgement string `protobuf:"bytes,14,opt,name=acknowledgement,proto3" json:"acknowledgement,omitempty"`
 	// When it came or went (business time), UTC.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// A stable word when it was quarantined or refused: "UNKNOWN_PARTNER", "USAGE_MISMATCH", "CONTROL_NUMBER_REUSED",
+	// "MESSAGE_REJECTED".
+	ReasonCode    string `protobuf:"bytes,16,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -380,6 +383,13 @@ func (x *Interchange) GetCreateTime() *timestamppb.Timestamp {
 		return x.CreateTime
 	}
 	return nil
+}
+
+func (x *Interchange) GetReasonCode() string {
+	if x != nil {
+		return x.ReasonCode
+	}
+	return ""
 }
 
 // MessageCount is the conservation of messages of one partner, day and set: received = applied + duplicate + parked +
@@ -1009,7 +1019,9 @@ type Interchange_TransactionSet struct {
 	// Its length in bytes, ST to SE's terminator.
 	Length int64 `protobuf:"varint,9,opt,name=length,proto3" json:"length,omitempty"`
 	// What it is about: "po:08292233294".
-	Related       []string `protobuf:"bytes,10,rep,name=related,proto3" json:"related,omitempty"`
+	Related []string `protobuf:"bytes,10,rep,name=related,proto3" json:"related,omitempty"`
+	// A stable word when it was parked or refused: "MESSAGE_REJECTED", "REPLACE_WITHOUT_ORIGINAL", "DUPLICATE_PO_DIFFERS".
+	ReasonCode    string `protobuf:"bytes,11,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1114,11 +1126,18 @@ func (x *Interchange_TransactionSet) GetRelated() []string {
 	return nil
 }
 
+func (x *Interchange_TransactionSet) GetReasonCode() string {
+	if x != nil {
+		return x.ReasonCode
+	}
+	return ""
+}
+
 var File_crossdock_edi_v1_edi_proto protoreflect.FileDescriptor
 
 const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\n" +
-	"\x1acrossdock/edi/v1/edi.proto\x12\x10crossdock.edi.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\n" +
+	"\x1acrossdock/edi/v1/edi.proto\x12\x10crossdock.edi.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
 	"\n" +
 	"\vInterchange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12E\n" +
@@ -1137,7 +1156,9 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\x10transaction_sets\x18\r \x03(\v2,.crossdock.edi.v1.Interchange.TransactionSetR\x0ftransactionSets\x12(\n" +
 	"\x0facknowledgement\x18\x0e \x01(\tR\x0facknowledgement\x12;\n" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x1a\xf0\x03\n" +
+	"createTime\x12\x1f\n" +
+	"\vreason_code\x18\x10 \x01(\tR\n" +
+	"reasonCode\x1a\x91\x04\n" +
 	"\x0eTransactionSet\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x10\n" +
 	"\x03set\x18\x02 \x01(\tR\x03set\x12%\n" +
@@ -1149,7 +1170,9 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\x06offset\x18\b \x01(\x03R\x06offset\x12\x16\n" +
 	"\x06length\x18\t \x01(\x03R\x06length\x12\x18\n" +
 	"\arelated\x18\n" +
-	" \x03(\tR\arelated\"\x86\x01\n" +
+	" \x03(\tR\arelated\x12\x1f\n" +
+	"\vreason_code\x18\v \x01(\tR\n" +
+	"reasonCode\"\x86\x01\n" +
 	"\vDisposition\x12\x1b\n" +
 	"\x17DISPOSITION_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vIN_PROGRESS\x10\x01\x12\v\n" +

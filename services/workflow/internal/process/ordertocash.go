@@ -1,0 +1,276 @@
+package process
+
+import (
+	"fmt"
+	"time"
+)
+
+// Definition names this version of the process in every process that it runs.
+const Definition = "order-to-cash/1"
+
+// State is what a process waits for.
+type State int
+
+// The states, in the order of the way from order to cash.
+const (
+	Planning    State = iota + 1 // freight plans the shipment
+	Tendering                    // freight looks for a carrier
+	Executing                    // delivery and its proof are awaited
+	Authorizing                  // billing decides whether the delivery may be billed
+	Invoicing                    // billing issues the invoice
+	Settling                     // the carrier's bill is awaited
+	Stuck                        // a person decides
+	Ended                        // everything is done
+)
+
+var stateNames = map[State]string{
+	Planning: "PLANNING", Tendering: "TENDERING", Executing: "EXECUTING", Authorizing: "AUTHORIZING",
+	Invoicing: "INVOICING", Settling: "SETTLING", Stuck: "STUCK", Ended: "ENDED",
+}
+
+// String is the state's name as the contract writes it.
+func (s State) String() string { return stateNames[s] }
+
+// Process is one order release on its way. Names that are empty are not known yet.
+type Process struct {
+	ID                  string
+	Definition          string
+	OrderRelease        string
+	Order               string
+	CustomerOrderNumber string
+	Shipment            string
+	Load                string
+	State               State
+	WaitsFor            string
+	WaitsUntil          time.Time // business time, UTC; zero when there is no limit
+
+	Delivery      string // what said that the shipment was handed over
+	Proof         string // the proof of delivery
+	Authorization string
+	Invoice       string
+	FreightBill   string // the approved bill of the carrier
+	// NoBill is true when no carrier bills us for this load: the customer pays its freight.
+	NoBill bool
+	// Refused is the command that a service refused for good; Stuck waits for somebody to send it again.
+	Refused Command
+
+	CreateTime time.Time // business time, UTC
+	EndTime    time.Time // business time, UTC; zero before
+}
+
+// Step names a command of the process. A command's request id is made of process and step, so that sending it again is
+// harmless.
+type Step string
+
+// The steps, each with what undoes it.
+const (
+	PlanShipment     Step = "plan-shipment"     // undone by cancelling the planned load; nothing has left the enterprise
+	TenderLoad       Step = "tender-load"       // undone by withdrawing the tender; a truck ordered and not used may be owed
+	AuthorizeBilling Step = "authorize-billing" // undone by a reversing entry that cites it
+	IssueInvoice     Step = "issue-invoice"     // never undone: a credit note cites it
+)
+
+// Command is something that another service is asked to do.
+type Command struct {
+	Step Step
+	// Subject is what it is about: the release, load, shipment or authorisation.
+	Subject string
+}
+
+// Event is something that happened, as far as the process cares.
+type Event interface{ describe() string }
+
+// The events. Names in them are resource names of the services that told them.
+type (
+	// Released: an order release was handed over; it begins the process.
+	Released struct{ OrderRelease, Order, CustomerOrderNumber string }
+	// Planned: freight made a shipment and put it on a load.
+	Planned struct{ Shipment, Load string }
+	// Tendered: the load was offered to a carrier.
+	Tendered struct {
+		Tender, Carrier string
+		RespondBy       time.Time
+	}
+	// Booked: a carrier took the load. Owed is true when it will bill us.
+	Booked struct {
+		Carrier   string
+		DeliverBy time.Time
+		Owed      bool
+	}
+	// Exhausted: no carrier is left to ask.
+	Exhausted struct{ Load string }
+	// Delivered: the shipment was handed over.
+	Delivered struct{ Shipment string }
+	// Proven: a proof of delivery came in. Exceptions is true when not everything was taken clean.
+	Proven struct {
+		Proof      string
+		Exceptions bool
+	}
+	// Authorized: the delivery may be billed.
+	Authorized struct{ Authorization string }
+	// Invoiced: the customer's invoice was issued.
+	Invoiced struct{ Invoice string }
+	// BillApproved: the carrier's bill is payable.
+	BillApproved struct{ FreightBill string }
+	// BillExcepted: the carrier's bill needs a person.
+	BillExcepted struct {
+		FreightBill string
+		Reason      Reason
+		Owner       string
+		Detail      string
+	}
+	// Refused: a service refused a command for good.
+	Refused struct {
+		Command Command
+		Detail  string
+	}
+	// SentAgain: a person dealt with the refusal and wants the command sent again.
+	SentAgain struct{}
+)
+
+func (e Released) describe() string     { return "fact OrderReleased" }
+func (e Planned) describe() string      { return "fact ShipmentPlanned" }
+func (e Tendered) describe() string     { return "fact LoadTendered" }
+func (e Booked) describe() string       { return "fact LoadBooked" }
+func (e Exhausted) describe() string    { return "fact TendersExhausted" }
+func (e Delivered) describe() string    { return "fact ShipmentDelivered" }
+func (e Proven) describe() string       { return "fact ProofOfDeliveryReceived" }
+func (e Authorized) describe() string   { return "fact BillingAuthorized" }
+func (e Invoiced) describe() string     { return "fact InvoiceIssued" }
+func (e BillApproved) describe() string { return "fact FreightBillApproved" }
+func (e BillExcepted) describe() string { return "fact FreightBillExcepted" }
+func (e Refused) describe() string      { return "refusal of " + string(e.Command.Step) }
+func (e SentAgain) describe() string    { return "retry by a person" }
+
+// Outcome is what an event made of a process.
+type Outcome struct {
+	Process Process
+	// Changed is false when the event told nothing new: nothing is kept then.
+	Changed  bool
+	Commands []Command
+	Open     []Item
+	// Close names reasons whose work items about the subject are closed: what they asked for has come about.
+	Close []Closing
+	// Action is what happened, in words, for the process's history.
+	Action string
+}
+
+// Start begins the process of a release.
+func Start(id string, e Released, at time.Time) Outcome {
+	p := Process{
+		ID: id, Definition: Definition, CreateTime: at, State: Planning,
+		OrderRelease: e.OrderRelease, Order: e.Order, CustomerOrderNumber: e.CustomerOrderNumber,
+		WaitsFor: "freight to plan the shipment",
+	}
+	return Outcome{Process: p, Changed: true, Action: e.describe(), Commands: []Command{{PlanShipment, e.OrderRelease}}}
+}
+
+// Next is the process after an event. Facts of different services may arrive in any order; what came is kept under its
+// name, and the state moves when everything that it waits for is there.
+func Next(p Process, e Event, at time.Time) Outcome {
+	before := p
+	out := Outcome{Action: e.describe()}
+	switch e := e.(type) {
+	case Planned:
+		if p.Shipment == "" {
+			p.Shipment, p.Load = e.Shipment, e.Load
+			if p.State == Planning {
+				out.Commands = append(out.Commands, p.await(Tendering, "freight to tender "+e.Load, TenderLoad, e.Load)...)
+			}
+		}
+	case Tendered:
+		if p.State == Tendering {
+			p.WaitsFor, p.WaitsUntil = "the answer of "+e.Carrier+" to "+e.Tender, e.RespondBy
+			out.Close = append(out.Close, Closing{TendersExhausted, p.Load})
+		}
+	case Booked:
+		if p.State == Tendering || p.State == Planning {
+			p.NoBill = !e.Owed
+			p.State, p.WaitsFor, p.WaitsUntil = Executing, "delivery by "+e.Carrier, e.DeliverBy
+			out.Close = append(out.Close, Closing{TendersExhausted, p.Load})
+		}
+	case Exhausted:
+		if p.State == Tendering {
+			p.WaitsFor, p.WaitsUntil = "a person: every carrier of the routing guide was asked for "+e.Load, time.Time{}
+			out.Open = append(out.Open, Item{
+				Reason: TendersExhausted, Owner: Operations, Subject: e.Load,
+				Detail: "Every carrier of the routing guide declined or let the time pass.",
+			})
+		}
+	case Delivered:
+		if p.Delivery == "" {
+			p.Delivery = e.Shipment
+		}
+	case Proven:
+		if p.Proof == "" && e.Exceptions {
+			out.Open = append(out.Open, Item{
+				Reason: DeliveryException, Owner: Operations, Subject: p.Shipment,
+				Detail: "The proof of delivery " + e.Proof + " names quantities that were not taken clean.",
+			})
+		}
+		p.Proof = e.Proof
+	case Authorized:
+		if p.Authorization == "" {
+			p.Authorization = e.Authorization
+			out.Commands = append(out.Commands, p.await(Invoicing, "billing to issue the invoice", IssueInvoice, e.Authorization)...)
+		}
+	case Invoiced:
+		if p.Invoice == "" {
+			p.Invoice = e.Invoice
+			p.State, p.WaitsFor, p.WaitsUntil = Settling, "the carrier's bill", time.Time{}
+		}
+	case BillApproved:
+		if p.FreightBill == "" {
+			p.FreightBill = e.FreightBill
+			out.Close = append(out.Close, Closing{"", e.FreightBill})
+		}
+	case BillExcepted:
+		out.Open = append(out.Open, Item{Reason: e.Reason, Owner: e.Owner, Subject: e.FreightBill, Detail: e.Detail})
+		if p.State == Settling {
+			p.WaitsFor = "a decision of " + e.Owner + " on " + e.FreightBill
+		}
+	case Refused:
+		p.State, p.WaitsFor, p.WaitsUntil = Stuck, "a person: "+e.Detail, time.Time{}
+		p.Refused = e.Command
+		out.Open = append(out.Open, Item{
+			Reason: CommandRefused, Owner: Operations, Subject: p.Name(),
+			Detail: fmt.Sprintf("%s of %s was refused: %s", e.Command.Step, e.Command.Subject, e.Detail),
+		})
+	case SentAgain:
+		if p.State == Stuck {
+			c := p.Refused
+			p.Refused = Command{}
+			out.Commands = append(out.Commands, p.await(stateOf[c.Step], "the answer to "+string(c.Step), c.Step, c.Subject)...)
+		}
+	}
+	out.Commands = append(out.Commands, p.advance(at)...)
+	out.Process, out.Changed = p, p != before || len(out.Open) > 0
+	return out
+}
+
+// stateOf is the state that waits for a step's effect.
+var stateOf = map[Step]State{
+	PlanShipment: Planning, TenderLoad: Tendering, AuthorizeBilling: Authorizing, IssueInvoice: Invoicing,
+}
+
+// await moves to the state that waits for a command's effect, and returns the command.
+func (p *Process) await(s State, waitsFor string, step Step, subject string) []Command {
+	p.State, p.WaitsFor, p.WaitsUntil = s, waitsFor, time.Time{}
+	return []Command{{step, subject}}
+}
+
+// advance moves on when everything that the state waits for is there.
+func (p *Process) advance(at time.Time) []Command {
+	switch {
+	case p.State == Executing && p.Delivery != "" && p.Proof != "":
+		return p.await(Authorizing, "billing to authorise "+p.Shipment, AuthorizeBilling, p.Shipment)
+	case p.State == Executing && p.Delivery != "":
+		p.WaitsFor, p.WaitsUntil = "the proof of delivery of "+p.Shipment, time.Time{}
+	case p.State == Settling && (p.NoBill || p.FreightBill != ""):
+		p.State, p.WaitsFor, p.WaitsUntil, p.EndTime = Ended, "", time.Time{}, at
+	}
+	return nil
+}
+
+// Name is the process's resource name.
+func (p Process) Name() string { return "processes/" + p.ID }
