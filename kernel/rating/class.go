@@ -94,10 +94,10 @@ func (t Tariff) byClass(terms ByClass, m Move) (Charge, error) {
 		c.Explain.Children = append(c.Explain.Children, a.node)
 	}
 	c.Explain.Children = append(c.Explain.Children,
-		Node{Label: "gross", Value: chosen.gross.Trim().String()},
+		Node{Label: "gross", Value: shown(chosen.gross)},
 		Node{
 			Label: "discount " + terms.DiscountPercent.String() + " percent", Source: t.source(),
-			Value: "net " + net.Trim().String(),
+			Value: "net " + shown(net),
 		})
 	if c, err = t.finish(c, net, terms.Minimum); err != nil {
 		return Charge{}, err
@@ -152,7 +152,7 @@ func (t RateTable) bill(classes []classWeight, b int, actual, as decimal.Decimal
 			return a, err
 		}
 	}
-	a.node.Value = a.gross.Trim().String()
+	a.node.Value = shown(a.gross)
 	return a, nil
 }
 

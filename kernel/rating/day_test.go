@@ -133,7 +133,7 @@ func tariffs(t testing.TB) map[string]rating.Tariff {
 
 	b := base("CXBB", "USD", ltl("60", "120.00"))
 	b.Fuel = fuel(t, "FUEL-US-LTL", rating.PercentOfLineHaul)
-	b.Accessorials = map[rating.ChargeCode]money.Amount{rating.LiftgateCharge: usd("75.00"), rating.ResidentialCode: usd("60.00")}
+	b.Accessorials = map[rating.ChargeCode]money.Amount{rating.LiftgateCharge: usd("75.00"), rating.ResidentialCharge: usd("60.00")}
 	out["CXBB"] = b
 
 	flat := map[string]money.Amount{}
@@ -154,7 +154,7 @@ func tariffs(t testing.TB) map[string]rating.Tariff {
 
 	e := base("CXEE", "USD", ltl("55", "135.00"))
 	e.Fuel = b.Fuel
-	e.Accessorials = map[rating.ChargeCode]money.Amount{rating.LiftgateCharge: usd("80.00"), rating.ResidentialCode: usd("65.00")}
+	e.Accessorials = map[rating.ChargeCode]money.Amount{rating.LiftgateCharge: usd("80.00"), rating.ResidentialCharge: usd("65.00")}
 	out["CXEE"] = e
 
 	twelve := &rating.Fuel{Percent: ptr(dec("12"))}
@@ -267,9 +267,9 @@ func TestHappyPathExplained(t *testing.T) {
 	for _, want := range []string{
 		"tariff CXBB-2026 v1 of CXBB", "table CX-BASE-2026 v1, class 70, break M2M, lane group A",
 		"break M2M: 3156 LBR (by the total weight, from 2000 to under 5000)",
-		"22.44 × 24.00 = 538.56", "3.62 × 29.00 = 104.98", "5.50 × 34.00 = 187",
+		"22.44 × 24.00 = 538.56", "3.62 × 29.00 = 104.98", "5.50 × 34.00 = 187.00",
 		"as 3156 LBR: 830.54 (cheapest, chosen)", "as 5000 LBR: 1008.48 (dearer)", "as 10000 LBR: 1543.86 (dearer)",
-		"18.44 × 19.00 = 350.36", "68.44 × 15.00 = 1026.6", "deficit at the lowest rate present, class 70",
+		"18.44 × 19.00 = 350.36", "68.44 × 15.00 = 1026.60", "deficit at the lowest rate present, class 70",
 		"332.22 × 28.0 % = 93.0216", "index FUEL-US: 3.948 USD per gallon (in force on the ship date 2026-03-03)",
 		"published 2026-02-23, effective from 2026-02-25", "band from 3.90 to under 4.00: 28.0 [table FUEL-US-LTL v1]", "425.24 USD",
 	} {

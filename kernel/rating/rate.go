@@ -208,11 +208,11 @@ func (t Tariff) lineHaul(m Move) (Charge, error) {
 
 // finish rounds an exact amount or takes the minimum, and closes the explanation.
 func (t Tariff) finish(c Charge, exact decimal.Decimal, minimum money.Amount) (Charge, error) {
-	node := Node{Label: "minimum", Value: minimum.Label(), Rule: "not reached by it", Source: t.source()}
+	node := Node{Label: "minimum", Value: minimum.Label(), Rule: "does not apply, the price is not below it", Source: t.source()}
 	if exact.Less(minimum.Decimal()) {
 		c.MinimumApplied = true
 		exact = minimum.Decimal()
-		node.Rule = "applied, the price is below it"
+		node.Rule = "applies, the price is below it"
 	}
 	var err error
 	if c.Amount, err = money.Round(exact, t.Currency); err != nil {
@@ -225,7 +225,7 @@ func (t Tariff) finish(c Charge, exact decimal.Decimal, minimum money.Amount) (C
 	c.Explain.Value = c.Amount.Label()
 	c.Explain.Source = t.source()
 	c.Explain.Children = append(c.Explain.Children,
-		Node{Label: "rounded", Value: exact.String() + " → " + c.Amount.String(), Rule: roundedOnce})
+		Node{Label: "rounded", Value: shown(exact) + " → " + c.Amount.String(), Rule: roundedOnce})
 	return c, nil
 }
 
@@ -339,7 +339,7 @@ func (t Tariff) fuelPercent(c Charge, percent decimal.Decimal, net, none money.A
 	c.Basis, c.Rate = BasisPercent, percent
 	c.Explain.Rule = "percent of the rounded net line-haul, after discount and minimum"
 	c.Explain.Children = append(c.Explain.Children,
-		Node{Label: percent.String() + " percent", Value: net.String() + " × " + percent.String() + " % = " + exact.Trim().String()})
+		Node{Label: percent.String() + " percent", Value: net.String() + " × " + percent.String() + " % = " + shown(exact)})
 	return t.finish(c, exact, none)
 }
 
@@ -513,5 +513,13 @@ func perUnits(weight, per decimal.Decimal) (decimal.Decimal, error) {
 }
 
 func product(a, b, result decimal.Decimal) string {
-	return a.String() + " × " + b.String() + " = " + result.Trim().String()
+	return a.String() + " × " + b.String() + " = " + shown(result)
+}
+
+// shown writes an exact sum of money for an explanation: unrounded, with at least two places.
+func shown(d decimal.Decimal) string {
+	if d = d.Trim(); d.Scale() < 2 {
+		d = d.RoundHalfUp(2)
+	}
+	return d.String()
 }

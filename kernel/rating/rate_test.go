@@ -80,7 +80,7 @@ func TestBreakWeightKilograms(t *testing.T) {
 		return march3(rating.Goods{Weight: quantity.MustParse(s, quantity.Kilogram)})
 	}
 	q := mustRate(t, tariff, kg("490"))
-	if q.Total != eur("4000.00") || !strings.Contains(q.Explain.String(), "as 490 KGM: 4900 (dearer)") {
+	if q.Total != eur("4000.00") || !strings.Contains(q.Explain.String(), "as 490 KGM: 4900.00 (dearer)") {
 		t.Errorf("got %s, want 4000.00 with 4900 dearer\n%s", q.Total, q.Explain)
 	}
 	if _, err := rating.Rate(tariff, kg("99.9")); !errors.Is(err, rating.ErrMove) {
@@ -96,21 +96,21 @@ func TestTwoClasses(t *testing.T) {
 	tariff.Fuel = &rating.Fuel{Percent: ptr(dec("28"))}
 	tariff.Accessorials = map[rating.ChargeCode]money.Amount{rating.LiftgateCharge: usd("75.00")}
 	m := march3(lb("70", "300"), lb("100", "650"))
-	m.Accessorials = []rating.ChargeCode{rating.LiftgateCharge, rating.ResidentialCode}
+	m.Accessorials = []rating.ChargeCode{rating.LiftgateCharge, rating.ResidentialCharge}
 	q := mustRate(t, tariff, m)
 	if got, want := chargesText(q), "LHS:151.20 FUE:42.34 LFT:75.00"; got != want || q.Total != usd("268.54") {
 		t.Errorf("got %s = %s, want %s = 268.54", got, q.Total, want)
 	}
-	if len(q.Unpriced) != 1 || q.Unpriced[0] != rating.ResidentialCode {
+	if len(q.Unpriced) != 1 || q.Unpriced[0] != rating.ResidentialCharge {
 		t.Errorf("unpriced: got %v, want [RES]", q.Unpriced)
 	}
 	text := q.Explain.String()
-	for _, want := range []string{"as 950 LBR: 477.5 (dearer)", "as 1000 LBR: 378 (cheapest, chosen)", "0.50 × 30 = 15"} {
+	for _, want := range []string{"as 950 LBR: 477.50 (dearer)", "as 1000 LBR: 378.00 (cheapest, chosen)", "0.50 × 30 = 15.00"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("explanation lacks %q", want)
 		}
 	}
-	if strings.Contains(text, "537.5") {
+	if strings.Contains(text, "537.50") {
 		t.Error("explanation holds 537.50, which comes of breaks by line")
 	}
 	if t.Failed() {

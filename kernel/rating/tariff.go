@@ -30,14 +30,14 @@ type ChargeCode string
 
 // The charge codes. DSC is for display only: a discount is part of the line-haul charge.
 const (
-	LineHaulCharge  ChargeCode = "LHS"
-	FuelCharge      ChargeCode = "FUE"
-	DiscountDisplay ChargeCode = "DSC"
-	StopOffCharge   ChargeCode = "SOC"
-	DetentionCharge ChargeCode = "DET"
-	LiftgateCharge  ChargeCode = "LFT"
-	ResidentialCode ChargeCode = "RES"
-	TONUCharge      ChargeCode = "TON" // truck ordered, not used
+	LineHaulCharge    ChargeCode = "LHS"
+	FuelCharge        ChargeCode = "FUE"
+	DiscountDisplay   ChargeCode = "DSC"
+	StopOffCharge     ChargeCode = "SOC"
+	DetentionCharge   ChargeCode = "DET"
+	LiftgateCharge    ChargeCode = "LFT"
+	ResidentialCharge ChargeCode = "RES"
+	TONUCharge        ChargeCode = "TON" // truck ordered, not used
 )
 
 // Interval says which end of a band belongs to it. It is part of the tariff because published tariffs differ.
