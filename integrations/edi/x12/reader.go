@@ -43,7 +43,8 @@ type Event struct {
 type Reader struct {
 	scan  scanner
 	lim   Limits
-	queue []Event
+	queue []Event // made by the last step
+	next  int     // the first one in queue not given out yet
 	bare  *Bare
 
 	in          bool // inside an interchange
@@ -90,15 +91,15 @@ func (r *Reader) Separators() Separators { return r.sep }
 // Next returns the next event, io.EOF after the last one, or the error that
 // ends reading: a *SyntaxError or the error of the underlying reader.
 func (r *Reader) Next() (Event, error) {
-	for len(r.queue) == 0 {
+	for r.next == len(r.queue) {
 		if r.fault != nil {
 			return Event{}, r.fault
 		}
+		r.queue, r.next = r.queue[:0], 0
 		r.fault = r.step()
 	}
-	e := r.queue[0]
-	r.queue = r.queue[1:]
-	return e, nil
+	r.next++
+	return r.queue[r.next-1], nil
 }
 
 // step reads one segment and queues its events.

@@ -91,9 +91,8 @@ func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.M
 // ParseDate reads a value of type DT: CCYYMMDD, or YYMMDD where 70 and above
 // is 19YY.
 func ParseDate(value string) (Date, error) {
-	bad := fmt.Errorf("x12: %q is not a date", bounded(value, 40))
 	if !digits(value) {
-		return Date{}, bad
+		return Date{}, notA("date", value)
 	}
 	switch len(value) {
 	case 6:
@@ -104,11 +103,11 @@ func ParseDate(value string) (Date, error) {
 		}
 	case 8:
 	default:
-		return Date{}, bad
+		return Date{}, notA("date", value)
 	}
 	t, err := time.Parse("20060102", value)
 	if err != nil {
-		return Date{}, bad
+		return Date{}, notA("date", value)
 	}
 	return Date{t.Year(), t.Month(), t.Day()}, nil
 }
@@ -120,9 +119,8 @@ type Clock struct {
 
 // ParseTime reads a value of type TM: HHMM, HHMMSS, HHMMSSD or HHMMSSDD.
 func ParseTime(value string) (Clock, error) {
-	bad := fmt.Errorf("x12: %q is not a time", bounded(value, 40))
 	if !digits(value) || len(value) < 4 || len(value) == 5 || len(value) > 8 {
-		return Clock{}, bad
+		return Clock{}, notA("time", value)
 	}
 	part := func(from int) int {
 		if len(value) < from+2 {
@@ -136,9 +134,13 @@ func ParseTime(value string) (Clock, error) {
 		c.Hundredth = 10 * int(value[6]-'0')
 	}
 	if c.Hour > 23 || c.Minute > 59 || c.Second > 59 {
-		return Clock{}, bad
+		return Clock{}, notA("time", value)
 	}
 	return c, nil
+}
+
+func notA(what, value string) error {
+	return fmt.Errorf("x12: %q is not a %s", bounded(value, 40), what)
 }
 
 // N returns element n, which is of type N with so many implied decimals, as
