@@ -186,7 +186,7 @@ type UpdateLegalEntityRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The legal entity, whole; its name says which.
 	LegalEntity *LegalEntity `protobuf:"bytes,1,opt,name=legal_entity,json=legalEntity,proto3" json:"legal_entity,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -415,7 +415,7 @@ type UpdatePartyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The party, whole; its name says which.
 	Party *Party `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -644,7 +644,7 @@ type UpdateLocationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The location, whole; its name says which.
 	Location *Location `protobuf:"bytes,1,opt,name=location,proto3" json:"location,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -873,7 +873,7 @@ type UpdateItemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The item, whole; its name says which.
 	Item *Item `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -1102,7 +1102,7 @@ type UpdateCalendarRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The calendar, whole; its name says which.
 	Calendar *Calendar `protobuf:"bytes,1,opt,name=calendar,proto3" json:"calendar,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -1331,7 +1331,7 @@ type UpdateLaneRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The lane, whole; its name says which.
 	Lane *Lane `protobuf:"bytes,1,opt,name=lane,proto3" json:"lane,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -1560,7 +1560,7 @@ type UpdateRoutingGuideRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The routing guide, whole; its name says which.
 	RoutingGuide *RoutingGuide `protobuf:"bytes,1,opt,name=routing_guide,json=routingGuide,proto3" json:"routing_guide,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -1789,7 +1789,7 @@ type UpdateRateTableRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rate table, whole; its name says which.
 	RateTable *RateTable `protobuf:"bytes,1,opt,name=rate_table,json=rateTable,proto3" json:"rate_table,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -2018,7 +2018,7 @@ type UpdateFuelIndexRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The fuel index, whole; its name says which.
 	FuelIndex *FuelIndex `protobuf:"bytes,1,opt,name=fuel_index,json=fuelIndex,proto3" json:"fuel_index,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -2247,7 +2247,7 @@ type UpdateTaxRuleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tax rule, whole; its name says which.
 	TaxRule *TaxRule `protobuf:"bytes,1,opt,name=tax_rule,json=taxRule,proto3" json:"tax_rule,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -2540,7 +2540,7 @@ type UpdateContractRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The contract, whole; its name says which.
 	Contract *Contract `protobuf:"bytes,1,opt,name=contract,proto3" json:"contract,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`
@@ -2833,7 +2833,7 @@ type UpdateCodeMapRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The code map, whole; its name says which.
 	CodeMap *CodeMap `protobuf:"bytes,1,opt,name=code_map,json=codeMap,proto3" json:"code_map,omitempty"`
-	// The fields to change; absent means all.
+	// The fields to change, each a field of the resource itself; absent means all. Not looked at when it creates.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// True to create it when there is none.
 	AllowMissing bool `protobuf:"varint,3,opt,name=allow_missing,json=allowMissing,proto3" json:"allow_missing,omitempty"`

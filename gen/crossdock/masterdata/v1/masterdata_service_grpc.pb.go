@@ -139,7 +139,8 @@ type MasterDataServiceClient interface {
 	GetCodeMap(ctx context.Context, in *GetCodeMapRequest, opts ...grpc.CallOption) (*CodeMap, error)
 	// ListCodeMaps pages through all of them by name.
 	ListCodeMaps(ctx context.Context, in *ListCodeMapsRequest, opts ...grpc.CallOption) (*ListCodeMapsResponse, error)
-	// UpdateCodeMap changes a code map, or creates it with allow_missing. ABORTED when the etag is stale.
+	// UpdateCodeMap changes a code map, or creates it with allow_missing. ABORTED when the etag is stale, FAILED_PRECONDITION when the
+	// row is approved already: a row with a later valid_from takes over from it.
 	UpdateCodeMap(ctx context.Context, in *UpdateCodeMapRequest, opts ...grpc.CallOption) (*CodeMap, error)
 	// ApproveCodeMap puts a code map into use. Approving an approved one changes nothing and succeeds.
 	ApproveCodeMap(ctx context.Context, in *ApproveCodeMapRequest, opts ...grpc.CallOption) (*CodeMap, error)
@@ -613,7 +614,8 @@ type MasterDataServiceServer interface {
 	GetCodeMap(context.Context, *GetCodeMapRequest) (*CodeMap, error)
 	// ListCodeMaps pages through all of them by name.
 	ListCodeMaps(context.Context, *ListCodeMapsRequest) (*ListCodeMapsResponse, error)
-	// UpdateCodeMap changes a code map, or creates it with allow_missing. ABORTED when the etag is stale.
+	// UpdateCodeMap changes a code map, or creates it with allow_missing. ABORTED when the etag is stale, FAILED_PRECONDITION when the
+	// row is approved already: a row with a later valid_from takes over from it.
 	UpdateCodeMap(context.Context, *UpdateCodeMapRequest) (*CodeMap, error)
 	// ApproveCodeMap puts a code map into use. Approving an approved one changes nothing and succeeds.
 	ApproveCodeMap(context.Context, *ApproveCodeMapRequest) (*CodeMap, error)
