@@ -203,3 +203,16 @@ func (c serverCredentials) ClientHandshake(context.Context, string, net.Conn) (n
 func (c serverCredentials) Clone() credentials.TransportCredentials {
 	return serverCredentials{TransportCredentials: c.TransportCredentials.Clone()}
 }
+
+// PublicTLS is the configuration of a listener for callers outside the suite: TLS 1.2 or newer, no certificate asked for.
+// Of the files it takes certificate and key, read again when the certificate's file changes.
+func PublicTLS(f Files) (*tls.Config, error) {
+	pair, err := newPair(f)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion:     tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return pair.get() },
+	}, nil
+}

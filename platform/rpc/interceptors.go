@@ -144,6 +144,9 @@ func (s *server) recoverOutside(ctx context.Context, c *call, next func(context.
 // plainID is what a request id from outside may look like, so that it can stand in logs and headers.
 var plainID = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
 
+// PlainID says whether a request id from outside may stand in logs and headers as it is.
+func PlainID(s string) bool { return plainID.MatchString(s) }
+
 func (s *server) trace(ctx context.Context, c *call, next func(context.Context) error) error {
 	md, _ := metadata.FromIncomingContext(ctx)
 	t, ok := telemetry.ParseTrace(last(md, MetaTraceparent))
@@ -156,7 +159,7 @@ func (s *server) trace(ctx context.Context, c *call, next func(context.Context) 
 	if err != nil {
 		return s.internal(ctx, c, err).In(s.Service)
 	}
-	if c.requestID = last(md, MetaRequestID); !plainID.MatchString(c.requestID) {
+	if c.requestID = last(md, MetaRequestID); !PlainID(c.requestID) {
 		c.requestID = t.ID()
 	}
 	return next(telemetry.WithTrace(ctx, t))

@@ -1,0 +1,182 @@
+package serve
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/conf"
+	"crossdock.dev/platform/discovery"
+	"crossdock.dev/platform/rpc"
+	"crossdock.dev/platform/telemetry"
+)
+
+// Config is what every service configures in the same words. A service embeds it inline in its own struct:
+//
+//	type Config struct {
+//		serve.Config `yaml:",inline"`
+//		...
+//	}
+//
+// Zero values work where a comment says so.
+type Config struct {
+	// Name is the service's name; its main sets it.
+	Name string `yaml:"-"`
+	// GRPCAddr is where other services and people's tools call, with mTLS.
+	GRPCAddr string `yaml:"grpc_addr"`
+	// HTTPAddr is where the edge calls for partners; empty means no HTTP.
+	HTTPAddr string `yaml:"http_addr"`
+	// HTTPTLS is "" for plain HTTP (loopback alone), "mutual" for the suite's mTLS with the edge as the only caller, or
+	// "public" for HTTPCertificate.
+	HTTPTLS string `yaml:"http_tls"`
+	// HTTPCertificate is what partners' and browsers' connections see with http_tls: public; ca_file is not used.
+	HTTPCertificate auth.Files `yaml:"http_certificate"`
+	// AdminAddr serves /healthz, /readyz and /metrics on loopback.
+	AdminAddr string `yaml:"admin_addr"`
+	// TLS is the service's identity in the suite.
+	TLS auth.Files `yaml:"tls"`
+	// TokenKeys is the file with the edge's public token keys; needed where partners call.
+	TokenKeys string `yaml:"token_keys_file"`
+	// Users is what people hold, by the name in their certificate.
+	Users map[string]auth.Grant `yaml:"users"`
+	// Peers are the services that this one calls or follows: name to target, "static:///host:port".
+	Peers map[string]string `yaml:"peers"`
+	// DataDir holds the service's files.
+	DataDir string `yaml:"data_dir"`
+	// Clock is where business time comes from.
+	Clock ClockConfig `yaml:"clock"`
+	// Development allows what a laptop needs and nothing else should have: loopback listeners alone, every scope for
+	// people, server reflection, a business clock from a file.
+	Development bool `yaml:"development"`
+	// LogLevel is DEBUG, INFO (the default), WARN or ERROR.
+	LogLevel slog.Level `yaml:"log_level"`
+	// DefaultTimeout bounds calls that came without a deadline; 0 means 10 s.
+	DefaultTimeout time.Duration `yaml:"default_timeout"`
+	// DrainTime is how long a stop waits, already NOT_SERVING, until callers have noticed; 0 means not at all.
+	DrainTime time.Duration `yaml:"drain_time"`
+	// StopTimeout bounds each later phase of a stop; 0 means 10 s.
+	StopTimeout time.Duration `yaml:"stop_timeout"`
+	// MaxInFlight bounds unary calls at the same time; 0 means 512.
+	MaxInFlight int `yaml:"max_in_flight"`
+	// MaxStreams bounds open streams; 0 means 256.
+	MaxStreams int `yaml:"max_streams"`
+	// MaxBodyBytes bounds an HTTP request's body; 0 means 1 MiB.
+	MaxBodyBytes int64 `yaml:"max_body_bytes"`
+}
+
+// ClockConfig says where business time comes from.
+type ClockConfig struct {
+	// Mode is "system" (also when empty), or "file" in development: a conductor sets the time.
+	Mode string `yaml:"mode"`
+	// File is the conductor's file.
+	File string `yaml:"file"`
+}
+
+// Modes of http_tls.
+const (
+	HTTPMutual = "mutual"
+	HTTPPublic = "public"
+)
+
+// Check names every problem of the shared block. A service with a Check of its own calls this one too.
+func (c *Config) Check(p *conf.Problems) {
+	p.Require("grpc_addr", c.GRPCAddr)
+	p.Require("admin_addr", c.AdminAddr)
+	p.Require("tls.cert_file", c.TLS.Cert)
+	p.Require("tls.key_file", c.TLS.Key)
+	p.Require("tls.ca_file", c.TLS.CA)
+	checkAddr(p, "grpc_addr", c.GRPCAddr, c.Development)
+	checkAddr(p, "admin_addr", c.AdminAddr, true)
+	checkAddr(p, "http_addr", c.HTTPAddr, c.Development || c.HTTPTLS == "")
+	switch c.HTTPTLS {
+	case "", HTTPMutual:
+	case HTTPPublic:
+		p.Require("http_certificate.cert_file", c.HTTPCertificate.Cert)
+		p.Require("http_certificate.key_file", c.HTTPCertificate.Key)
+	default:
+		p.Add("http_tls", "is %q, want nothing, %q or %q", c.HTTPTLS, HTTPMutual, HTTPPublic)
+	}
+	switch c.Clock.Mode {
+	case "", "system":
+		if c.Clock.File != "" {
+			p.Add("clock.file", "is only for mode file")
+		}
+	case "file":
+		p.Require("clock.file", c.Clock.File)
+		if !c.Development {
+			p.Add("clock.mode", "file is for development alone")
+		}
+	default:
+		p.Add("clock.mode", "is %q, want system or file", c.Clock.Mode)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Peers)) {
+		if _, err := discovery.ParseStatic(c.Peers[name]); err != nil {
+			p.Add("peers."+name, "%v", err)
+		}
+	}
+	for _, d := range []struct {
+		key   string
+		value int64
+	}{
+		{"default_timeout", int64(c.DefaultTimeout)}, {"drain_time", int64(c.DrainTime)}, {"stop_timeout", int64(c.StopTimeout)},
+		{"max_in_flight", int64(c.MaxInFlight)}, {"max_streams", int64(c.MaxStreams)}, {"max_body_bytes", c.MaxBodyBytes},
+	} {
+		if d.value < 0 {
+			p.Add(d.key, "is negative")
+		}
+	}
+}
+
+// checkAddr refuses a malformed address and, where only the own machine may call, one that is not a loopback address.
+func checkAddr(p *conf.Problems, key, addr string, loopback bool) {
+	if addr == "" {
+		return
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		p.Add(key, "%v", err)
+		return
+	}
+	if !loopback || host == "localhost" {
+		return
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || !ip.IsLoopback() {
+		p.Add(key, "%q is not a loopback address; in development, on the admin listener and on plain HTTP only loopback is allowed", addr)
+	}
+}
+
+// Business is the business clock that the configuration asks for.
+func (c Config) Business() clock.Business {
+	if c.Clock.Mode == "file" {
+		return clock.File(c.Clock.File)
+	}
+	return clock.System()
+}
+
+// Telemetry starts the service's logger on out and its registry.
+func (c Config) Telemetry(out io.Writer) *telemetry.Telemetry {
+	return telemetry.Start(telemetry.Config{Service: c.Name, Level: c.LogLevel, Out: out})
+}
+
+// Data is the path of a file in the data folder.
+func (c Config) Data(name string) string { return filepath.Join(c.DataDir, name) }
+
+// Dial makes a connection to a peer named in the configuration.
+func (c Config) Dial(service string) (*grpc.ClientConn, error) {
+	target, ok := c.Peers[service]
+	if !ok {
+		return nil, fmt.Errorf("dial %s: not among the peers of the configuration", service)
+	}
+	return rpc.Dial(rpc.ClientConfig{Target: target, Service: service, Identity: c.TLS, Timeout: c.DefaultTimeout})
+}
