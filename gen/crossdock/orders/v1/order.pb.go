@@ -438,9 +438,11 @@ type Order struct {
 	// When it last changed (business time), UTC.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Revision; give it back to change only what you have seen. A stale one is ABORTED.
-	Etag          string `protobuf:"bytes,27,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Etag string `protobuf:"bytes,27,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Local time of a delivery appointment at the ship-to, "2026-03-08T08:00"; empty for none.
+	DeliveryAppointmentLocal string `protobuf:"bytes,28,opt,name=delivery_appointment_local,json=deliveryAppointmentLocal,proto3" json:"delivery_appointment_local,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
@@ -658,6 +660,13 @@ func (x *Order) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Order) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Order) GetDeliveryAppointmentLocal() string {
+	if x != nil {
+		return x.DeliveryAppointmentLocal
 	}
 	return ""
 }
@@ -1484,7 +1493,7 @@ var File_crossdock_orders_v1_order_proto protoreflect.FileDescriptor
 
 const file_crossdock_orders_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcrossdock/orders/v1/order.proto\x12\x13crossdock.orders.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xa9\x11\n" +
+	"\x1fcrossdock/orders/v1/order.proto\x12\x13crossdock.orders.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xa1\x12\n" +
 	"\x05Order\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\x03R\x04name\x12?\n" +
 	"\bcustomer\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^(parties/[A-Z0-9-]{2,40})?$R\bcustomer\x12`\n" +
@@ -1520,7 +1529,8 @@ const file_crossdock_orders_v1_order_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x1b\n" +
-	"\x04etag\x18\x1b \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"j\n" +
+	"\x04etag\x18\x1b \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12v\n" +
+	"\x1adelivery_appointment_local\x18\x1c \x01(\tB8\xbaH5r321^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})?$R\x18deliveryAppointmentLocal\"j\n" +
 	"\n" +
 	"Commercial\x12\x1a\n" +
 	"\x16COMMERCIAL_UNSPECIFIED\x10\x00\x12\t\n" +
