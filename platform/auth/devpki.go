@@ -64,6 +64,9 @@ func DevPKI(dir string, services ...string) (*PKI, error) {
 	return p, nil
 }
 
+// Dir is the folder.
+func (p *PKI) Dir() string { return p.dir }
+
 // Service is the identity of a service.
 func (p *PKI) Service(name string) Files { return p.files("service-" + name) }
 
