@@ -279,6 +279,52 @@ func (x *TenderExpired) GetTender() *Tender {
 	return nil
 }
 
+// TenderWithdrawn: an offer was taken back, because another carrier's late acceptance booked the load.
+type TenderWithdrawn struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tender.
+	Tender        *Tender `protobuf:"bytes,1,opt,name=tender,proto3" json:"tender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TenderWithdrawn) Reset() {
+	*x = TenderWithdrawn{}
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TenderWithdrawn) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TenderWithdrawn) ProtoMessage() {}
+
+func (x *TenderWithdrawn) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TenderWithdrawn.ProtoReflect.Descriptor instead.
+func (*TenderWithdrawn) Descriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TenderWithdrawn) GetTender() *Tender {
+	if x != nil {
+		return x.Tender
+	}
+	return nil
+}
+
 // TendersExhausted: no carrier is left to ask.
 type TendersExhausted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -292,7 +338,7 @@ type TendersExhausted struct {
 
 func (x *TendersExhausted) Reset() {
 	*x = TendersExhausted{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[5]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -304,7 +350,7 @@ func (x *TendersExhausted) String() string {
 func (*TendersExhausted) ProtoMessage() {}
 
 func (x *TendersExhausted) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[5]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -317,7 +363,7 @@ func (x *TendersExhausted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TendersExhausted.ProtoReflect.Descriptor instead.
 func (*TendersExhausted) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TendersExhausted) GetLoad() *Load {
@@ -349,7 +395,7 @@ type LoadBooked struct {
 
 func (x *LoadBooked) Reset() {
 	*x = LoadBooked{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[6]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -361,7 +407,7 @@ func (x *LoadBooked) String() string {
 func (*LoadBooked) ProtoMessage() {}
 
 func (x *LoadBooked) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[6]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -374,7 +420,7 @@ func (x *LoadBooked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadBooked.ProtoReflect.Descriptor instead.
 func (*LoadBooked) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LoadBooked) GetLoad() *Load {
@@ -419,7 +465,7 @@ type MilestoneRecorded struct {
 
 func (x *MilestoneRecorded) Reset() {
 	*x = MilestoneRecorded{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[7]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -431,7 +477,7 @@ func (x *MilestoneRecorded) String() string {
 func (*MilestoneRecorded) ProtoMessage() {}
 
 func (x *MilestoneRecorded) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[7]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -444,7 +490,7 @@ func (x *MilestoneRecorded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MilestoneRecorded.ProtoReflect.Descriptor instead.
 func (*MilestoneRecorded) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MilestoneRecorded) GetLoad() string {
@@ -502,7 +548,7 @@ type ShipmentArrivedPickup struct {
 
 func (x *ShipmentArrivedPickup) Reset() {
 	*x = ShipmentArrivedPickup{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[8]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +560,7 @@ func (x *ShipmentArrivedPickup) String() string {
 func (*ShipmentArrivedPickup) ProtoMessage() {}
 
 func (x *ShipmentArrivedPickup) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[8]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +573,7 @@ func (x *ShipmentArrivedPickup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShipmentArrivedPickup.ProtoReflect.Descriptor instead.
 func (*ShipmentArrivedPickup) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ShipmentArrivedPickup) GetShipment() *Shipment {
@@ -557,7 +603,7 @@ type ShipmentDeparted struct {
 
 func (x *ShipmentDeparted) Reset() {
 	*x = ShipmentDeparted{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[9]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +615,7 @@ func (x *ShipmentDeparted) String() string {
 func (*ShipmentDeparted) ProtoMessage() {}
 
 func (x *ShipmentDeparted) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[9]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +628,7 @@ func (x *ShipmentDeparted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShipmentDeparted.ProtoReflect.Descriptor instead.
 func (*ShipmentDeparted) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ShipmentDeparted) GetShipment() *Shipment {
@@ -612,7 +658,7 @@ type EtaChanged struct {
 
 func (x *EtaChanged) Reset() {
 	*x = EtaChanged{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[10]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -624,7 +670,7 @@ func (x *EtaChanged) String() string {
 func (*EtaChanged) ProtoMessage() {}
 
 func (x *EtaChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[10]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -637,7 +683,7 @@ func (x *EtaChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EtaChanged.ProtoReflect.Descriptor instead.
 func (*EtaChanged) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EtaChanged) GetShipment() *Shipment {
@@ -667,7 +713,7 @@ type ShipmentDelivered struct {
 
 func (x *ShipmentDelivered) Reset() {
 	*x = ShipmentDelivered{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[11]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +725,7 @@ func (x *ShipmentDelivered) String() string {
 func (*ShipmentDelivered) ProtoMessage() {}
 
 func (x *ShipmentDelivered) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[11]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +738,7 @@ func (x *ShipmentDelivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShipmentDelivered.ProtoReflect.Descriptor instead.
 func (*ShipmentDelivered) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ShipmentDelivered) GetShipment() *Shipment {
@@ -724,7 +770,7 @@ type ProofOfDeliveryReceived struct {
 
 func (x *ProofOfDeliveryReceived) Reset() {
 	*x = ProofOfDeliveryReceived{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[12]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +782,7 @@ func (x *ProofOfDeliveryReceived) String() string {
 func (*ProofOfDeliveryReceived) ProtoMessage() {}
 
 func (x *ProofOfDeliveryReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[12]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +795,7 @@ func (x *ProofOfDeliveryReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofOfDeliveryReceived.ProtoReflect.Descriptor instead.
 func (*ProofOfDeliveryReceived) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ProofOfDeliveryReceived) GetProofOfDelivery() *ProofOfDelivery {
@@ -784,7 +830,7 @@ type LoadCompleted struct {
 
 func (x *LoadCompleted) Reset() {
 	*x = LoadCompleted{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[13]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +842,7 @@ func (x *LoadCompleted) String() string {
 func (*LoadCompleted) ProtoMessage() {}
 
 func (x *LoadCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[13]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +855,7 @@ func (x *LoadCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadCompleted.ProtoReflect.Descriptor instead.
 func (*LoadCompleted) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LoadCompleted) GetLoad() *Load {
@@ -836,6 +882,8 @@ const file_crossdock_freight_v1_events_proto_rawDesc = "" +
 	"\x0eTenderDeclined\x124\n" +
 	"\x06tender\x18\x01 \x01(\v2\x1c.crossdock.freight.v1.TenderR\x06tender\"E\n" +
 	"\rTenderExpired\x124\n" +
+	"\x06tender\x18\x01 \x01(\v2\x1c.crossdock.freight.v1.TenderR\x06tender\"G\n" +
+	"\x0fTenderWithdrawn\x124\n" +
 	"\x06tender\x18\x01 \x01(\v2\x1c.crossdock.freight.v1.TenderR\x06tender\"\x80\x01\n" +
 	"\x10TendersExhausted\x12.\n" +
 	"\x04load\x18\x01 \x01(\v2\x1a.crossdock.freight.v1.LoadR\x04load\x12<\n" +
@@ -885,62 +933,64 @@ func file_crossdock_freight_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_freight_v1_events_proto_rawDescData
 }
 
-var file_crossdock_freight_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_crossdock_freight_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_crossdock_freight_v1_events_proto_goTypes = []any{
 	(*ShipmentPlanned)(nil),         // 0: crossdock.freight.v1.ShipmentPlanned
 	(*LoadTendered)(nil),            // 1: crossdock.freight.v1.LoadTendered
 	(*TenderAccepted)(nil),          // 2: crossdock.freight.v1.TenderAccepted
 	(*TenderDeclined)(nil),          // 3: crossdock.freight.v1.TenderDeclined
 	(*TenderExpired)(nil),           // 4: crossdock.freight.v1.TenderExpired
-	(*TendersExhausted)(nil),        // 5: crossdock.freight.v1.TendersExhausted
-	(*LoadBooked)(nil),              // 6: crossdock.freight.v1.LoadBooked
-	(*MilestoneRecorded)(nil),       // 7: crossdock.freight.v1.MilestoneRecorded
-	(*ShipmentArrivedPickup)(nil),   // 8: crossdock.freight.v1.ShipmentArrivedPickup
-	(*ShipmentDeparted)(nil),        // 9: crossdock.freight.v1.ShipmentDeparted
-	(*EtaChanged)(nil),              // 10: crossdock.freight.v1.EtaChanged
-	(*ShipmentDelivered)(nil),       // 11: crossdock.freight.v1.ShipmentDelivered
-	(*ProofOfDeliveryReceived)(nil), // 12: crossdock.freight.v1.ProofOfDeliveryReceived
-	(*LoadCompleted)(nil),           // 13: crossdock.freight.v1.LoadCompleted
-	(*Shipment)(nil),                // 14: crossdock.freight.v1.Shipment
-	(*Load)(nil),                    // 15: crossdock.freight.v1.Load
-	(*Tender)(nil),                  // 16: crossdock.freight.v1.Tender
-	(*Claim)(nil),                   // 17: crossdock.freight.v1.Claim
-	(*v1.EventTime)(nil),            // 18: crossdock.type.v1.EventTime
-	(*ProofOfDelivery)(nil),         // 19: crossdock.freight.v1.ProofOfDelivery
-	(*DeliveredLine)(nil),           // 20: crossdock.freight.v1.DeliveredLine
+	(*TenderWithdrawn)(nil),         // 5: crossdock.freight.v1.TenderWithdrawn
+	(*TendersExhausted)(nil),        // 6: crossdock.freight.v1.TendersExhausted
+	(*LoadBooked)(nil),              // 7: crossdock.freight.v1.LoadBooked
+	(*MilestoneRecorded)(nil),       // 8: crossdock.freight.v1.MilestoneRecorded
+	(*ShipmentArrivedPickup)(nil),   // 9: crossdock.freight.v1.ShipmentArrivedPickup
+	(*ShipmentDeparted)(nil),        // 10: crossdock.freight.v1.ShipmentDeparted
+	(*EtaChanged)(nil),              // 11: crossdock.freight.v1.EtaChanged
+	(*ShipmentDelivered)(nil),       // 12: crossdock.freight.v1.ShipmentDelivered
+	(*ProofOfDeliveryReceived)(nil), // 13: crossdock.freight.v1.ProofOfDeliveryReceived
+	(*LoadCompleted)(nil),           // 14: crossdock.freight.v1.LoadCompleted
+	(*Shipment)(nil),                // 15: crossdock.freight.v1.Shipment
+	(*Load)(nil),                    // 16: crossdock.freight.v1.Load
+	(*Tender)(nil),                  // 17: crossdock.freight.v1.Tender
+	(*Claim)(nil),                   // 18: crossdock.freight.v1.Claim
+	(*v1.EventTime)(nil),            // 19: crossdock.type.v1.EventTime
+	(*ProofOfDelivery)(nil),         // 20: crossdock.freight.v1.ProofOfDelivery
+	(*DeliveredLine)(nil),           // 21: crossdock.freight.v1.DeliveredLine
 }
 var file_crossdock_freight_v1_events_proto_depIdxs = []int32{
-	14, // 0: crossdock.freight.v1.ShipmentPlanned.shipment:type_name -> crossdock.freight.v1.Shipment
-	15, // 1: crossdock.freight.v1.ShipmentPlanned.load:type_name -> crossdock.freight.v1.Load
-	15, // 2: crossdock.freight.v1.LoadTendered.load:type_name -> crossdock.freight.v1.Load
-	16, // 3: crossdock.freight.v1.LoadTendered.tender:type_name -> crossdock.freight.v1.Tender
-	14, // 4: crossdock.freight.v1.LoadTendered.shipments:type_name -> crossdock.freight.v1.Shipment
-	16, // 5: crossdock.freight.v1.TenderAccepted.tender:type_name -> crossdock.freight.v1.Tender
-	16, // 6: crossdock.freight.v1.TenderDeclined.tender:type_name -> crossdock.freight.v1.Tender
-	16, // 7: crossdock.freight.v1.TenderExpired.tender:type_name -> crossdock.freight.v1.Tender
-	15, // 8: crossdock.freight.v1.TendersExhausted.load:type_name -> crossdock.freight.v1.Load
-	14, // 9: crossdock.freight.v1.TendersExhausted.shipments:type_name -> crossdock.freight.v1.Shipment
-	15, // 10: crossdock.freight.v1.LoadBooked.load:type_name -> crossdock.freight.v1.Load
-	14, // 11: crossdock.freight.v1.LoadBooked.shipments:type_name -> crossdock.freight.v1.Shipment
-	16, // 12: crossdock.freight.v1.LoadBooked.tender:type_name -> crossdock.freight.v1.Tender
-	17, // 13: crossdock.freight.v1.MilestoneRecorded.claim:type_name -> crossdock.freight.v1.Claim
-	14, // 14: crossdock.freight.v1.ShipmentArrivedPickup.shipment:type_name -> crossdock.freight.v1.Shipment
-	18, // 15: crossdock.freight.v1.ShipmentArrivedPickup.occurred:type_name -> crossdock.type.v1.EventTime
-	14, // 16: crossdock.freight.v1.ShipmentDeparted.shipment:type_name -> crossdock.freight.v1.Shipment
-	18, // 17: crossdock.freight.v1.ShipmentDeparted.occurred:type_name -> crossdock.type.v1.EventTime
-	14, // 18: crossdock.freight.v1.EtaChanged.shipment:type_name -> crossdock.freight.v1.Shipment
-	18, // 19: crossdock.freight.v1.EtaChanged.estimate:type_name -> crossdock.type.v1.EventTime
-	14, // 20: crossdock.freight.v1.ShipmentDelivered.shipment:type_name -> crossdock.freight.v1.Shipment
-	18, // 21: crossdock.freight.v1.ShipmentDelivered.occurred:type_name -> crossdock.type.v1.EventTime
-	19, // 22: crossdock.freight.v1.ProofOfDeliveryReceived.proof_of_delivery:type_name -> crossdock.freight.v1.ProofOfDelivery
-	14, // 23: crossdock.freight.v1.ProofOfDeliveryReceived.shipment:type_name -> crossdock.freight.v1.Shipment
-	20, // 24: crossdock.freight.v1.ProofOfDeliveryReceived.lines:type_name -> crossdock.freight.v1.DeliveredLine
-	15, // 25: crossdock.freight.v1.LoadCompleted.load:type_name -> crossdock.freight.v1.Load
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	15, // 0: crossdock.freight.v1.ShipmentPlanned.shipment:type_name -> crossdock.freight.v1.Shipment
+	16, // 1: crossdock.freight.v1.ShipmentPlanned.load:type_name -> crossdock.freight.v1.Load
+	16, // 2: crossdock.freight.v1.LoadTendered.load:type_name -> crossdock.freight.v1.Load
+	17, // 3: crossdock.freight.v1.LoadTendered.tender:type_name -> crossdock.freight.v1.Tender
+	15, // 4: crossdock.freight.v1.LoadTendered.shipments:type_name -> crossdock.freight.v1.Shipment
+	17, // 5: crossdock.freight.v1.TenderAccepted.tender:type_name -> crossdock.freight.v1.Tender
+	17, // 6: crossdock.freight.v1.TenderDeclined.tender:type_name -> crossdock.freight.v1.Tender
+	17, // 7: crossdock.freight.v1.TenderExpired.tender:type_name -> crossdock.freight.v1.Tender
+	17, // 8: crossdock.freight.v1.TenderWithdrawn.tender:type_name -> crossdock.freight.v1.Tender
+	16, // 9: crossdock.freight.v1.TendersExhausted.load:type_name -> crossdock.freight.v1.Load
+	15, // 10: crossdock.freight.v1.TendersExhausted.shipments:type_name -> crossdock.freight.v1.Shipment
+	16, // 11: crossdock.freight.v1.LoadBooked.load:type_name -> crossdock.freight.v1.Load
+	15, // 12: crossdock.freight.v1.LoadBooked.shipments:type_name -> crossdock.freight.v1.Shipment
+	17, // 13: crossdock.freight.v1.LoadBooked.tender:type_name -> crossdock.freight.v1.Tender
+	18, // 14: crossdock.freight.v1.MilestoneRecorded.claim:type_name -> crossdock.freight.v1.Claim
+	15, // 15: crossdock.freight.v1.ShipmentArrivedPickup.shipment:type_name -> crossdock.freight.v1.Shipment
+	19, // 16: crossdock.freight.v1.ShipmentArrivedPickup.occurred:type_name -> crossdock.type.v1.EventTime
+	15, // 17: crossdock.freight.v1.ShipmentDeparted.shipment:type_name -> crossdock.freight.v1.Shipment
+	19, // 18: crossdock.freight.v1.ShipmentDeparted.occurred:type_name -> crossdock.type.v1.EventTime
+	15, // 19: crossdock.freight.v1.EtaChanged.shipment:type_name -> crossdock.freight.v1.Shipment
+	19, // 20: crossdock.freight.v1.EtaChanged.estimate:type_name -> crossdock.type.v1.EventTime
+	15, // 21: crossdock.freight.v1.ShipmentDelivered.shipment:type_name -> crossdock.freight.v1.Shipment
+	19, // 22: crossdock.freight.v1.ShipmentDelivered.occurred:type_name -> crossdock.type.v1.EventTime
+	20, // 23: crossdock.freight.v1.ProofOfDeliveryReceived.proof_of_delivery:type_name -> crossdock.freight.v1.ProofOfDelivery
+	15, // 24: crossdock.freight.v1.ProofOfDeliveryReceived.shipment:type_name -> crossdock.freight.v1.Shipment
+	21, // 25: crossdock.freight.v1.ProofOfDeliveryReceived.lines:type_name -> crossdock.freight.v1.DeliveredLine
+	16, // 26: crossdock.freight.v1.LoadCompleted.load:type_name -> crossdock.freight.v1.Load
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_freight_v1_events_proto_init() }
@@ -955,7 +1005,7 @@ func file_crossdock_freight_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_freight_v1_events_proto_rawDesc), len(file_crossdock_freight_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

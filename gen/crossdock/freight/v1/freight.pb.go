@@ -404,7 +404,7 @@ func (x Stop_Role) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Stop_Role.Descriptor instead.
 func (Stop_Role) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{3, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{4, 0}
 }
 
 // State is where the offer stands.
@@ -469,7 +469,7 @@ func (x Tender_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Tender_State.Descriptor instead.
 func (Tender_State) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{5, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{6, 0}
 }
 
 // Source ranks claims that contradict each other, lowest number first.
@@ -534,7 +534,7 @@ func (x Claim_Source) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Claim_Source.Descriptor instead.
 func (Claim_Source) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{6, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // Type is the kind of proof.
@@ -591,7 +591,7 @@ func (x ProofOfDelivery_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProofOfDelivery_Type.Descriptor instead.
 func (ProofOfDelivery_Type) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 0}
 }
 
 // State is the quality of the proof.
@@ -648,7 +648,7 @@ func (x ProofOfDelivery_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProofOfDelivery_State.Descriptor instead.
 func (ProofOfDelivery_State) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7, 1}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 1}
 }
 
 // Kind is what was wrong.
@@ -709,7 +709,7 @@ func (x ProofOfDelivery_Exception_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProofOfDelivery_Exception_Kind.Descriptor instead.
 func (ProofOfDelivery_Exception_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7, 0, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 0, 0}
 }
 
 // Shipment is what the customer tracks: the released goods on their way from one place to one place.
@@ -1114,7 +1114,9 @@ type Load struct {
 	// When it was planned (business time), UTC.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Revision; give it back to change only what you have seen. A stale one is ABORTED.
-	Etag          string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Carriers of the routing guide that were passed over, in order; not shown to partners.
+	Skipped       []*SkippedCarrier `protobuf:"bytes,20,rep,name=skipped,proto3" json:"skipped,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1282,6 +1284,86 @@ func (x *Load) GetEtag() string {
 	return ""
 }
 
+func (x *Load) GetSkipped() []*SkippedCarrier {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+// SkippedCarrier is a carrier that was not offered a load because its price could not be found.
+type SkippedCarrier struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The carrier.
+	Carrier string `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	// Rank in the routing guide, 1 first.
+	Rank int32 `protobuf:"varint,2,opt,name=rank,proto3" json:"rank,omitempty"`
+	// Why, in words.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When (business time), UTC.
+	SkipTime      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=skip_time,json=skipTime,proto3" json:"skip_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SkippedCarrier) Reset() {
+	*x = SkippedCarrier{}
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SkippedCarrier) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SkippedCarrier) ProtoMessage() {}
+
+func (x *SkippedCarrier) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SkippedCarrier.ProtoReflect.Descriptor instead.
+func (*SkippedCarrier) Descriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SkippedCarrier) GetCarrier() string {
+	if x != nil {
+		return x.Carrier
+	}
+	return ""
+}
+
+func (x *SkippedCarrier) GetRank() int32 {
+	if x != nil {
+		return x.Rank
+	}
+	return 0
+}
+
+func (x *SkippedCarrier) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SkippedCarrier) GetSkipTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SkipTime
+	}
+	return nil
+}
+
 // Stop is a place where the load is worked on.
 type Stop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1309,7 +1391,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[3]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1321,7 +1403,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[3]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1334,7 +1416,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{3}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Stop) GetSequence() int32 {
@@ -1423,7 +1505,7 @@ type RatedCharges struct {
 
 func (x *RatedCharges) Reset() {
 	*x = RatedCharges{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[4]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1517,7 @@ func (x *RatedCharges) String() string {
 func (*RatedCharges) ProtoMessage() {}
 
 func (x *RatedCharges) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[4]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1530,7 @@ func (x *RatedCharges) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RatedCharges.ProtoReflect.Descriptor instead.
 func (*RatedCharges) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RatedCharges) GetCarrier() string {
@@ -1547,7 +1629,7 @@ type Tender struct {
 
 func (x *Tender) Reset() {
 	*x = Tender{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[5]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1559,7 +1641,7 @@ func (x *Tender) String() string {
 func (*Tender) ProtoMessage() {}
 
 func (x *Tender) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[5]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1572,7 +1654,7 @@ func (x *Tender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tender.ProtoReflect.Descriptor instead.
 func (*Tender) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Tender) GetName() string {
@@ -1747,7 +1829,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[6]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1841,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[6]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1854,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Claim) GetName() string {
@@ -1913,7 +1995,7 @@ type ProofOfDelivery struct {
 
 func (x *ProofOfDelivery) Reset() {
 	*x = ProofOfDelivery{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[7]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2007,7 @@ func (x *ProofOfDelivery) String() string {
 func (*ProofOfDelivery) ProtoMessage() {}
 
 func (x *ProofOfDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[7]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2020,7 @@ func (x *ProofOfDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofOfDelivery.ProtoReflect.Descriptor instead.
 func (*ProofOfDelivery) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ProofOfDelivery) GetName() string {
@@ -2046,7 +2128,7 @@ type DeliveredLine struct {
 
 func (x *DeliveredLine) Reset() {
 	*x = DeliveredLine{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[8]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +2140,7 @@ func (x *DeliveredLine) String() string {
 func (*DeliveredLine) ProtoMessage() {}
 
 func (x *DeliveredLine) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[8]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +2153,7 @@ func (x *DeliveredLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveredLine.ProtoReflect.Descriptor instead.
 func (*DeliveredLine) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DeliveredLine) GetLine() string {
@@ -2133,7 +2215,7 @@ type ProofOfDelivery_Exception struct {
 
 func (x *ProofOfDelivery_Exception) Reset() {
 	*x = ProofOfDelivery_Exception{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[9]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2145,7 +2227,7 @@ func (x *ProofOfDelivery_Exception) String() string {
 func (*ProofOfDelivery_Exception) ProtoMessage() {}
 
 func (x *ProofOfDelivery_Exception) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[9]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2240,7 @@ func (x *ProofOfDelivery_Exception) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofOfDelivery_Exception.ProtoReflect.Descriptor instead.
 func (*ProofOfDelivery_Exception) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 0}
 }
 
 func (x *ProofOfDelivery_Exception) GetLine() string {
@@ -2242,7 +2324,7 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\bquantity\x18\x04 \x01(\v2\x1b.crossdock.type.v1.QuantityR\bquantity\x12>\n" +
 	"\fgross_weight\x18\x05 \x01(\v2\x1b.crossdock.type.v1.QuantityR\vgrossWeight\x12#\n" +
 	"\rfreight_class\x18\x06 \x01(\tR\ffreightClass\x12\x18\n" +
-	"\acartons\x18\a \x01(\x05R\acartons\"\xde\x06\n" +
+	"\acartons\x18\a \x01(\x05R\acartons\"\x9e\a\n" +
 	"\x04Load\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12!\n" +
@@ -2264,7 +2346,8 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\x06volume\x18\x11 \x01(\v2\x1b.crossdock.type.v1.QuantityR\x06volume\x12;\n" +
 	"\vcreate_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x1b\n" +
-	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\x82\x01\n" +
+	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12>\n" +
+	"\askipped\x18\x14 \x03(\v2$.crossdock.freight.v1.SkippedCarrierR\askipped\"\x82\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aPLANNED\x10\x01\x12\f\n" +
@@ -2275,7 +2358,12 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"IN_TRANSIT\x10\x04\x12\r\n" +
 	"\tCOMPLETED\x10\x05\x12\r\n" +
 	"\tEXHAUSTED\x10\x06\x12\r\n" +
-	"\tCANCELLED\x10\a\"\xc9\x03\n" +
+	"\tCANCELLED\x10\a\"\x8f\x01\n" +
+	"\x0eSkippedCarrier\x12\x18\n" +
+	"\acarrier\x18\x01 \x01(\tR\acarrier\x12\x12\n" +
+	"\x04rank\x18\x02 \x01(\x05R\x04rank\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x127\n" +
+	"\tskip_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bskipTime\"\xc9\x03\n" +
 	"\x04Stop\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x05R\bsequence\x123\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x1f.crossdock.freight.v1.Stop.RoleR\x04role\x12\x1a\n" +
@@ -2452,7 +2540,7 @@ func file_crossdock_freight_v1_freight_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_freight_v1_freight_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
-var file_crossdock_freight_v1_freight_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_crossdock_freight_v1_freight_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_crossdock_freight_v1_freight_proto_goTypes = []any{
 	(DeclineReason)(0),                  // 0: crossdock.freight.v1.DeclineReason
 	(Milestone)(0),                      // 1: crossdock.freight.v1.Milestone
@@ -2467,83 +2555,86 @@ var file_crossdock_freight_v1_freight_proto_goTypes = []any{
 	(*Shipment)(nil),                    // 10: crossdock.freight.v1.Shipment
 	(*ShipmentLine)(nil),                // 11: crossdock.freight.v1.ShipmentLine
 	(*Load)(nil),                        // 12: crossdock.freight.v1.Load
-	(*Stop)(nil),                        // 13: crossdock.freight.v1.Stop
-	(*RatedCharges)(nil),                // 14: crossdock.freight.v1.RatedCharges
-	(*Tender)(nil),                      // 15: crossdock.freight.v1.Tender
-	(*Claim)(nil),                       // 16: crossdock.freight.v1.Claim
-	(*ProofOfDelivery)(nil),             // 17: crossdock.freight.v1.ProofOfDelivery
-	(*DeliveredLine)(nil),               // 18: crossdock.freight.v1.DeliveredLine
-	(*ProofOfDelivery_Exception)(nil),   // 19: crossdock.freight.v1.ProofOfDelivery.Exception
-	(*v1.Quantity)(nil),                 // 20: crossdock.type.v1.Quantity
-	(*v1.EventTime)(nil),                // 21: crossdock.type.v1.EventTime
-	(*timestamppb.Timestamp)(nil),       // 22: google.protobuf.Timestamp
-	(*date.Date)(nil),                   // 23: google.type.Date
-	(*v1.Charge)(nil),                   // 24: crossdock.type.v1.Charge
-	(*money.Money)(nil),                 // 25: google.type.Money
-	(*v1.Explanation)(nil),              // 26: crossdock.type.v1.Explanation
+	(*SkippedCarrier)(nil),              // 13: crossdock.freight.v1.SkippedCarrier
+	(*Stop)(nil),                        // 14: crossdock.freight.v1.Stop
+	(*RatedCharges)(nil),                // 15: crossdock.freight.v1.RatedCharges
+	(*Tender)(nil),                      // 16: crossdock.freight.v1.Tender
+	(*Claim)(nil),                       // 17: crossdock.freight.v1.Claim
+	(*ProofOfDelivery)(nil),             // 18: crossdock.freight.v1.ProofOfDelivery
+	(*DeliveredLine)(nil),               // 19: crossdock.freight.v1.DeliveredLine
+	(*ProofOfDelivery_Exception)(nil),   // 20: crossdock.freight.v1.ProofOfDelivery.Exception
+	(*v1.Quantity)(nil),                 // 21: crossdock.type.v1.Quantity
+	(*v1.EventTime)(nil),                // 22: crossdock.type.v1.EventTime
+	(*timestamppb.Timestamp)(nil),       // 23: google.protobuf.Timestamp
+	(*date.Date)(nil),                   // 24: google.type.Date
+	(*v1.Charge)(nil),                   // 25: crossdock.type.v1.Charge
+	(*money.Money)(nil),                 // 26: google.type.Money
+	(*v1.Explanation)(nil),              // 27: crossdock.type.v1.Explanation
 }
 var file_crossdock_freight_v1_freight_proto_depIdxs = []int32{
 	11, // 0: crossdock.freight.v1.Shipment.lines:type_name -> crossdock.freight.v1.ShipmentLine
-	20, // 1: crossdock.freight.v1.Shipment.gross_weight:type_name -> crossdock.type.v1.Quantity
-	20, // 2: crossdock.freight.v1.Shipment.volume:type_name -> crossdock.type.v1.Quantity
+	21, // 1: crossdock.freight.v1.Shipment.gross_weight:type_name -> crossdock.type.v1.Quantity
+	21, // 2: crossdock.freight.v1.Shipment.volume:type_name -> crossdock.type.v1.Quantity
 	2,  // 3: crossdock.freight.v1.Shipment.state:type_name -> crossdock.freight.v1.Shipment.State
-	21, // 4: crossdock.freight.v1.Shipment.pickup_from:type_name -> crossdock.type.v1.EventTime
-	21, // 5: crossdock.freight.v1.Shipment.pickup_to:type_name -> crossdock.type.v1.EventTime
-	21, // 6: crossdock.freight.v1.Shipment.deliver_from:type_name -> crossdock.type.v1.EventTime
-	21, // 7: crossdock.freight.v1.Shipment.deliver_by:type_name -> crossdock.type.v1.EventTime
-	21, // 8: crossdock.freight.v1.Shipment.departed:type_name -> crossdock.type.v1.EventTime
-	21, // 9: crossdock.freight.v1.Shipment.delivered:type_name -> crossdock.type.v1.EventTime
-	22, // 10: crossdock.freight.v1.Shipment.create_time:type_name -> google.protobuf.Timestamp
-	20, // 11: crossdock.freight.v1.ShipmentLine.quantity:type_name -> crossdock.type.v1.Quantity
-	20, // 12: crossdock.freight.v1.ShipmentLine.gross_weight:type_name -> crossdock.type.v1.Quantity
-	13, // 13: crossdock.freight.v1.Load.stops:type_name -> crossdock.freight.v1.Stop
+	22, // 4: crossdock.freight.v1.Shipment.pickup_from:type_name -> crossdock.type.v1.EventTime
+	22, // 5: crossdock.freight.v1.Shipment.pickup_to:type_name -> crossdock.type.v1.EventTime
+	22, // 6: crossdock.freight.v1.Shipment.deliver_from:type_name -> crossdock.type.v1.EventTime
+	22, // 7: crossdock.freight.v1.Shipment.deliver_by:type_name -> crossdock.type.v1.EventTime
+	22, // 8: crossdock.freight.v1.Shipment.departed:type_name -> crossdock.type.v1.EventTime
+	22, // 9: crossdock.freight.v1.Shipment.delivered:type_name -> crossdock.type.v1.EventTime
+	23, // 10: crossdock.freight.v1.Shipment.create_time:type_name -> google.protobuf.Timestamp
+	21, // 11: crossdock.freight.v1.ShipmentLine.quantity:type_name -> crossdock.type.v1.Quantity
+	21, // 12: crossdock.freight.v1.ShipmentLine.gross_weight:type_name -> crossdock.type.v1.Quantity
+	14, // 13: crossdock.freight.v1.Load.stops:type_name -> crossdock.freight.v1.Stop
 	3,  // 14: crossdock.freight.v1.Load.state:type_name -> crossdock.freight.v1.Load.State
-	14, // 15: crossdock.freight.v1.Load.charges:type_name -> crossdock.freight.v1.RatedCharges
-	23, // 16: crossdock.freight.v1.Load.ship_date:type_name -> google.type.Date
-	20, // 17: crossdock.freight.v1.Load.gross_weight:type_name -> crossdock.type.v1.Quantity
-	20, // 18: crossdock.freight.v1.Load.volume:type_name -> crossdock.type.v1.Quantity
-	22, // 19: crossdock.freight.v1.Load.create_time:type_name -> google.protobuf.Timestamp
-	4,  // 20: crossdock.freight.v1.Stop.role:type_name -> crossdock.freight.v1.Stop.Role
-	21, // 21: crossdock.freight.v1.Stop.window_from:type_name -> crossdock.type.v1.EventTime
-	21, // 22: crossdock.freight.v1.Stop.window_to:type_name -> crossdock.type.v1.EventTime
-	21, // 23: crossdock.freight.v1.Stop.arrived:type_name -> crossdock.type.v1.EventTime
-	21, // 24: crossdock.freight.v1.Stop.departed:type_name -> crossdock.type.v1.EventTime
-	24, // 25: crossdock.freight.v1.RatedCharges.charges:type_name -> crossdock.type.v1.Charge
-	25, // 26: crossdock.freight.v1.RatedCharges.total:type_name -> google.type.Money
-	25, // 27: crossdock.freight.v1.RatedCharges.gross_line_haul:type_name -> google.type.Money
-	25, // 28: crossdock.freight.v1.RatedCharges.discount:type_name -> google.type.Money
-	26, // 29: crossdock.freight.v1.RatedCharges.explanation:type_name -> crossdock.type.v1.Explanation
-	5,  // 30: crossdock.freight.v1.Tender.state:type_name -> crossdock.freight.v1.Tender.State
-	22, // 31: crossdock.freight.v1.Tender.send_time:type_name -> google.protobuf.Timestamp
-	21, // 32: crossdock.freight.v1.Tender.respond_by:type_name -> crossdock.type.v1.EventTime
-	14, // 33: crossdock.freight.v1.Tender.charges:type_name -> crossdock.freight.v1.RatedCharges
-	13, // 34: crossdock.freight.v1.Tender.stops:type_name -> crossdock.freight.v1.Stop
-	20, // 35: crossdock.freight.v1.Tender.gross_weight:type_name -> crossdock.type.v1.Quantity
-	0,  // 36: crossdock.freight.v1.Tender.decline_reason:type_name -> crossdock.freight.v1.DeclineReason
-	22, // 37: crossdock.freight.v1.Tender.answer_time:type_name -> google.protobuf.Timestamp
-	1,  // 38: crossdock.freight.v1.Claim.milestone:type_name -> crossdock.freight.v1.Milestone
-	22, // 39: crossdock.freight.v1.Claim.occur_time:type_name -> google.protobuf.Timestamp
-	22, // 40: crossdock.freight.v1.Claim.estimate:type_name -> google.protobuf.Timestamp
-	6,  // 41: crossdock.freight.v1.Claim.source:type_name -> crossdock.freight.v1.Claim.Source
-	21, // 42: crossdock.freight.v1.Claim.occurred:type_name -> crossdock.type.v1.EventTime
-	22, // 43: crossdock.freight.v1.Claim.receive_time:type_name -> google.protobuf.Timestamp
-	7,  // 44: crossdock.freight.v1.ProofOfDelivery.type:type_name -> crossdock.freight.v1.ProofOfDelivery.Type
-	22, // 45: crossdock.freight.v1.ProofOfDelivery.signed_at:type_name -> google.protobuf.Timestamp
-	19, // 46: crossdock.freight.v1.ProofOfDelivery.exceptions:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception
-	8,  // 47: crossdock.freight.v1.ProofOfDelivery.state:type_name -> crossdock.freight.v1.ProofOfDelivery.State
-	22, // 48: crossdock.freight.v1.ProofOfDelivery.receive_time:type_name -> google.protobuf.Timestamp
-	20, // 49: crossdock.freight.v1.DeliveredLine.shipped:type_name -> crossdock.type.v1.Quantity
-	20, // 50: crossdock.freight.v1.DeliveredLine.accepted:type_name -> crossdock.type.v1.Quantity
-	20, // 51: crossdock.freight.v1.DeliveredLine.short:type_name -> crossdock.type.v1.Quantity
-	20, // 52: crossdock.freight.v1.DeliveredLine.damaged:type_name -> crossdock.type.v1.Quantity
-	20, // 53: crossdock.freight.v1.DeliveredLine.refused:type_name -> crossdock.type.v1.Quantity
-	9,  // 54: crossdock.freight.v1.ProofOfDelivery.Exception.kind:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception.Kind
-	20, // 55: crossdock.freight.v1.ProofOfDelivery.Exception.quantity:type_name -> crossdock.type.v1.Quantity
-	56, // [56:56] is the sub-list for method output_type
-	56, // [56:56] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	15, // 15: crossdock.freight.v1.Load.charges:type_name -> crossdock.freight.v1.RatedCharges
+	24, // 16: crossdock.freight.v1.Load.ship_date:type_name -> google.type.Date
+	21, // 17: crossdock.freight.v1.Load.gross_weight:type_name -> crossdock.type.v1.Quantity
+	21, // 18: crossdock.freight.v1.Load.volume:type_name -> crossdock.type.v1.Quantity
+	23, // 19: crossdock.freight.v1.Load.create_time:type_name -> google.protobuf.Timestamp
+	13, // 20: crossdock.freight.v1.Load.skipped:type_name -> crossdock.freight.v1.SkippedCarrier
+	23, // 21: crossdock.freight.v1.SkippedCarrier.skip_time:type_name -> google.protobuf.Timestamp
+	4,  // 22: crossdock.freight.v1.Stop.role:type_name -> crossdock.freight.v1.Stop.Role
+	22, // 23: crossdock.freight.v1.Stop.window_from:type_name -> crossdock.type.v1.EventTime
+	22, // 24: crossdock.freight.v1.Stop.window_to:type_name -> crossdock.type.v1.EventTime
+	22, // 25: crossdock.freight.v1.Stop.arrived:type_name -> crossdock.type.v1.EventTime
+	22, // 26: crossdock.freight.v1.Stop.departed:type_name -> crossdock.type.v1.EventTime
+	25, // 27: crossdock.freight.v1.RatedCharges.charges:type_name -> crossdock.type.v1.Charge
+	26, // 28: crossdock.freight.v1.RatedCharges.total:type_name -> google.type.Money
+	26, // 29: crossdock.freight.v1.RatedCharges.gross_line_haul:type_name -> google.type.Money
+	26, // 30: crossdock.freight.v1.RatedCharges.discount:type_name -> google.type.Money
+	27, // 31: crossdock.freight.v1.RatedCharges.explanation:type_name -> crossdock.type.v1.Explanation
+	5,  // 32: crossdock.freight.v1.Tender.state:type_name -> crossdock.freight.v1.Tender.State
+	23, // 33: crossdock.freight.v1.Tender.send_time:type_name -> google.protobuf.Timestamp
+	22, // 34: crossdock.freight.v1.Tender.respond_by:type_name -> crossdock.type.v1.EventTime
+	15, // 35: crossdock.freight.v1.Tender.charges:type_name -> crossdock.freight.v1.RatedCharges
+	14, // 36: crossdock.freight.v1.Tender.stops:type_name -> crossdock.freight.v1.Stop
+	21, // 37: crossdock.freight.v1.Tender.gross_weight:type_name -> crossdock.type.v1.Quantity
+	0,  // 38: crossdock.freight.v1.Tender.decline_reason:type_name -> crossdock.freight.v1.DeclineReason
+	23, // 39: crossdock.freight.v1.Tender.answer_time:type_name -> google.protobuf.Timestamp
+	1,  // 40: crossdock.freight.v1.Claim.milestone:type_name -> crossdock.freight.v1.Milestone
+	23, // 41: crossdock.freight.v1.Claim.occur_time:type_name -> google.protobuf.Timestamp
+	23, // 42: crossdock.freight.v1.Claim.estimate:type_name -> google.protobuf.Timestamp
+	6,  // 43: crossdock.freight.v1.Claim.source:type_name -> crossdock.freight.v1.Claim.Source
+	22, // 44: crossdock.freight.v1.Claim.occurred:type_name -> crossdock.type.v1.EventTime
+	23, // 45: crossdock.freight.v1.Claim.receive_time:type_name -> google.protobuf.Timestamp
+	7,  // 46: crossdock.freight.v1.ProofOfDelivery.type:type_name -> crossdock.freight.v1.ProofOfDelivery.Type
+	23, // 47: crossdock.freight.v1.ProofOfDelivery.signed_at:type_name -> google.protobuf.Timestamp
+	20, // 48: crossdock.freight.v1.ProofOfDelivery.exceptions:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception
+	8,  // 49: crossdock.freight.v1.ProofOfDelivery.state:type_name -> crossdock.freight.v1.ProofOfDelivery.State
+	23, // 50: crossdock.freight.v1.ProofOfDelivery.receive_time:type_name -> google.protobuf.Timestamp
+	21, // 51: crossdock.freight.v1.DeliveredLine.shipped:type_name -> crossdock.type.v1.Quantity
+	21, // 52: crossdock.freight.v1.DeliveredLine.accepted:type_name -> crossdock.type.v1.Quantity
+	21, // 53: crossdock.freight.v1.DeliveredLine.short:type_name -> crossdock.type.v1.Quantity
+	21, // 54: crossdock.freight.v1.DeliveredLine.damaged:type_name -> crossdock.type.v1.Quantity
+	21, // 55: crossdock.freight.v1.DeliveredLine.refused:type_name -> crossdock.type.v1.Quantity
+	9,  // 56: crossdock.freight.v1.ProofOfDelivery.Exception.kind:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception.Kind
+	21, // 57: crossdock.freight.v1.ProofOfDelivery.Exception.quantity:type_name -> crossdock.type.v1.Quantity
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_freight_v1_freight_proto_init() }
@@ -2557,7 +2648,7 @@ func file_crossdock_freight_v1_freight_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_freight_v1_freight_proto_rawDesc), len(file_crossdock_freight_v1_freight_proto_rawDesc)),
 			NumEnums:      10,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
