@@ -9,7 +9,7 @@ export PATH="$PWD/.cache/bin:$PATH"
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
 buf generate --output "$new"
-for dir in crossdock openapi; do
+for dir in crossdock openapi/crossdock; do
   mkdir -p "gen/$dir"
   (cd "$new/gen/$dir" && find . -type f) | while read -r f; do
     cmp -s "$new/gen/$dir/$f" "gen/$dir/$f" || install -D -m 644 "$new/gen/$dir/$f" "gen/$dir/$f"

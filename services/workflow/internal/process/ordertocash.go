@@ -230,12 +230,14 @@ func Next(p Process, e Event, at time.Time) Outcome {
 			p.WaitsFor = "a decision of " + e.Owner + " on " + e.FreightBill
 		}
 	case Refused:
-		p.State, p.WaitsFor, p.WaitsUntil = Stuck, "a person: "+e.Detail, time.Time{}
-		p.Refused = e.Command
-		out.Open = append(out.Open, Item{
-			Reason: CommandRefused, Owner: Operations, Subject: p.Name(),
-			Detail: fmt.Sprintf("%s of %s was refused: %s", e.Command.Step, e.Command.Subject, e.Detail),
-		})
+		if p.State == stateOf[e.Command.Step] { // else what it asked for came about in another way
+			p.State, p.WaitsFor, p.WaitsUntil = Stuck, "a person: "+e.Detail, time.Time{}
+			p.Refused = e.Command
+			out.Open = append(out.Open, Item{
+				Reason: CommandRefused, Owner: Operations, Subject: p.Name(),
+				Detail: fmt.Sprintf("%s of %s was refused: %s", e.Command.Step, e.Command.Subject, e.Detail),
+			})
+		}
 	case SentAgain:
 		if p.State == Stuck {
 			c := p.Refused

@@ -3,7 +3,8 @@ package store
 
 import (
 	"context"
-	"strconv"
+
+	"google.golang.org/protobuf/proto"
 
 	storagev1 "crossdock.dev/gen/crossdock/workflow/storage/v1"
 	"crossdock.dev/platform/store"
@@ -40,9 +41,9 @@ type indexWriter interface {
 }
 
 func rebuild(ctx context.Context, r store.Reader, w *store.DerivedWriter) error {
-	err := store.Each(ctx, r, processes, func(kv store.KV) error {
+	err := store.Each(ctx, r, processes, nil, func(kv store.KV) error {
 		rec := &storagev1.Process{}
-		if err := store.Decode(kv, rec); err != nil {
+		if err := proto.Unmarshal(kv.Value, rec); err != nil {
 			return err
 		}
 		return indexProcess(ctx, w, rec)
@@ -50,9 +51,9 @@ func rebuild(ctx context.Context, r store.Reader, w *store.DerivedWriter) error 
 	if err != nil {
 		return err
 	}
-	return store.Each(ctx, r, workItems, func(kv store.KV) error {
+	return store.Each(ctx, r, workItems, nil, func(kv store.KV) error {
 		rec := &storagev1.WorkItem{}
-		if err := store.Decode(kv, rec); err != nil {
+		if err := proto.Unmarshal(kv.Value, rec); err != nil {
 			return err
 		}
 		return indexItem(ctx, w, rec)
@@ -79,5 +80,3 @@ func indexItem(ctx context.Context, w indexWriter, rec *storagev1.WorkItem) erro
 }
 
 const itemOpen = 1
-
-func etag(revision uint64) string { return strconv.FormatUint(revision, 10) }

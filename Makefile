@@ -1,0 +1,61 @@
+# Crossdock. Everything a person or a build server types here; `make help` lists it.
+SHELL := /bin/bash
+export GOTOOLCHAIN ?= local
+modules := gen kernel platform $(wildcard services/*) integrations/edi cmd/crossdock tests
+programs := masterdata orders freight billing workflow edge tower
+bin := $(CURDIR)/bin
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build every program into bin/
+	@mkdir -p $(bin)
+	@go build -o $(bin)/ $(foreach p,$(programs),./services/$(p)/cmd/$(p)) ./integrations/edi/cmd/edi ./cmd/crossdock ./tests/cmd/story
+
+.PHONY: run
+run: build ## start the suite, play one real purchase order to its invoice, stay up
+	@$(bin)/crossdock up --story-clock --then "$(bin)/story"
+
+.PHONY: test
+test: ## run all tests
+	@go test $$(go list -m -f '{{.Dir}}/...')
+
+.PHONY: check
+check: verify-gen lint standalone test-race ## what the build server runs beside the tests
+
+.PHONY: lint
+lint: ## formatting, go vet, buf lint
+	@unformatted=$$(git ls-files '*.go' ':!gen' | xargs gofmt -l); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	@go vet $$(go list -m -f '{{.Dir}}/...')
+	@build/tools.sh && build/protos.sh && .cache/bin/buf lint proto && .cache/bin/buf format --diff --exit-code proto
+
+.PHONY: fmt
+fmt: ## format Go and protos
+	@git ls-files '*.go' ':!gen' | xargs gofmt -w
+	@build/tools.sh && build/protos.sh && .cache/bin/buf format --write proto
+
+.PHONY: gen
+gen: ## generate gen/ from proto/
+	@build/gen.sh
+
+.PHONY: verify-gen
+verify-gen: gen ## generate and compare with what is committed
+	@git diff --exit-code --stat -- gen && [ -z "$$(git status --porcelain -- gen)" ] || { echo "gen/ is stale: run make gen and commit it"; exit 1; }
+
+.PHONY: standalone
+standalone: ## build and vet each module without the workspace
+	@for m in $(modules); do (cd $$m && GOWORK=off go build ./... ) || { echo "$$m does not build alone"; exit 1; }; done
+
+.PHONY: test-race
+test-race: ## the store, the feed and the tasks under the race detector
+	@cd platform && go test -race ./store/... ./eventlog/... ./tasks/...
+
+.PHONY: fuzz
+fuzz: ## fuzz the decoders, 20 s each
+	@cd integrations/edi && for f in $$(grep -rhoE 'func Fuzz[A-Za-z0-9]+' x12 | sed 's/func //'); do go test ./x12 -run '^$$' -fuzz "^$$f$$" -fuzztime 20s || exit 1; done
+
+.PHONY: clean
+clean: ## remove what was built and the development data
+	@rm -rf bin .crossdock

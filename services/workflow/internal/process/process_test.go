@@ -1,0 +1,219 @@
+package process
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+var (
+	start   = time.Date(2026, 3, 2, 11, 5, 0, 0, time.UTC)
+	respond = time.Date(2026, 3, 2, 16, 0, 0, 0, time.UTC)
+	promise = time.Date(2026, 3, 4, 22, 0, 0, 0, time.UTC)
+)
+
+// events is one of each kind, in the order of an undisturbed run.
+var events = []Event{
+	Planned{Shipment: "shipments/shp_1", Load: "loads/load_1"},
+	Tendered{Tender: "tenders/tnd_1", Carrier: "parties/CAR-CXBB", RespondBy: respond},
+	Booked{Carrier: "parties/CAR-CXBB", DeliverBy: promise, Owed: true},
+	Delivered{Shipment: "shipments/shp_1"},
+	Proven{Proof: "proofsOfDelivery/pod_1"},
+	Authorized{Authorization: "billingAuthorizations/aut_1"},
+	Invoiced{Invoice: "invoices/inv_1"},
+	BillApproved{FreightBill: "freightBills/fbl_1"},
+	Exhausted{Load: "loads/load_1"},
+	BillExcepted{FreightBill: "freightBills/fbl_1", Reason: FreightBillOverTolerance, Owner: Finance, Detail: "A4 FUE"},
+	Refused{Command: Command{PlanShipment, "orders/ord_1/releases/1"}, Detail: "no lane"},
+	SentAgain{},
+}
+
+const undisturbed = 8 // of events
+
+func begin() Process {
+	return Start("prc_1", Released{OrderRelease: "orders/ord_1/releases/1", Order: "orders/ord_1", CustomerOrderNumber: "08292233294"}, start).Process
+}
+
+// run lets events happen and collects the commands.
+func run(p Process, es ...Event) (Process, []Command) {
+	var commands []Command
+	for _, e := range es {
+		out := Next(p, e, start)
+		p = out.Process
+		commands = append(commands, out.Commands...)
+	}
+	return p, commands
+}
+
+func TestUndisturbed(t *testing.T) {
+	first := Start("prc_1", Released{OrderRelease: "orders/ord_1/releases/1", Order: "orders/ord_1"}, start)
+	if want := []Command{{PlanShipment, "orders/ord_1/releases/1"}}; !slices.Equal(first.Commands, want) {
+		t.Errorf("start sends %v, want %v", first.Commands, want)
+	}
+	want := []struct {
+		state    State
+		commands []Command
+	}{
+		{Tendering, []Command{{TenderLoad, "loads/load_1"}}},
+		{Tendering, nil},
+		{Executing, nil},
+		{Executing, nil},
+		{Authorizing, []Command{{AuthorizeBilling, "shipments/shp_1"}}},
+		{Invoicing, []Command{{IssueInvoice, "billingAuthorizations/aut_1"}}},
+		{Settling, nil},
+		{Ended, nil},
+	}
+	p := begin()
+	for i, e := range events[:undisturbed] {
+		out := Next(p, e, start)
+		p = out.Process
+		if p.State != want[i].state || !slices.Equal(out.Commands, want[i].commands) {
+			t.Errorf("after %s: state %s commands %v, want %s %v", e.describe(), p.State, out.Commands, want[i].state, want[i].commands)
+		}
+		if len(out.Open) != 0 {
+			t.Errorf("after %s: work items %v, want none", e.describe(), out.Open)
+		}
+	}
+	if p.EndTime != start || p.WaitsFor != "" {
+		t.Errorf("ended: end time %v, waits for %q", p.EndTime, p.WaitsFor)
+	}
+}
+
+// Delivery and proof come from carriers in any order, and the carrier's bill may come before either.
+func TestLateFactsInAnyOrder(t *testing.T) {
+	booked, _ := run(begin(), events[:3]...)
+	late := []Event{events[3], events[4], events[7]} // delivered, proven, bill approved
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		p, commands := run(booked, late[order[0]], late[order[1]], late[order[2]])
+		if want := []Command{{AuthorizeBilling, "shipments/shp_1"}}; p.State != Authorizing || !slices.Equal(commands, want) {
+			t.Errorf("order %v: state %s commands %v, want AUTHORIZING %v", order, p.State, commands, want)
+		}
+		if p, _ = run(p, events[5], events[6]); p.State != Ended {
+			t.Errorf("order %v: state %s after the invoice, want ENDED", order, p.State)
+		}
+	}
+}
+
+func TestRepeatsChangeNothing(t *testing.T) {
+	p := begin()
+	for _, e := range events[:undisturbed] {
+		p = Next(p, e, start).Process
+		if out := Next(p, e, start.Add(time.Hour)); out.Changed || len(out.Commands) > 0 || out.Process != p {
+			t.Errorf("%s again: changed %v, commands %v", e.describe(), out.Changed, out.Commands)
+		}
+	}
+}
+
+func TestCollectFreightEndsWithTheInvoice(t *testing.T) {
+	p, _ := run(begin(), events[0], events[1], Booked{Carrier: "parties/CAR-CXBB", DeliverBy: promise, Owed: false})
+	p, _ = run(p, events[3:7]...)
+	if p.State != Ended {
+		t.Errorf("state %s, want ENDED: nobody bills us for this load", p.State)
+	}
+}
+
+func TestRefusedCommandIsSentAgain(t *testing.T) {
+	out := Next(begin(), events[10], start)
+	if out.Process.State != Stuck || len(out.Open) != 1 || out.Open[0].Reason != CommandRefused {
+		t.Fatalf("after a refusal: state %s, work items %v", out.Process.State, out.Open)
+	}
+	out = Next(out.Process, SentAgain{}, start)
+	if want := []Command{{PlanShipment, "orders/ord_1/releases/1"}}; out.Process.State != Planning || !slices.Equal(out.Commands, want) {
+		t.Errorf("sent again: state %s commands %v, want PLANNING %v", out.Process.State, out.Commands, want)
+	}
+}
+
+func TestExhaustedTendersAreClosedByTheNextOffer(t *testing.T) {
+	p, _ := run(begin(), events[0], events[1])
+	out := Next(p, Exhausted{Load: "loads/load_1"}, start)
+	if len(out.Open) != 1 || out.Open[0].Reason != TendersExhausted || out.Open[0].Owner != Operations {
+		t.Fatalf("work items %v, want TENDERS_EXHAUSTED for operations", out.Open)
+	}
+	out = Next(out.Process, events[1], start)
+	if want := []Closing{{TendersExhausted, "loads/load_1"}}; !slices.Equal(out.Close, want) {
+		t.Errorf("closes %v, want %v", out.Close, want)
+	}
+}
+
+func TestExceptionsOfDeliveryAndBill(t *testing.T) {
+	p, _ := run(begin(), events[:4]...)
+	out := Next(p, Proven{Proof: "proofsOfDelivery/pod_1", Exceptions: true}, start)
+	if len(out.Open) != 1 || out.Open[0].Reason != DeliveryException || out.Process.State != Authorizing {
+		t.Errorf("proof with exceptions: work items %v, state %s", out.Open, out.Process.State)
+	}
+	p, _ = run(out.Process, events[5], events[6])
+	out = Next(p, events[9], start)
+	if len(out.Open) != 1 || out.Open[0].Reason != FreightBillOverTolerance || out.Process.State != Settling {
+		t.Errorf("bill over tolerance: work items %v, state %s", out.Open, out.Process.State)
+	}
+	out = Next(out.Process, events[7], start)
+	if want := []Closing{{"", "freightBills/fbl_1"}}; !slices.Equal(out.Close, want) || out.Process.State != Ended {
+		t.Errorf("bill approved after all: closes %v, state %s", out.Close, out.Process.State)
+	}
+}
+
+// Every state with every event; the table is also the reference page.
+func TestTable(t *testing.T) {
+	states := []Process{begin()}
+	p := begin()
+	for _, e := range events[:undisturbed] {
+		p = Next(p, e, start).Process
+		if p.State != states[len(states)-1].State {
+			states = append(states, p)
+		}
+	}
+	stuck, _ := run(begin(), events[10])
+	states = append(states, stuck)
+
+	var b strings.Builder
+	b.WriteString("| state | event | state after | commands | opens | closes |\n|---|---|---|---|---|---|\n")
+	for _, p := range states {
+		for _, e := range events {
+			out := Next(p, e, start)
+			var commands, opens, closes []string
+			for _, c := range out.Commands {
+				commands = append(commands, string(c.Step))
+			}
+			for _, it := range out.Open {
+				opens = append(opens, string(it.Reason))
+			}
+			for _, c := range out.Close {
+				closes = append(closes, strings.TrimSpace(string(c.Reason)+" of "+c.Subject))
+			}
+			after := out.Process.State.String()
+			if !out.Changed {
+				after = "unchanged"
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", p.State, e.describe(), after,
+				strings.Join(commands, ", "), strings.Join(opens, ", "), strings.Join(closes, ", "))
+		}
+	}
+	golden(t, "table.md", b.String())
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; run with -update and read the difference\ngot:\n%s", path, got)
+	}
+}
