@@ -1,6 +1,10 @@
 module crossdock.dev/integrations/edi
 
-go 1.26
+go 1.26.0
+
+require crossdock.dev/kernel v0.0.0
+
+require github.com/cockroachdb/apd/v3 v3.2.3 // indirect
 
 replace (
 	crossdock.dev/gen => ../../gen

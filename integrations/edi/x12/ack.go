@@ -21,9 +21,9 @@ type AckOptions struct {
 
 // Ack is a 997 for one group.
 type Ack struct {
-	Segments []Segment // ST to SE
-	Code     string    // AK901: A, E, P or R
-	Sets     []SetAck
+	Set  Set
+	Code string // AK901: A, E, P or R
+	Sets []SetAck
 	// Included, Received and Accepted are AK902 to AK904.
 	Included, Received, Accepted int
 }
@@ -119,7 +119,7 @@ func (g *groupReport) ack(o AckOptions) (Ack, bool) {
 	if version >= "005" {
 		ak1 = append(ak1, version) // AK103 came with 005010
 	}
-	out := []Segment{Seg("ST", "997", o.Control), Seg("AK1", ak1...)}
+	out := []Segment{Seg("AK1", ak1...)}
 
 	var codes []string
 	groupNoted, groupRejected := false, o.GroupError != ""
@@ -172,7 +172,7 @@ func (g *groupReport) ack(o AckOptions) (Ack, bool) {
 	}
 	ak9 := []string{a.Code, strconv.Itoa(a.Included), strconv.Itoa(a.Received), strconv.Itoa(a.Accepted)}
 	out = append(out, Seg("AK9", append(ak9, distinct(codes, 5)...)...))
-	a.Segments = append(out, Seg("SE", strconv.Itoa(len(out)+1), o.Control))
+	a.Set = NewSet("997", o.Control, out...)
 	return a, true
 }
 

@@ -80,7 +80,7 @@ SE*4*0001
 			if !ok {
 				t.Fatal("not acknowledged")
 			}
-			compare(t, "from the tree", lines(ack.Segments), c.want)
+			compare(t, "from the tree", lines(ack.Set.Segments), c.want)
 			if ack.Included != c.included || ack.Accepted != c.good {
 				t.Errorf("included %d, accepted %d; want %d, %d", ack.Included, ack.Accepted, c.included, c.good)
 			}
@@ -97,7 +97,7 @@ SE*4*0001
 					t.Fatal(err)
 				}
 				if ack, ok := a.Observe(e); ok {
-					streamed += lines(ack.Segments)
+					streamed += lines(ack.Set.Segments)
 				}
 			}
 			compare(t, "from the stream", streamed, c.want)
@@ -127,7 +127,7 @@ func TestAcknowledgeOptions(t *testing.T) {
 				continue
 			}
 			ack, _ := x12.Acknowledge(f, 0, j, x12.AckOptions{GroupError: x12.GroupVersion})
-			compare(t, "997", lines(ack.Segments), "ST*997*0001\nAK1*PO*165\nAK9*R*1*1*0*2\nSE*4*0001\n")
+			compare(t, "997", lines(ack.Set.Segments), "ST*997*0001\nAK1*PO*165\nAK9*R*1*1*0*2\nSE*4*0001\n")
 		}
 	})
 	t.Run("tolerated deviation", func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestAcknowledgeOptions(t *testing.T) {
 		ack, _ := x12.Acknowledge(f, 0, 0, x12.AckOptions{Control: "0042", Tolerate: func(f x12.Finding) bool {
 			return f.Level == x12.LevelSet && f.Code == x12.SetCount
 		}})
-		compare(t, "997", lines(ack.Segments), "ST*997*0042\nAK1*OW*9221\nAK2*940*20066\nAK5*E*4\nAK9*E*1*1*1\nSE*6*0042\n")
+		compare(t, "997", lines(ack.Set.Segments), "ST*997*0042\nAK1*OW*9221\nAK2*940*20066\nAK5*E*4\nAK9*E*1*1*1\nSE*6*0042\n")
 	})
 	t.Run("several faults in one segment and a missing one", func(t *testing.T) {
 		const text = isa + "GS*GF*CXBB*NORTHLINE*20260302*1420*1*X*004010~" +
@@ -145,7 +145,7 @@ func TestAcknowledgeOptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		ack, _ := x12.Acknowledge(f, 0, 0, x12.AckOptions{})
-		compare(t, "997", lines(ack.Segments), `ST*997*0001
+		compare(t, "997", lines(ack.Set.Segments), `ST*997*0001
 AK1*GF*1
 AK2*990*0001
 AK3*B1*2**3
@@ -169,7 +169,7 @@ SE*15*0001
 			t.Fatal(err)
 		}
 		ack, _ := x12.Acknowledge(f, 0, 0, x12.AckOptions{})
-		compare(t, "997", lines(ack.Segments), "ST*997*0001\nAK1*GF*1\nAK9*R*2*2*0*3\nSE*4*0001\n")
+		compare(t, "997", lines(ack.Set.Segments), "ST*997*0001\nAK1*GF*1\nAK9*R*2*2*0*3\nSE*4*0001\n")
 		if !has(f, 0, 0, 0, x12.LevelSet, x12.SetTrailerMissing) || !has(f, 0, -1, -1, x12.LevelInterchange, x12.NoteEndOfFile) {
 			t.Errorf("missing SE or IEA not reported: %v", f.Findings)
 		}

@@ -377,3 +377,30 @@ func compareLines(t *testing.T, set x12.Set, want []any) {
 	}
 	equal(t, "lines", n, len(want))
 }
+
+// TestDayMessagesAreGood reads messages that were written by hand to be good:
+// no table may find fault with them.
+func TestDayMessagesAreGood(t *testing.T) {
+	sets := map[string]int{"204": 1, "990": 1, "214": 4, "210": 1, "810": 1, "997": 1}
+	for id, want := range sets {
+		data, err := os.ReadFile(filepath.Join("testdata/day", id+".edi"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := x12.Parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range f.Findings {
+			t.Errorf("%s: %v", id, found)
+		}
+		got := 0
+		for _, x := range f.Interchanges {
+			for _, g := range x.Groups {
+				got += len(g.Sets)
+			}
+		}
+		equal(t, id+" sets", got, want)
+		equal(t, id+" written", write(t, f), string(data))
+	}
+}

@@ -94,7 +94,7 @@ type Node struct {
 // Lookup returns the table for a set by GS08 and ST01. exact is false where
 // the version is not 004010: then the table is a guess that fits the elements
 // used here, and what breaks it is no more than a deviation. It returns nil for
-// sets without a table.
+// sets without a table. The table is shared and must not be changed.
 func Lookup(version, set string) (def *SetDef, exact bool) {
 	def = sets004010[set]
 	return def, def != nil && strings.HasPrefix(version, "004010")

@@ -217,10 +217,11 @@ func (r *Reader) elementFinding(sev Severity, level Level, code string, seg Segm
 	return f
 }
 
-// bounded cuts text to at most n bytes without cutting a character.
+// bounded copies at most n bytes of text without cutting a character. It is a
+// copy so that a finding does not keep a whole segment in memory.
 func bounded(text string, n int) string {
 	if len(text) <= n {
-		return text
+		return strings.Clone(text)
 	}
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--

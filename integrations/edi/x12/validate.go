@@ -182,7 +182,8 @@ func (v *validator) elements(r *Reader, e *Event, d SegmentDef) {
 	}
 	for n := len(d.Fields) + 1; n <= len(s.Elements); n++ {
 		if !s.Element(n).Empty() {
-			report(Warning, ElementTooMany, n, "the table has no such element")
+			report(Warning, ElementTooMany, n, "the table ends before this element")
+			break // once is enough, however many there are
 		}
 	}
 	for _, note := range d.Notes {

@@ -2,6 +2,7 @@ package x12
 
 import (
 	"iter"
+	"strconv"
 	"strings"
 )
 
@@ -153,6 +154,14 @@ func (s Segment) Text(sep Separators) string {
 type Set struct {
 	Segments []Segment // ST to SE; without SE where it is missing
 	After    []Segment // segments that stand between SE and the next ST, GE, GS or IEA
+}
+
+// NewSet makes a set of the segments between ST and SE.
+func NewSet(id, control string, body ...Segment) Set {
+	segments := make([]Segment, 0, len(body)+2)
+	segments = append(segments, Seg("ST", id, control))
+	segments = append(segments, body...)
+	return Set{Segments: append(segments, Seg("SE", strconv.Itoa(len(body)+2), control))}
 }
 
 // ID returns ST01.

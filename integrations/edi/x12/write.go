@@ -15,8 +15,8 @@ type Options struct {
 	// their widths, trailing empty elements and components are dropped, and no
 	// data may hold any separator of the interchange.
 	Outbound bool
-	// Replace takes the place of a separator or control character found in
-	// data. Empty: such data is an error.
+	// Replace is the character that takes the place of a separator or control
+	// character found in data. Empty: such data is an error.
 	Replace string
 }
 
@@ -170,7 +170,8 @@ func (p *printer) data(at Replacement, value string) error {
 	return nil
 }
 
-// isa writes the elements of an ISA. ISA11 and ISA16 hold separators as data.
+// isa writes the elements of an ISA. ISA11 and ISA16 hold separators as data,
+// and an ISA is read by counting elements, so that as read it may hold more.
 func (p *printer) isa(s Segment) error {
 	if p.o.Outbound && len(s.Elements) != 16 {
 		return fmt.Errorf("x12: ISA has %d elements, not 16", len(s.Elements))
@@ -179,6 +180,11 @@ func (p *printer) isa(s Segment) error {
 		p.text(p.sep.Element)
 		value := e.Value
 		if p.o.Outbound {
+			for _, c := range []string{p.sep.Element, p.sep.Segment} {
+				if i != 15 && strings.Contains(value, c) {
+					return &SeparatorError{SegmentID: "ISA", Element: i + 1, Value: value, Separator: c}
+				}
+			}
 			width := isaWidths[i]
 			size := utf8.RuneCountInString(value)
 			if size > width {
@@ -188,9 +194,6 @@ func (p *printer) isa(s Segment) error {
 				return fmt.Errorf("x12: ISA16 %q is not the component separator %q", value, p.sep.Component)
 			}
 			value += strings.Repeat(" ", width-size)
-		}
-		if strings.Contains(value, p.sep.Element) && i != 15 || i != 15 && p.o.Outbound && strings.Contains(value, p.sep.Segment) {
-			return &SeparatorError{SegmentID: "ISA", Element: i + 1, Value: value, Separator: p.sep.Element}
 		}
 		p.text(value)
 	}
