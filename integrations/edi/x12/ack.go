@@ -11,9 +11,12 @@ type AckOptions struct {
 	// Control is ST02 of the 997; empty means "0001".
 	Control string
 	// GroupError, a code of data element 716, rejects the whole group whatever
-	// it holds. The caller sets it for what only an agreement can tell: a set
+	// it holds. The caller sets it for what only an agreement can tell: a group
 	// or version the partner is not set up for.
 	GroupError string
+	// Supports says which sets (ST01) the partner may send; others are rejected
+	// as not supported. Nil takes all.
+	Supports func(set string) bool
 	// Tolerate says which Error findings do not reject. They are still noted,
 	// and the set is accepted with errors (E). Nil tolerates none.
 	Tolerate func(Finding) bool
@@ -142,6 +145,10 @@ func (g *groupReport) ack(o AckOptions) (Ack, bool) {
 	noted := groupNoted
 	for _, t := range g.sets {
 		v := SetAck{ID: strings.TrimSpace(t.st.Get(1)), Control: strings.TrimSpace(t.st.Get(2)), Code: "A"}
+		if o.Supports != nil && !o.Supports(v.ID) {
+			// What is not supported has not been judged either.
+			t.findings = []Finding{{Severity: Error, Level: LevelSet, Code: SetNotSupported}}
+		}
 		if len(t.findings) > 0 {
 			v.Code = "E"
 			if slices.ContainsFunc(t.findings, func(f Finding) bool { return !tolerated(f) }) {

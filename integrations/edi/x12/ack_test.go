@@ -130,6 +130,11 @@ func TestAcknowledgeOptions(t *testing.T) {
 			compare(t, "997", lines(ack.Set.Segments), "ST*997*0001\nAK1*PO*165\nAK9*R*1*1*0*2\nSE*4*0001\n")
 		}
 	})
+	t.Run("set that is not agreed", func(t *testing.T) {
+		f := parseCorpus(t, "850/indice-co-edi-net__x12.850.issue135.edi")
+		ack, _ := x12.Acknowledge(f, 0, 0, x12.AckOptions{Supports: func(set string) bool { return set == "860" }})
+		compare(t, "997", lines(ack.Set.Segments), "ST*997*0001\nAK1*PO*1\nAK2*850*0001\nAK5*R*1\nAK2*850*0001\nAK5*R*1\nAK9*R*2*2*0\nSE*8*0001\n")
+	})
 	t.Run("tolerated deviation", func(t *testing.T) {
 		f := parseCorpus(t, "940/olmelabs-ediengine__940_Failed_SE01.edi")
 		ack, _ := x12.Acknowledge(f, 0, 0, x12.AckOptions{Control: "0042", Tolerate: func(f x12.Finding) bool {

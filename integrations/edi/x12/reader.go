@@ -445,9 +445,8 @@ func (r *Reader) endGroup(e Event, present bool) {
 	case present:
 		r.compareCount(&e, 1, r.sets, LevelGroup, GroupCount, "sets in the group")
 		r.compareControl(&e, 2, r.gs.Get(6), LevelGroup, GroupControl, "GS06")
-	case r.bare == nil:
-		at := r.gs
-		e.add(r.finding(Error, LevelGroup, GroupTrailerMissing, at, "GE is missing"))
+	case r.gs.Length > 0: // where GS is missing too, that has been said
+		e.add(r.finding(Error, LevelGroup, GroupTrailerMissing, r.gs, "GE is missing"))
 	}
 	r.emit(e)
 	r.inGroup = false

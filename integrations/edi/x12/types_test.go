@@ -200,3 +200,41 @@ func TestSyntaxNotes(t *testing.T) {
 		}
 	}
 }
+
+func TestElementChecks(t *testing.T) {
+	for _, c := range []struct {
+		def   ElementDef
+		value string
+		want  string // code of data element 723
+	}{
+		{ElementDef{Type: AN, Min: 2, Max: 5}, "ab", ""}, {ElementDef{Type: AN, Min: 2, Max: 5}, "a", ElementShort},
+		{ElementDef{Type: AN, Min: 2, Max: 5}, "abcdef", ElementLong}, {ElementDef{Type: AN, Min: 2, Max: 5}, "abcde     ", ""},
+		{ElementDef{Type: AN, Min: 2, Max: 5}, "ÄÖÜäö", ""}, {ElementDef{Type: AN, Min: 2, Max: 5}, "a\nb", ElementCharacter},
+		{ElementDef{Type: ID, Min: 1, Max: 2, Codes: []string{"A", "R"}}, "R", ""}, {ElementDef{Type: ID, Min: 1, Max: 2, Codes: []string{"A", "R"}}, "Z", ElementCode},
+		{ElementDef{Type: R, Min: 1, Max: 4}, "-12.34", ""}, {ElementDef{Type: R, Min: 1, Max: 4}, "123.45", ElementLong}, {ElementDef{Type: R, Min: 1, Max: 4}, "1,5", ElementCharacter},
+		{ElementDef{Type: N2, Min: 1, Max: 4}, "-1234", ""}, {ElementDef{Type: N2, Min: 1, Max: 4}, "12.34", ElementCharacter}, {ElementDef{Type: N0, Min: 3, Max: 4}, "12", ElementShort},
+		{ElementDef{Type: DT, Min: 8, Max: 8}, "20260302", ""}, {ElementDef{Type: DT, Min: 8, Max: 8}, "260302", ElementShort},
+		{ElementDef{Type: DT, Min: 8, Max: 8}, "20260231", ElementDate}, {ElementDef{Type: DT, Min: 8, Max: 8}, "2026-3-2", ElementDate},
+		{ElementDef{Type: TM, Min: 4, Max: 8}, "2359", ""}, {ElementDef{Type: TM, Min: 4, Max: 8}, "2460", ElementTime}, {ElementDef{Type: TM, Min: 4, Max: 8}, "12:00", ElementTime},
+		{ElementDef{Type: B, Min: 1, Max: 2}, "\x00\x01\x02", ""},
+	} {
+		if got, _ := c.def.check(c.value); got != c.want {
+			t.Errorf("%+v on %q: got %q, want %q", c.def, c.value, got, c.want)
+		}
+	}
+}
+
+// TestRepetitionsOfATable reads a set of which a table lets an element repeat.
+func TestRepetitionsOfATable(t *testing.T) {
+	def := set(SetDef{ID: "990", Body: []Node{req("ZA", 1)}})
+	def.Segments = map[string]SegmentDef{"ZA": seg("373* 127")}
+	v := newValidator(def, true)
+	sep := Separators{Element: "*", Component: ":", Repetition: "^", Segment: "~"}
+	s := split("ZA*20260302^20261302^20260303*a^b", sep, v.repeats("ZA"))
+	r := &Reader{sep: sep, inSet: true, inGroup: true, lim: Limits{}.orDefaults()}
+	e := Event{Segment: s}
+	v.segment(r, &e)
+	if len(s.Elements[0].Repeats) != 2 || s.Elements[1].Value != "a^b" || len(e.Findings) != 1 || e.Findings[0].Code != ElementDate {
+		t.Errorf("got %+v and %v, want two repetitions in 01, none in 02, and one finding", s.Elements, e.Findings)
+	}
+}
