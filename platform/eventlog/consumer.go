@@ -1,0 +1,611 @@
+package eventlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
+	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/store"
+)
+
+// ConsumerConfig is what a Consumer works with.
+type ConsumerConfig struct {
+	Log    string // the followed log
+	Source Source
+	Store  *store.Store
+	Logger *slog.Logger
+	// Keys names what a fact touches for this service, such as the orders that a load carries; none means that the fact is
+	// ignored. It has no side effects and does not look at the store.
+	Keys func(f Fact) []string
+	// Apply makes the fact take effect. It returns nil when it has; ErrIgnored when there is nothing to do; a Transient error
+	// when the fact must be tried again later; any other error parks the fact. ctx carries the fact's origin.
+	Apply func(ctx context.Context, tx *store.Tx, f Fact) error
+}
+
+// Limits of one Step.
+const (
+	readBatch    = 256 // entries read at once
+	releaseBatch = 256 // deferred facts looked at
+	// saveEvery is how many entries are read without an effect before the cursor is written all the same.
+	saveEvery = 1000
+)
+
+// Consumer follows one log.
+type Consumer struct {
+	c         ConsumerConfig
+	followers *Followers
+
+	mu      sync.Mutex // guards what Step writes and others read
+	settled Position
+	ignored uint64 // facts read and ignored since the record was stored
+	at      cursor // how far has been read; ahead of the stored record by ignored facts alone
+	err     error
+	moved   chan struct{} // closed when settled moves
+	ctx     context.Context
+
+	step    sync.Mutex // held by Step and Retry; guards the rest
+	loaded  bool
+	stored  cursor              // as in the stored record
+	unsaved int                 // entries between stored and at
+	seen    map[string]Position // how far the other feeds were when the deferred facts were last looked at
+	rest    []byte              // where that look goes on; nil when it came to the end
+}
+
+// cursor is how far a log has been read.
+type cursor struct {
+	pos   Position // the last entry of which every fact has been read
+	hash  []byte   // of that entry
+	facts uint32   // facts read of the entry after it
+}
+
+func (c cursor) equal(d cursor) bool {
+	return c.pos == d.pos && c.facts == d.facts && bytes.Equal(c.hash, d.hash)
+}
+
+// NewConsumer returns a consumer that goes on where the store's record of this log ends.
+func NewConsumer(c ConsumerConfig) *Consumer {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Consumer{c: c, followers: &Followers{}, moved: make(chan struct{}), ctx: context.Background()}
+}
+
+// Log is the name of the followed log.
+func (c *Consumer) Log() string { return c.c.Log }
+
+// Read is how far every fact has been settled: applied, ignored or parked. A deferred fact is not.
+func (c *Consumer) Read() Position {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.settled
+}
+
+// Err is why the last Step did not come to its end; nil when it did. An error that wraps store.ErrOutOfRange or ErrBrokenFeed
+// stays until a person has decided.
+func (c *Consumer) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Wake returns a channel that is closed when there may be something to read. It is valid until the ctx of the last Step ends.
+func (c *Consumer) Wake() <-chan struct{} {
+	c.mu.Lock()
+	ctx, after := c.ctx, c.at.pos
+	c.mu.Unlock()
+	return c.c.Source.Changed(ctx, after)
+}
+
+// Step releases deferred facts whose time has come, and reads the next entries. now is not used: facts take effect when they
+// are read.
+func (c *Consumer) Step(ctx context.Context, _ time.Time) (progress bool, err error) {
+	c.step.Lock()
+	defer c.step.Unlock()
+	c.mu.Lock()
+	c.ctx = ctx
+	c.mu.Unlock()
+	progress, err = c.run(ctx)
+	if err != nil {
+		c.loaded = false // what was submitted may or may not have been committed
+	}
+	c.mu.Lock()
+	c.err = err
+	c.mu.Unlock()
+	return progress, err
+}
+
+func (c *Consumer) run(ctx context.Context) (bool, error) {
+	if !c.loaded {
+		if err := c.load(ctx); err != nil {
+			return false, err
+		}
+	}
+	released, err := c.release(ctx)
+	if err != nil {
+		return false, err
+	}
+	entries, last, err := c.c.Source.Read(ctx, c.at.pos, readBatch)
+	if err != nil {
+		return released, err
+	}
+	if len(entries) == 0 {
+		if last.Log != "" && last.Sequence < c.at.pos.Sequence {
+			return released, fmt.Errorf("%w: log %s ends at %d, but was read up to %d", ErrBrokenFeed, c.c.Log, last.Sequence, c.at.pos.Sequence)
+		}
+		return released, c.settle(ctx)
+	}
+	if err := c.take(ctx, entries); err != nil {
+		return released, err
+	}
+	return true, c.settle(ctx)
+}
+
+// load goes back to the stored record.
+func (c *Consumer) load(ctx context.Context) error {
+	var rec *storagev1.ConsumerRecord
+	err := c.c.Store.View(ctx, func(r store.Reader) (err error) {
+		rec, err = c.record(ctx, r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.stored, c.unsaved, c.seen, c.rest, c.loaded = cursorOf(rec), 0, nil, nil, true
+	c.mu.Lock()
+	c.at, c.ignored = c.stored, 0
+	c.mu.Unlock()
+	return c.settle(ctx)
+}
+
+func (c *Consumer) record(ctx context.Context, r store.Reader) (*storagev1.ConsumerRecord, error) {
+	rec := &storagev1.ConsumerRecord{}
+	err := store.GetProto(ctx, r, store.Consumers, []byte(c.c.Log), rec)
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return rec, err
+}
+
+func cursorOf(rec *storagev1.ConsumerRecord) cursor {
+	return cursor{store.PositionOf(rec.Position), rec.Hash, rec.FactsRead}
+}
+
+// settle publishes how far every fact is settled: up to the cursor, or to before the first deferred fact.
+func (c *Consumer) settle(ctx context.Context) error {
+	settled := c.at.pos
+	err := c.c.Store.View(ctx, func(r store.Reader) error {
+		rg := store.Prefix(store.Key(c.c.Log))
+		rg.Limit = 1
+		rows, err := r.Scan(ctx, store.DeferredFacts, rg)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		var w storagev1.WaitingFact
+		if err := proto.Unmarshal(rows[0].Value, &w); err != nil {
+			return err
+		}
+		first := store.PositionOf(w.GetHead().GetPosition())
+		first.Sequence--
+		if first.Before(settled) {
+			settled = first
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.settled != settled && !settled.Before(c.settled) {
+		c.settled = settled
+		close(c.moved)
+		c.moved = make(chan struct{})
+	}
+	return nil
+}
+
+// take reads entries: each fact that concerns the service becomes a change of its own, and many share a commit.
+func (c *Consumer) take(ctx context.Context, entries []Entry) error {
+	at, stored, ignored, unsaved := c.at, c.stored, c.ignored, c.unsaved
+	var pending []*store.Pending
+	fail := error(nil) // what is wrong with the feed; the facts before it still count
+	for _, e := range entries {
+		head, err := c.check(e, at)
+		if err != nil {
+			fail = err
+			break
+		}
+		next := cursor{pos: store.PositionOf(head.Position), hash: e.Hash}
+		unsaved++
+		for i, f := range head.Facts {
+			if i < int(at.facts) {
+				continue
+			}
+			to := cursor{pos: at.pos, hash: at.hash, facts: uint32(i + 1)}
+			if i == len(head.Facts)-1 {
+				to = next
+			}
+			fact := newFact(head, e.Hash, i, f)
+			keys := c.c.Keys(fact)
+			if len(keys) == 0 {
+				ignored++
+			} else {
+				pending = append(pending, c.submit(ctx, fact, keys, stored, to, ignored))
+				stored, ignored, unsaved = to, 0, 0
+			}
+			at = to
+		}
+		at = next
+	}
+	if unsaved >= saveEvery {
+		pending = append(pending, c.save(ctx, stored, at, ignored))
+		stored, ignored, unsaved = at, 0, 0
+	}
+	for _, p := range pending {
+		if _, err := p.Wait(ctx); err != nil {
+			return err
+		}
+	}
+	c.stored, c.unsaved = stored, unsaved
+	c.mu.Lock()
+	c.at, c.ignored = at, ignored
+	c.mu.Unlock()
+	return fail
+}
+
+// check refuses an entry that does not follow the one at the cursor.
+func (c *Consumer) check(e Entry, at cursor) (*eventlogv1.Head, error) {
+	if err := checkHash(e); err != nil {
+		return nil, err
+	}
+	head := &eventlogv1.Head{}
+	if err := proto.Unmarshal(e.Head, head); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBrokenFeed, err)
+	}
+	pos := store.PositionOf(head.Position)
+	if pos.Log != c.c.Log || pos.Sequence != at.pos.Sequence+1 || at.pos.Sequence > 0 && pos.Epoch != at.pos.Epoch {
+		return nil, fmt.Errorf("%w: entry %v follows %v", ErrBrokenFeed, pos, at.pos)
+	}
+	if !bytes.Equal(head.PreviousHash, at.hash) {
+		return nil, fmt.Errorf("%w: entry %v names another entry before it than the one that was read", ErrBrokenFeed, pos)
+	}
+	return head, nil
+}
+
+// errStale refuses a change whose predecessor was refused: the cursor is not where it should be.
+var errStale = errors.New("consumer: the fact before was not read")
+
+// submit queues the change that reads one fact, together with the ignored ones before it.
+func (c *Consumer) submit(ctx context.Context, f Fact, keys []string, from, to cursor, ignored uint64) *store.Pending {
+	behind := c.followers.behind(f.Head.GetAfter())
+	cause := f.Cause()
+	return c.c.Store.Submit(ctx, cause, func(tx *store.Tx) ([]byte, error) {
+		return nil, c.advance(ctx, tx, from, to, ignored, func(rec *storagev1.ConsumerRecord) error {
+			rec.Read++
+			return c.place(ctx, tx, rec, f, keys, behind)
+		})
+	})
+}
+
+// save writes the cursor for ignored facts alone.
+func (c *Consumer) save(ctx context.Context, from, to cursor, ignored uint64) *store.Pending {
+	cause := store.Cause{Principal: "service/" + c.c.Store.Service(), Method: "consumers/" + c.c.Log}
+	return c.c.Store.Submit(ctx, cause, func(tx *store.Tx) ([]byte, error) {
+		return nil, c.advance(ctx, tx, from, to, ignored, func(*storagev1.ConsumerRecord) error { return nil })
+	})
+}
+
+// advance moves the stored cursor and counts.
+func (c *Consumer) advance(ctx context.Context, tx *store.Tx, from, to cursor, ignored uint64, count func(*storagev1.ConsumerRecord) error) error {
+	rec, err := c.record(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if !cursorOf(rec).equal(from) {
+		return errStale
+	}
+	rec.Position, rec.Hash, rec.FactsRead = store.PositionProto(to.pos), to.hash, to.facts
+	rec.Read += ignored
+	rec.Ignored += ignored
+	if err := count(rec); err != nil {
+		return err
+	}
+	return store.PutProto(ctx, tx, store.Consumers, []byte(c.c.Log), rec)
+}
+
+// place applies a fact, or puts it where it waits, and counts it there. behind says which feed it waits for, if any.
+func (c *Consumer) place(ctx context.Context, tx *store.Tx, rec *storagev1.ConsumerRecord, f Fact, keys []string, behind string) error {
+	b, key, err := store.FirstWaiting(ctx, tx, c.c.Log, keys, f.Position.Sequence, uint32(f.Index))
+	if err != nil {
+		return err
+	}
+	var reason string
+	switch {
+	case b != nil:
+		reason = "waits for " + nameOfKey(key)
+	case behind != "":
+		b, reason = store.DeferredFacts, behind
+	default:
+		err := c.apply(ctx, tx, f)
+		switch {
+		case err == nil:
+			rec.Applied++
+			return nil
+		case errors.Is(err, ErrIgnored):
+			rec.Ignored++
+			return nil
+		case isTransient(err):
+			return err
+		}
+		b, reason = store.ParkedFacts, err.Error()
+		c.c.Logger.WarnContext(ctx, "fact parked", "log", c.c.Log, "position", f.Position.Sequence, "type", f.Type, "subject", f.Subject, "error", err)
+	}
+	if b == store.ParkedFacts {
+		rec.Parked++
+	} else {
+		rec.Deferred++
+	}
+	return store.PutWaiting(ctx, tx, b, f.waiting(keys, reason))
+}
+
+// apply calls Apply and takes its writes back when it fails. What says nothing about the fact counts as transient.
+func (c *Consumer) apply(ctx context.Context, tx *store.Tx, f Fact) error {
+	cause := f.Cause()
+	fctx := origin.With(ctx, origin.Origin{Principal: origin.Principal{Kind: origin.Service, Name: c.c.Store.Service()},
+		Method: "consumers/" + c.c.Log, Actor: cause.Actor, Traceparent: cause.Traceparent, After: cause.After})
+	err := tx.Try(func(tx *store.Tx) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				c.c.Logger.ErrorContext(ctx, "apply panicked", "type", f.Type, "panic", p, "stack", string(debug.Stack()))
+				err = fmt.Errorf("panic: %v", p)
+			}
+		}()
+		if f.OccurTime().Unix() != 0 {
+			tx.OccurAt(f.OccurTime())
+		}
+		return c.c.Apply(fctx, tx, f)
+	})
+	if _, corrupt := errors.AsType[*store.CorruptError](err); corrupt || err != nil && ctx.Err() != nil {
+		return Transient(err)
+	}
+	return err
+}
+
+// errNotYet refuses the release of a fact that still waits.
+var errNotYet = errors.New("consumer: the fact still waits")
+
+// release applies deferred facts whose feeds have been read that far, in order, or parks them.
+func (c *Consumer) release(ctx context.Context) (progress bool, err error) {
+	reads := c.followers.readsBeside(c)
+	if c.rest == nil && c.seen != nil && maps.Equal(reads, c.seen) {
+		return false, nil
+	}
+	var rows []store.KV
+	err = c.c.Store.View(ctx, func(r store.Reader) (err error) {
+		rg := store.Prefix(store.Key(c.c.Log))
+		rg.Limit = releaseBatch
+		if c.rest != nil {
+			rg.From = c.rest
+		}
+		rows, err = r.Scan(ctx, store.DeferredFacts, rg)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	c.seen, c.rest = reads, nil
+	if len(rows) == releaseBatch {
+		c.rest = append(rows[len(rows)-1].Key, 0)
+	}
+	var pending []*store.Pending
+	for _, row := range rows {
+		w := &storagev1.WaitingFact{}
+		if err := proto.Unmarshal(row.Value, w); err != nil {
+			return false, err
+		}
+		if c.followers.behind(w.GetHead().GetAfter()) == "" {
+			pending = append(pending, c.c.Store.Submit(ctx, fromWaiting(w).Cause(), c.again(ctx, store.DeferredFacts, row.Key)))
+		}
+	}
+	progress = c.rest != nil
+	for _, p := range pending {
+		switch _, err := p.Wait(ctx); {
+		case err == nil:
+			progress = true
+		case !errors.Is(err, errNotYet):
+			return false, err
+		}
+	}
+	return progress, nil
+}
+
+// again takes a waiting fact out of its bucket and places it anew, unless an earlier one that it waits for is in the same bucket.
+func (c *Consumer) again(ctx context.Context, b *store.Bucket, key []byte) func(tx *store.Tx) ([]byte, error) {
+	return func(tx *store.Tx) ([]byte, error) {
+		w := &storagev1.WaitingFact{}
+		if err := store.GetProto(ctx, tx, b, key, w); err != nil {
+			if errors.Is(err, store.ErrNotFound) {
+				return nil, errNotYet // placed elsewhere meanwhile
+			}
+			return nil, err
+		}
+		first, _, err := store.FirstWaiting(ctx, tx, c.c.Log, w.Keys, w.GetHead().GetPosition().GetSequence(), w.Index)
+		if err != nil {
+			return nil, err
+		}
+		if first == b {
+			return nil, errNotYet
+		}
+		rec, err := c.record(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		if b == store.ParkedFacts {
+			rec.Parked--
+		} else {
+			rec.Deferred--
+		}
+		if err := store.DeleteWaiting(ctx, tx, b, w); err != nil {
+			return nil, err
+		}
+		if err := c.place(ctx, tx, rec, fromWaiting(w), w.Keys, ""); err != nil {
+			return nil, err
+		}
+		return nil, store.PutProto(ctx, tx, store.Consumers, []byte(c.c.Log), rec)
+	}
+}
+
+// StillParkedError says why a retried fact stays parked. Nothing was changed.
+type StillParkedError struct{ Reason string }
+
+// Error is the reason in words.
+func (e *StillParkedError) Error() string { return "fact stays parked: " + e.Reason }
+
+// Retry applies a parked fact again: its effect and the removal of its row are one commit. Its later siblings follow in order,
+// each in a commit of its own, until one of them stays parked. name is the fact's resource name or the last part of it. cause is the
+// request that asked for it. store.ErrNotFound when no such fact is parked, *StillParkedError when it still cannot be applied.
+func (c *Consumer) Retry(ctx context.Context, cause store.Cause, name string) error {
+	c.step.Lock()
+	defer c.step.Unlock()
+	c.seen = nil // deferred siblings may go on, too
+	sequence, index, err := parseWaitingName(name[strings.LastIndexByte(name, '/')+1:])
+	if err != nil {
+		return err
+	}
+	key := store.WaitingKey(c.c.Log, sequence, index)
+	w := &storagev1.WaitingFact{}
+	first := func(tx *store.Tx) ([]byte, error) {
+		if err := store.GetProto(ctx, tx, store.ParkedFacts, key, w); err != nil {
+			return nil, err
+		}
+		if _, err := c.again(ctx, store.ParkedFacts, key)(tx); err != nil {
+			if errors.Is(err, errNotYet) {
+				return nil, &StillParkedError{w.Reason}
+			}
+			return nil, err
+		}
+		now := &storagev1.WaitingFact{}
+		switch err := store.GetProto(ctx, tx, store.ParkedFacts, key, now); {
+		case errors.Is(err, store.ErrNotFound):
+			return proto.Marshal(&storagev1.WaitingFact{Keys: w.Keys})
+		case err != nil:
+			return nil, err
+		}
+		return nil, &StillParkedError{now.Reason}
+	}
+	out, err := c.c.Store.Change(ctx, c.retryCause(ctx, cause, key), first)
+	if err != nil {
+		return err
+	}
+	if err := proto.Unmarshal(out.Answer, w); err != nil { // a repeat has not read the row
+		return err
+	}
+	return c.retrySiblings(ctx, cause, key, w.Keys)
+}
+
+// retryCause names both the fact and the request to try it again.
+func (c *Consumer) retryCause(ctx context.Context, cause store.Cause, key []byte) store.Cause {
+	w := &storagev1.WaitingFact{}
+	err := c.c.Store.View(ctx, func(r store.Reader) error { return store.GetProto(ctx, r, store.ParkedFacts, key, w) })
+	if err != nil {
+		return cause // a repeat, or a name that does not exist
+	}
+	both := fromWaiting(w).Cause()
+	both.Principal, both.Method, both.RequestID, both.Fingerprint = cause.Principal, cause.Method, cause.RequestID, cause.Fingerprint
+	both.After = origin.MergeAfter(both.After, cause.After)
+	return both
+}
+
+func (c *Consumer) retrySiblings(ctx context.Context, cause store.Cause, after []byte, keys []string) error {
+	freed := map[string]bool{}
+	for _, k := range keys {
+		freed[k] = true
+	}
+	rg := store.Prefix(store.Key(c.c.Log))
+	rg.From, rg.Limit = append(slices.Clone(after), 0), releaseBatch
+	for {
+		var rows []store.KV
+		err := c.c.Store.View(ctx, func(r store.Reader) (err error) {
+			rows, err = r.Scan(ctx, store.ParkedFacts, rg)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			w := &storagev1.WaitingFact{}
+			if err := proto.Unmarshal(row.Value, w); err != nil {
+				return err
+			}
+			if !slices.ContainsFunc(w.Keys, func(k string) bool { return freed[k] }) {
+				continue
+			}
+			sibling := fromWaiting(w).Cause()
+			sibling.Principal, sibling.Method = cause.Principal, cause.Method
+			_, err := c.c.Store.Change(ctx, sibling, c.again(ctx, store.ParkedFacts, row.Key))
+			if err != nil && !errors.Is(err, errNotYet) {
+				return err
+			}
+			for _, k := range w.Keys {
+				freed[k] = true
+			}
+		}
+		if len(rows) < releaseBatch {
+			return nil
+		}
+		rg.From = append(rows[len(rows)-1].Key, 0)
+	}
+}
+
+// Status is the stored record, with the facts that were ignored since.
+func (c *Consumer) Status(ctx context.Context) (*eventlogv1.Consumer, error) {
+	c.mu.Lock()
+	at, ignored := c.at.pos, c.ignored
+	c.mu.Unlock()
+	var rec *storagev1.ConsumerRecord
+	err := c.c.Store.View(ctx, func(r store.Reader) (err error) {
+		rec, err = c.record(ctx, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if pos := store.PositionOf(rec.Position); !pos.Before(at) {
+		at, ignored = pos, 0
+	}
+	return &eventlogv1.Consumer{Name: "consumers/" + c.c.Log, Log: c.c.Log, Cursor: store.PositionProto(at), Read: rec.Read + ignored,
+		Applied: rec.Applied, Ignored: rec.Ignored + ignored, Deferred: rec.Deferred, Parked: rec.Parked}, nil
+}
+
+func parseWaitingName(id string) (sequence uint64, index uint32, err error) {
+	a, b, ok := strings.Cut(id, "-")
+	s, err1 := strconv.ParseUint(a, 16, 64)
+	i, err2 := strconv.ParseUint(b, 16, 32)
+	if !ok || err1 != nil || err2 != nil || waitingName(s, uint32(i)) != id {
+		return 0, 0, fmt.Errorf("parked fact %q: %w", id, store.ErrNotFound)
+	}
+	return s, uint32(i), nil
+}
+
+// nameOfKey names the fact with this key of a waiting bucket.
+func nameOfKey(key []byte) string {
+	log, sequence, index, ok := store.ParseWaitingKey(key)
+	if !ok {
+		return "an earlier fact"
+	}
+	return "consumers/" + log + "/parkedFacts/" + waitingName(sequence, index)
+}

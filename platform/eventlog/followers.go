@@ -1,0 +1,96 @@
+package eventlog
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/store"
+)
+
+// Followers are the consumers of one service. Through it they know how far the others have read.
+type Followers struct {
+	// Stepping makes WaitRead answer at once: in a simulation nobody else runs while it would wait.
+	Stepping bool
+
+	consumers []*Consumer
+}
+
+// NewFollowers joins the consumers of one service, before their first Step.
+func NewFollowers(consumers ...*Consumer) *Followers {
+	f := &Followers{consumers: consumers}
+	for _, c := range consumers {
+		c.followers = f
+	}
+	return f
+}
+
+// Consumers are the consumers in the order given.
+func (f *Followers) Consumers() []*Consumer { return f.consumers }
+
+// WaitRead returns when every followed log has been read as far as after says; other logs do not matter. A call that carries
+// its causal past waits here, so that the service knows what the caller knew. UNAVAILABLE when ctx ends first, and at once when
+// Stepping.
+func (f *Followers) WaitRead(ctx context.Context, after []Position) error {
+	for _, p := range after {
+		for _, c := range f.consumers {
+			if c.c.Log != p.Log {
+				continue
+			}
+			if err := f.waitOne(ctx, c, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *Followers) waitOne(ctx context.Context, c *Consumer, p Position) error {
+	for {
+		c.mu.Lock()
+		settled, moved := c.settled, c.moved
+		c.mu.Unlock()
+		if !settled.Before(p) && settled.Log != "" {
+			return nil
+		}
+		behind := status.Errorf(codes.Unavailable, "feed %s has been read up to %d, the call comes after %d", p.Log, settled.Sequence, p.Sequence)
+		if f.Stepping {
+			return behind
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return behind
+		}
+	}
+}
+
+// behind says which followed feed has not been read as far as after names, in words; "" when all have.
+func (f *Followers) behind(after []*eventlogv1.Position) string {
+	for _, a := range after {
+		p := store.PositionOf(a)
+		for _, c := range f.consumers {
+			if c.c.Log != p.Log {
+				continue
+			}
+			if read := c.Read(); read.Log == "" || read.Before(p) {
+				return fmt.Sprintf("waits until feed %s has been read up to %d", p.Log, p.Sequence)
+			}
+		}
+	}
+	return ""
+}
+
+// readsBeside is how far the consumers other than one have read.
+func (f *Followers) readsBeside(one *Consumer) map[string]Position {
+	out := make(map[string]Position, len(f.consumers))
+	for _, c := range f.consumers {
+		if c != one {
+			out[c.c.Log] = c.Read()
+		}
+	}
+	return out
+}

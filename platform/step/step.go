@@ -1,0 +1,110 @@
+// Package step runs work that is made of small bounded pieces.
+//
+// Consumers, tasks, timers and processes are Steppers: all they know of time is the business time they are given, and they
+// start nothing in the background. Loop is the thin shell around one Stepper in a running service; a simulation calls
+// Step itself, in one goroutine, in an order that it chooses.
+package step
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"time"
+
+	"crossdock.dev/platform/clock"
+)
+
+// Stepper does one bounded piece of work. progress says that calling again at once is worth while. An error means that the
+// piece was not done and may be tried again later; the Stepper is still whole.
+type Stepper interface {
+	Step(ctx context.Context, now time.Time) (progress bool, err error)
+}
+
+// Func makes a Stepper of a function.
+type Func func(ctx context.Context, now time.Time) (bool, error)
+
+// Step calls f.
+func (f Func) Step(ctx context.Context, now time.Time) (bool, error) { return f(ctx, now) }
+
+// Config is one loop.
+type Config struct {
+	// Name stands in log lines.
+	Name     string
+	Stepper  Stepper
+	Business clock.Business
+	// Machine measures ticks and back-off; nil is the system's.
+	Machine clock.Machine
+	// Wake returns channels that are closed when there may be work. They are asked for before each round of steps, so
+	// that nothing that happens during it is missed.
+	Wake []func() <-chan struct{}
+	// Tick is the longest wait without a wake (business clocks may jump without a word); 0 is 200 ms.
+	Tick time.Duration
+	Log  *slog.Logger
+}
+
+// The back-off after errors doubles from minBackoff to maxBackoff.
+const (
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 5 * time.Second
+)
+
+// Loop steps until there is no progress, then waits for a wake or a tick, until ctx ends; it then returns nil. Errors are
+// logged and backed off from, and a panic in a step counts as an error: one bad piece of work does not end the service.
+func Loop(ctx context.Context, c Config) error {
+	if c.Stepper == nil || c.Business == nil {
+		return errors.New("step: a loop needs a stepper and a business clock")
+	}
+	if c.Machine == nil {
+		c.Machine = clock.SystemMachine()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Tick == 0 {
+		c.Tick = 200 * time.Millisecond
+	}
+	var backoff time.Duration
+	for ctx.Err() == nil {
+		wakes := make([]<-chan struct{}, 0, len(c.Wake))
+		for _, wake := range c.Wake {
+			wakes = append(wakes, wake())
+		}
+		progress, err := safeStep(ctx, c)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			backoff = min(max(2*backoff, minBackoff), maxBackoff)
+			c.Log.WarnContext(ctx, "step failed", "loop", c.Name, "error", err, "again_in", backoff)
+			wait(ctx, c.Machine.After(backoff), nil)
+		default:
+			backoff = 0
+			if !progress {
+				wait(ctx, c.Machine.After(c.Tick), wakes)
+			}
+		}
+	}
+	return nil
+}
+
+func safeStep(ctx context.Context, c Config) (progress bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			progress, err = false, fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return c.Stepper.Step(ctx, c.Business.Now())
+}
+
+// wait returns when ctx ends, the timer fires or one of the wakes is closed.
+func wait(ctx context.Context, timer <-chan time.Time, wakes []<-chan struct{}) {
+	cases := []reflect.SelectCase{
+		{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ctx.Done())},
+		{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(timer)},
+	}
+	for _, w := range wakes {
+		cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(w)})
+	}
+	reflect.Select(cases)
+}

@@ -1,0 +1,17 @@
+// Package store keeps the state of a service and the log of its changes in one bbolt file, and commits both together.
+//
+// A change is a closure over a Tx. What it puts, deletes and tells (facts) becomes one log entry; the store builds the
+// entry itself, so a domain never sees it. From that follow the promises:
+//
+//   - A change is all there or not at all, state and facts alike, after any crash.
+//   - Many changes share one commit, and a refused one, even one that panics, costs its neighbours nothing.
+//   - The same cause (principal, method, request id) takes effect once; a repeat gets the same answer.
+//   - Every entry names the hash of the one before, and holds every write: Verify replays the log into an empty store and
+//     compares the bytes.
+//   - Every stored value carries a CRC32C that covers its bucket and key too. A wrong one is never served.
+//
+// Closures may run more than once and must have no side effects: no RPC, no sleep, no channel inside.
+//
+// Left to others: what the records mean (the service), who may change what (package auth), serving the log (package
+// eventlog). This is the only package that knows bbolt.
+package store

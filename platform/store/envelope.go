@@ -1,0 +1,40 @@
+package store
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// A stored value is CRC32C (4 bytes) ‖ schema version (4 bytes) ‖ data. The checksum covers bucket name, key, version and
+// data, so that a value that was altered, swapped with another or moved does not pass.
+const envelopeSize = 8
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(bucket string, key, rest []byte) uint32 {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(len(bucket)))
+	sum := crc32.Update(0, castagnoli, n[:])
+	sum = crc32.Update(sum, castagnoli, []byte(bucket))
+	binary.BigEndian.PutUint32(n[:], uint32(len(key)))
+	sum = crc32.Update(sum, castagnoli, n[:])
+	sum = crc32.Update(sum, castagnoli, key)
+	return crc32.Update(sum, castagnoli, rest)
+}
+
+// seal makes the stored value of data.
+func seal(bucket string, key []byte, version uint32, data []byte) []byte {
+	v := make([]byte, envelopeSize, envelopeSize+len(data))
+	binary.BigEndian.PutUint32(v[4:], version)
+	v = append(v, data...)
+	binary.BigEndian.PutUint32(v, checksum(bucket, key, v[4:]))
+	return v
+}
+
+// unseal returns the data of a stored value, not copied.
+func unseal(bucket string, key, stored []byte) ([]byte, error) {
+	if len(stored) < envelopeSize || binary.BigEndian.Uint32(stored) != checksum(bucket, key, stored[4:]) {
+		return nil, &CorruptError{Bucket: bucket, Key: append([]byte(nil), key...)}
+	}
+	return stored[envelopeSize:], nil
+}

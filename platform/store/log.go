@@ -1,0 +1,73 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"google.golang.org/protobuf/proto"
+
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+)
+
+// LogEntry is the public part of an entry: the exact bytes, so that a reader can check the chain.
+type LogEntry struct {
+	Position Position
+	Head     []byte // of a Head message
+	Hash     []byte // SHA-256 of Head
+}
+
+// The most that ReadLog returns at once.
+const (
+	maxLogEntries = 256
+	maxLogBytes   = 1 << 20
+)
+
+// ReadLog returns the entries after a position, oldest first, and the last position committed. The zero Position is before
+// the first entry. At most limit entries are returned (0 and more than 256 are 256), fewer when they are large, at least one
+// when there is one. ErrOutOfRange for a position of another log or epoch, or beyond the end.
+func (s *Store) ReadLog(ctx context.Context, after Position, limit int) ([]LogEntry, Position, error) {
+	last := s.Last()
+	if after != (Position{}) && (after.Log != last.Log || after.Epoch != epoch) {
+		return nil, last, fmt.Errorf("%w: %v is not of log %s epoch %d", ErrOutOfRange, after, last.Log, epoch)
+	}
+	if after.Sequence > last.Sequence {
+		return nil, last, fmt.Errorf("%w: %v is beyond the end %v", ErrOutOfRange, after, last)
+	}
+	if after.Sequence == last.Sequence {
+		return nil, last, ctx.Err()
+	}
+	if limit <= 0 || limit > maxLogEntries {
+		limit = maxLogEntries
+	}
+	var out []LogEntry
+	err := s.View(ctx, func(r Reader) error {
+		btx := r.(*reader).btx
+		c := btx.Bucket([]byte(logBucket)).Cursor()
+		size := 0
+		for k, v := c.Seek(Key(after.Sequence + 1)); k != nil && len(out) < limit; k, v = c.Next() {
+			data, err := unseal(logBucket, k, v)
+			if err != nil {
+				return err
+			}
+			var stored eventlogv1.StoredEntry
+			if err := proto.Unmarshal(data, &stored); err != nil {
+				return err
+			}
+			if size += len(stored.Head); size > maxLogBytes && len(out) > 0 {
+				return nil
+			}
+			hash := sha256.Sum256(stored.Head)
+			out = append(out, LogEntry{s.position(after.Sequence + uint64(len(out)) + 1), stored.Head, hash[:]})
+		}
+		return nil
+	})
+	return out, last, err
+}
+
+// LastHash returns the last position with its entry's hash, empty before the first entry.
+func (s *Store) LastHash() (Position, []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.position(s.last.sequence), bytes.Clone(s.last.hash)
+}

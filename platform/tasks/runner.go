@@ -1,0 +1,358 @@
+package tasks
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/store"
+)
+
+// Done records what became of a task, in the change that removes it.
+type Done func(ctx context.Context, tx *store.Tx) error
+
+// Handler carries out the tasks of one kind. ctx carries the origin that the rpc client forwards; calls use t.ID as
+// request id. A nil Done means that there is nothing to record. An error is retried with back-off, unless it is marked as
+// Permanent or InDoubt; for the effect class Neither every error means in doubt, unless it is marked as NotDone.
+type Handler func(ctx context.Context, t Task) (Done, error)
+
+// Config is what a Runner works with.
+type Config struct {
+	Store    *store.Store
+	Handlers map[string]Handler // by kind
+	// Machine measures back-off; nil is the system's.
+	Machine clock.Machine
+	// Business is the time of tasks when nobody steps the runner; unused by Step, which is given the time.
+	Business clock.Business
+	Log      *slog.Logger
+	// Parallel is how many handlers may be under way at once, beside each other and beside the loop. 0 runs each inside
+	// Step, one after the other, as a simulation wants it.
+	Parallel int
+	// Timeout bounds one attempt, on machine time; 0 is 30 s.
+	Timeout time.Duration
+}
+
+// Back-off doubles from minBackoff to maxBackoff.
+const (
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 30 * time.Second
+)
+
+// dueBatch is how many due tasks one Step takes on.
+const dueBatch = 64
+
+// Runner carries out the tasks of one store.
+type Runner struct {
+	c    Config
+	wait sync.WaitGroup
+
+	mu      sync.Mutex
+	running map[string]bool   // ids under way
+	retries map[string]*retry // ids that have been refused since the program began
+	wake    chan struct{}     // closed when an attempt under way ends
+	ended   bool              // one has ended since the last Step
+}
+
+type retry struct {
+	attempts  uint32
+	notBefore time.Time // machine time
+	lastError string
+}
+
+// NewRunner returns a runner.
+func NewRunner(c Config) *Runner {
+	if c.Machine == nil {
+		c.Machine = clock.SystemMachine()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 30 * time.Second
+	}
+	return &Runner{c: c, running: map[string]bool{}, retries: map[string]*retry{}, wake: make(chan struct{})}
+}
+
+// Wake returns a channel that is closed when an attempt under way ends.
+func (r *Runner) Wake() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.wake
+}
+
+// Drain waits for the attempts under way.
+func (r *Runner) Drain() { r.wait.Wait() }
+
+// Step carries out what is due at now, and the first task of each subject that is not backing off. With Parallel set it starts
+// them and returns. progress is true when one was started or has ended.
+func (r *Runner) Step(ctx context.Context, now time.Time) (progress bool, err error) {
+	list, err := r.candidates(ctx, now)
+	if err != nil {
+		return false, err
+	}
+	r.mu.Lock()
+	progress, r.ended = r.ended, false
+	r.mu.Unlock()
+	for _, t := range list {
+		if ctx.Err() != nil {
+			return progress, ctx.Err()
+		}
+		if r.c.Parallel == 0 {
+			done, err := r.attempt(ctx, t)
+			progress = progress || done
+			if err != nil {
+				return progress, err
+			}
+			continue
+		}
+		r.start(ctx, t)
+		progress = true
+	}
+	return progress, nil
+}
+
+func (r *Runner) start(ctx context.Context, t Task) {
+	r.mu.Lock()
+	r.running[t.ID] = true
+	r.mu.Unlock()
+	r.wait.Go(func() {
+		if _, err := r.attempt(ctx, t); err != nil && ctx.Err() == nil {
+			r.c.Log.WarnContext(ctx, "outcome of a task was not recorded", "task", t.ID, "kind", t.Kind, "error", err)
+			r.backOff(t.ID, err)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.running, t.ID)
+		r.ended = true
+		close(r.wake)
+		r.wake = make(chan struct{})
+	})
+}
+
+// candidates returns the tasks that may be attempted now: due ones by due time, then the others by number.
+func (r *Runner) candidates(ctx context.Context, now time.Time) ([]Task, error) {
+	machine := r.c.Machine.Now()
+	room := dueBatch
+	r.mu.Lock()
+	if r.c.Parallel > 0 {
+		room = r.c.Parallel - len(r.running)
+	}
+	free := func(id string) bool {
+		again := r.retries[id]
+		return !r.running[id] && (again == nil || !machine.Before(again.notBefore))
+	}
+	r.mu.Unlock()
+	if room <= 0 {
+		return nil, nil
+	}
+	var out []Task
+	err := r.c.Store.View(ctx, func(rd store.Reader) error {
+		var ids []string
+		take := func(q store.QueuedTask) bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if free(q.ID) {
+				ids = append(ids, q.ID)
+			}
+			return len(ids) < room
+		}
+		if err := store.DueQueue(ctx, rd, now, take); err != nil {
+			return err
+		}
+		subjects := map[string]bool{}
+		err := store.TurnQueue(ctx, rd, func(q store.QueuedTask) bool {
+			first := q.Subject == "" || !subjects[q.Subject]
+			subjects[q.Subject] = true
+			if first && !q.InDoubt && len(ids) < room {
+				return take(q)
+			}
+			return len(ids) < room
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			t, err := Get(ctx, rd, id)
+			if err != nil {
+				return err
+			}
+			out = append(out, t)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// attempt makes one attempt and records its outcome. done says that the task has moved; err, that the outcome could not be
+// recorded.
+func (r *Runner) attempt(ctx context.Context, t Task) (done bool, err error) {
+	handler := r.c.Handlers[t.Kind]
+	if handler == nil {
+		return true, r.record(ctx, t, eventlogv1.Task_FAILED, "no handler for this kind", 0)
+	}
+	if t.Effect != Keyed {
+		state := eventlogv1.Task_PENDING
+		if t.Effect == Neither {
+			state = eventlogv1.Task_IN_DOUBT
+		}
+		if err := r.record(ctx, t, state, t.LastError, 1); err != nil {
+			return false, err
+		}
+	} else if again := r.retry(t.ID); again != nil {
+		t.Attempts = again.attempts
+	}
+	finish, err := r.call(ctx, handler, t)
+	if err == nil {
+		err := r.finish(ctx, t, finish)
+		if err == nil {
+			r.forget(t.ID)
+			return true, nil
+		}
+		// The call went through, but its outcome was not recorded: the next attempt repeats it as its effect class allows.
+		if ctx.Err() != nil || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrOutcomeUnknown) {
+			return false, err
+		}
+		return false, r.refused(ctx, t, fmt.Errorf("record the outcome: %w", err))
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err() // the program is stopping; what was committed before the attempt stands
+	}
+	return classOf(err, t.Effect) != notDone, r.refused(ctx, t, err)
+}
+
+// refused records that an attempt did not come to its end.
+func (r *Runner) refused(ctx context.Context, t Task, err error) error {
+	r.c.Log.WarnContext(ctx, "task attempt failed", "task", t.ID, "kind", t.Kind, "subject", t.Subject, "error", err)
+	switch classOf(err, t.Effect) {
+	case permanent:
+		r.forget(t.ID)
+		return r.record(ctx, t, eventlogv1.Task_FAILED, err.Error(), 0)
+	case inDoubt:
+		r.forget(t.ID)
+		return r.record(ctx, t, eventlogv1.Task_IN_DOUBT, err.Error(), 0)
+	}
+	r.backOff(t.ID, err)
+	if t.Effect == Neither {
+		return r.record(ctx, t, eventlogv1.Task_PENDING, err.Error(), 0)
+	}
+	return nil
+}
+
+// call runs the handler within the attempt's time, as the service, with the task's origin as data.
+func (r *Runner) call(ctx context.Context, handler Handler, t Task) (done Done, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.c.Log.ErrorContext(ctx, "task panicked", "task", t.ID, "kind", t.Kind, "panic", p, "stack", string(debug.Stack()))
+			done, err = nil, fmt.Errorf("panic: %v", p)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, r.c.Timeout)
+	defer cancel()
+	return handler(origin.With(ctx, r.origin(t)), t)
+}
+
+func (r *Runner) origin(t Task) origin.Origin {
+	return origin.Origin{
+		Principal: origin.Principal{Kind: origin.Service, Name: r.c.Store.Service()},
+		Method:    "tasks/" + t.Kind, Actor: t.Actor, Traceparent: t.Traceparent, After: t.After,
+	}
+}
+
+// cause is that of the changes that record what became of t.
+func (r *Runner) cause(t Task) store.Cause {
+	o := r.origin(t)
+	return store.Cause{Principal: o.Principal.String(), Method: o.Method, Actor: o.Actor, Traceparent: o.Traceparent, After: o.After}
+}
+
+// finish removes the task and records its outcome in one change, once.
+func (r *Runner) finish(ctx context.Context, t Task, done Done) error {
+	c := r.cause(t)
+	c.RequestID = fmt.Sprintf("%s#%d", t.ID, t.Number)
+	_, err := r.c.Store.Change(ctx, c, func(tx *store.Tx) ([]byte, error) {
+		rec, err := record(ctx, tx, t.ID)
+		if errors.Is(err, store.ErrNotFound) || err == nil && rec.Number != t.Number {
+			return nil, nil // cancelled meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := store.DeleteTask(ctx, tx, t.ID, rec); err != nil || done == nil {
+			return nil, err
+		}
+		return nil, done(origin.With(ctx, r.origin(t)), tx)
+	})
+	return err
+}
+
+// record changes the state of a task that is still there.
+func (r *Runner) record(ctx context.Context, t Task, state eventlogv1.Task_State, lastError string, attempts uint32) error {
+	_, err := r.c.Store.Change(ctx, r.cause(t), func(tx *store.Tx) ([]byte, error) {
+		rec, err := record(ctx, tx, t.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		rec.State, rec.LastError, rec.Attempts = state, lastError, rec.Attempts+attempts
+		return nil, store.PutTask(ctx, tx, t.ID, rec)
+	})
+	return err
+}
+
+func (r *Runner) retry(id string) *retry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.retries[id]
+}
+
+func (r *Runner) forget(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.retries, id)
+}
+
+func (r *Runner) backOff(id string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	again := r.retries[id]
+	if again == nil {
+		again = &retry{}
+		r.retries[id] = again
+	}
+	again.attempts++
+	again.lastError = err.Error()
+	again.notBefore = r.c.Machine.Now().Add(min(maxBackoff, minBackoff<<min(again.attempts-1, 16)))
+}
+
+// List returns up to limit tasks that are not done, created after the one with number after, in order of creation, with the
+// attempts and refusals that only this runner knows of.
+func (r *Runner) List(ctx context.Context, after uint64, limit int) ([]Task, error) {
+	var out []Task
+	err := r.c.Store.View(ctx, func(rd store.Reader) error {
+		return store.Each(ctx, rd, store.Tasks, nil, func(kv store.KV) error {
+			t, err := Get(ctx, rd, string(kv.Key))
+			if t.Number > after {
+				out = append(out, t)
+			}
+			return err
+		})
+	})
+	slices.SortFunc(out, func(a, b Task) int { return cmp.Compare(a.Number, b.Number) })
+	out = out[:min(limit, len(out))]
+	for i := range out {
+		if again := r.retry(out[i].ID); again != nil {
+			out[i].Attempts, out[i].LastError = max(out[i].Attempts, again.attempts), again.lastError
+		}
+	}
+	return out, err
+}
