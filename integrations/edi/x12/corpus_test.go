@@ -404,3 +404,31 @@ func TestDayMessagesAreGood(t *testing.T) {
 		equal(t, id+" written", write(t, f), string(data))
 	}
 }
+
+// TestSameInterchange finds the repeats which the corpus holds: both
+// interchanges of 850_fat are that of 850, and 850.OK says the same in another
+// envelope with other separators.
+func TestSameInterchange(t *testing.T) {
+	const dir = "850/"
+	bytesOf := func(name string, i int) string {
+		offset, length := parseCorpus(t, dir+name).Interchanges[i].Range()
+		return string(readCorpus(t, dir+name)[offset:][:length])
+	}
+	setOf := func(name string) string {
+		return parseCorpus(t, dir+name).Interchanges[0].Groups[0].Sets[0].Text(x12.Separators{Element: "*", Component: ">", Segment: "~"})
+	}
+	want := bytesOf("aaronhuggins-node-x12__850.edi", 0)
+	if !strings.HasPrefix(want, "ISA*") || !strings.HasSuffix(want, "IEA*1*000003438~") {
+		t.Errorf("range: got %q", want)
+	}
+	for i := range 2 {
+		equal(t, "interchange of 850_fat", bytesOf("aaronhuggins-node-x12__850_fat.edi", i), want)
+	}
+	if ok := bytesOf("olmelabs-ediengine__850.OK.edi", 0); ok == want {
+		t.Error("850.OK has another envelope")
+	}
+	equal(t, "set", setOf("olmelabs-ediengine__850.OK.edi"), setOf("aaronhuggins-node-x12__850.edi"))
+	if setOf("olmelabs-ediengine__850.SyntaxNotes.ERR.edi") == setOf("olmelabs-ediengine__850.OK.edi") {
+		t.Error("the file with errors says something else")
+	}
+}

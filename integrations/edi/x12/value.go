@@ -170,6 +170,17 @@ func (t Set) ID() string { return t.first().Get(1) }
 // Control returns ST02 without blanks around it.
 func (t Set) Control() string { return strings.TrimSpace(t.first().Get(2)) }
 
+// Text returns the set as one text with the given separators. Two sets whose
+// texts are equal say the same, however each was separated.
+func (t Set) Text(sep Separators) string {
+	var b strings.Builder
+	for _, s := range t.Segments {
+		b.WriteString(s.Text(sep))
+		b.WriteString(sep.Segment)
+	}
+	return b.String()
+}
+
 func (t Set) first() Segment {
 	if len(t.Segments) == 0 {
 		return Segment{}
@@ -202,6 +213,25 @@ type Interchange struct {
 
 // Control returns ISA13 without blanks around it.
 func (x Interchange) Control() string { return strings.TrimSpace(x.Header.Get(13)) }
+
+// Range returns the bytes of the input from ISA to the terminator of the last
+// segment: what a hash of the interchange is taken of.
+func (x Interchange) Range() (offset int64, length int) {
+	var first, last Segment
+	n := 0
+	for s := range x.All() {
+		if n == 0 {
+			first = s
+		}
+		last = s
+		n++
+	}
+	length = int(last.Offset-first.Offset) + last.Length
+	if n > 0 && !x.Format.Open {
+		length += len(x.Format.Segment)
+	}
+	return first.Offset, length
+}
 
 // All yields every segment from ISA to IEA in file order.
 func (x Interchange) All() iter.Seq[Segment] {
