@@ -1,0 +1,139 @@
+// Package core assembles edge: its store, its verbs, its feed and the partners' door. It is for edge's own program and for
+// tests of the whole suite; nobody else may import it. It promises the same shape as every service's core. It leaves
+// listeners, clocks and connections to whoever opens it.
+package core
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
+	edgev1 "crossdock.dev/gen/crossdock/edge/v1"
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/eventlog"
+	"crossdock.dev/platform/rpc"
+	"crossdock.dev/platform/step"
+	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/typeid"
+	"crossdock.dev/services/edge/internal/api"
+	"crossdock.dev/services/edge/internal/app"
+	"crossdock.dev/services/edge/internal/front"
+	edgestore "crossdock.dev/services/edge/internal/store"
+)
+
+// Deps is what edge is given. All but Feeds and Peers is required: edge follows nobody and calls nobody by gRPC.
+type Deps struct {
+	DataDir  string
+	Business clock.Business
+	Machine  clock.Machine
+	IDs      typeid.Source
+	// Rand gives secrets and request ids; safe for use from many goroutines.
+	Rand  io.Reader
+	Log   *slog.Logger
+	Feeds map[string]eventlog.Source
+	Peers map[string]grpc.ClientConnInterface
+}
+
+// Core is edge, open.
+type Core struct {
+	deps   Deps
+	store  *store.Store
+	api    *api.Server
+	events eventlogv1.EventLogServiceServer
+}
+
+// Schema is what edge keeps, for verify.
+func Schema() store.Schema { return edgestore.Schema() }
+
+// Path is edge's store file in a data folder.
+func Path(dataDir string) string { return filepath.Join(dataDir, "edge.db") }
+
+// Open opens the store and wires the verbs.
+func Open(ctx context.Context, d Deps) (*Core, error) {
+	s, err := store.Open(ctx, store.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log})
+	if err != nil {
+		return nil, err
+	}
+	return &Core{
+		deps: d, store: s, api: api.New(app.New(s, d.Business, d.IDs, d.Rand)), events: eventlog.NewServer(s, nil, nil),
+	}, nil
+}
+
+// Store is edge's store.
+func (c *Core) Store() *store.Store { return c.store }
+
+// Register registers EdgeService and the feed.
+func (c *Core) Register(r grpc.ServiceRegistrar) {
+	edgev1.RegisterEdgeServiceServer(r, c.api)
+	eventlogv1.RegisterEventLogServiceServer(r, c.events)
+}
+
+// Gateways is empty: partners do not manage keys.
+func (c *Core) Gateways() []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error {
+	return nil
+}
+
+// Steppers is empty: nothing happens in edge by itself.
+func (c *Core) Steppers() []step.Config { return nil }
+
+// Waiter is nil: edge follows nobody.
+func (c *Core) Waiter() rpc.Waiter { return nil }
+
+// Close closes the store.
+func (c *Core) Close() error { return c.store.Close() }
+
+// Route sends the paths under a prefix to a service.
+type Route = front.Route
+
+// Backend is a service's own partner-only gateway.
+type Backend = front.Backend
+
+// Quota is what each partner may ask for.
+type Quota = front.Quota
+
+// Signer signs the token for a service.
+type Signer = front.Signer
+
+// Door says how the partners' door is made; all of it is required.
+type Door struct {
+	Signer   Signer
+	Routes   []Route
+	Backends map[string]Backend
+	// OpenAPI holds crossdock/<service>/<version>/*.openapi.json.
+	OpenAPI fs.FS
+	Quota   Quota
+	// MaxBody bounds a body, in bytes.
+	MaxBody int64
+	// MaxInFlight bounds calls at the same time.
+	MaxInFlight int
+	// Timeout bounds a call to a service.
+	Timeout time.Duration
+}
+
+// Door makes the partners' door over this core's keys.
+func (c *Core) Door(d Door) (http.Handler, error) {
+	return front.New(front.Config{
+		Doors: app.NewDoors(c.store), Signer: d.Signer, Routes: d.Routes, Backends: d.Backends, OpenAPI: d.OpenAPI, Quota: d.Quota,
+		MaxBody: d.MaxBody, MaxInFlight: d.MaxInFlight, Timeout: d.Timeout, Now: c.deps.Machine.Now, Rand: c.deps.Rand, Log: c.deps.Log,
+	})
+}
+
+// NewTransport connects to a service's gateway by HTTP: with TLS when the address is https, plain otherwise.
+func NewTransport(t *tls.Config) *http.Transport {
+	return &http.Transport{
+		TLSClientConfig:     t,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+		DisableCompression:  true, // answers go through as they are
+	}
+}
