@@ -1,17 +1,14 @@
 package process
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "rewrite golden files")
+	"crossdock.dev/platform/platformtest/golden"
+)
 
 var (
 	start   = time.Date(2026, 3, 2, 11, 5, 0, 0, time.UTC)
@@ -195,25 +192,5 @@ func TestTable(t *testing.T) {
 				strings.Join(commands, ", "), strings.Join(opens, ", "), strings.Join(closes, ", "))
 		}
 	}
-	golden(t, "table.md", b.String())
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; run with -update and read the difference\ngot:\n%s", path, got)
-	}
+	golden.Check(t, "table.md", []byte(b.String()))
 }
