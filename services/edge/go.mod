@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	crossdock.dev/gen v0.0.0
 	crossdock.dev/platform v0.0.0
+	github.com/google/go-cmp v0.7.0
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.33.0
 	golang.org/x/time v0.16.0
 	google.golang.org/grpc v1.85.0

@@ -116,7 +116,9 @@ type TransitionError struct {
 	Verb Verb
 }
 
-func (e *TransitionError) Error() string { return fmt.Sprintf("cannot %s a key that is %v", e.Verb, e.From) }
+func (e *TransitionError) Error() string {
+	return fmt.Sprintf("cannot %s a key that is %v", e.Verb, e.From)
+}
 
 // FieldError is one bad field.
 type FieldError struct {
