@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
@@ -16,6 +15,7 @@ import (
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
 	"crossdock.dev/platform/rpc"
+	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
@@ -72,9 +72,7 @@ func (c *Core) Register(r grpc.ServiceRegistrar) {
 }
 
 // Gateways is empty: no method is for partners.
-func (c *Core) Gateways() []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error {
-	return nil
-}
+func (c *Core) Gateways() []serve.Gateway { return nil }
 
 // Steppers is empty: nothing happens in masterdata but what callers ask for.
 func (c *Core) Steppers() []step.Config { return nil }
