@@ -95,7 +95,9 @@ func fromWaiting(w *storagev1.WaitingFact) Fact {
 }
 
 // waitingName is the id of a waiting fact in its resource name: "000000000000002a-0000".
-func waitingName(sequence uint64, index uint32) string { return fmt.Sprintf("%016x-%04x", sequence, index) }
+func waitingName(sequence uint64, index uint32) string {
+	return fmt.Sprintf("%016x-%04x", sequence, index)
+}
 
 // ErrIgnored is what Apply returns for a fact that turns out not to concern the service.
 var ErrIgnored = errors.New("fact does not concern this service")

@@ -272,11 +272,9 @@ func statusOf(err error) error {
 		{errors.Is(err, store.ErrNotFound), codes.NotFound},
 		{errors.Is(err, store.ErrOutOfRange), codes.OutOfRange},
 		{errors.Is(err, page.ErrToken), codes.InvalidArgument},
-		{errors.Is(err, store.ErrRequestIDReused), codes.AlreadyExists},
 		{errors.Is(err, idempotency.ErrNoPrincipal), codes.Unauthenticated},
-		{parked || errors.Is(err, tasks.ErrNotStopped), codes.FailedPrecondition},
-		{isTransient(err) || errors.Is(err, store.ErrOutcomeUnknown) || errors.Is(err, store.ErrClosed), codes.Unavailable},
-		{errors.Is(err, store.ErrFull), codes.ResourceExhausted},
+		{parked || errors.Is(err, tasks.ErrNotStopped) || errors.Is(err, store.ErrRequestIDReused), codes.FailedPrecondition},
+		{isTransient(err) || errors.Is(err, store.ErrOutcomeUnknown) || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFull), codes.Unavailable},
 		{errors.Is(err, context.Canceled), codes.Canceled},
 		{errors.Is(err, context.DeadlineExceeded), codes.DeadlineExceeded},
 	} {

@@ -122,7 +122,7 @@ func openFile(o Options, path string) (*bbolt.DB, error) {
 		mmap = min(mmap, o.MaxSize)
 	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: timeout, FreelistType: bbolt.FreelistMapType,
-		InitialMmapSize: mmap, MaxSize: o.MaxSize, NoSync: o.NoSync})
+		InitialMmapSize: mmap, MaxSize: o.MaxSize, NoSync: o.NoSync, NoGrowSync: o.NoSync})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, ErrInUse
 	}
@@ -141,7 +141,7 @@ func create(o Options, cat *catalogue) error {
 	}
 	tmp.Close()
 	defer os.Remove(tmp.Name())
-	db, err := openFile(Options{}, tmp.Name())
+	db, err := openFile(Options{NoSync: o.NoSync}, tmp.Name())
 	if err != nil {
 		return err
 	}
@@ -165,6 +165,9 @@ func create(o Options, cat *catalogue) error {
 	// A link, unlike a rename, does not replace a store that another process has made meanwhile.
 	if err := os.Link(tmp.Name(), o.Path); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
+	}
+	if o.NoSync {
+		return nil
 	}
 	return syncDir(dir)
 }

@@ -40,16 +40,20 @@ func (r *Report) breach(format string, args ...any) {
 
 // Verify checks the store in a file that no program has open: the hash chain, the checksum of every value, the log replayed
 // into an empty store against the stored records byte by byte, rebuilt derived buckets against the stored ones, personal
-// records against their salted hashes, and the schema's invariants. Breaches are in the report; an error means that the file
+// records against their salted hashes, the schema's invariants, and the structure of the pages below all that. Breaches are in the report; an error means that the file
 // could not be checked to the end, as when its page structure is damaged.
 func Verify(ctx context.Context, path string, schema Schema) (Report, error) {
+	return verifyFile(ctx, path, schema, 5*time.Second)
+}
+
+func verifyFile(ctx context.Context, path string, schema Schema, lock time.Duration) (Report, error) {
 	cat, err := newCatalogue(schema)
 	if err != nil {
 		return Report{}, err
 	}
 	var report Report
 	err = guard(path, func() error {
-		db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: 5 * time.Second,
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: lock,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				return os.OpenFile(name, os.O_RDONLY, mode)
 			}})
@@ -60,6 +64,14 @@ func Verify(ctx context.Context, path string, schema Schema) (Report, error) {
 			return fmt.Errorf("verify %s: %w", path, err)
 		}
 		defer db.Close()
+		report.Checks = append(report.Checks, "pages")
+		findings, err := checkPages(path)
+		for _, f := range findings {
+			report.breach("file %s: %s", path, f)
+		}
+		if err != nil {
+			return fmt.Errorf("store file %s is damaged: %w", path, err)
+		}
 		scratch, remove, err := newScratch(cat)
 		if err != nil {
 			return fmt.Errorf("verify %s: make an empty store: %w", path, err)
@@ -99,7 +111,7 @@ func newScratch(cat *catalogue) (db *bbolt.DB, remove func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err = bbolt.Open(filepath.Join(dir, "scratch"), 0o600, &bbolt.Options{NoSync: true, NoFreelistSync: true,
+	db, err = bbolt.Open(filepath.Join(dir, "scratch"), 0o600, &bbolt.Options{NoSync: true, NoGrowSync: true, NoFreelistSync: true,
 		FreelistType: bbolt.FreelistMapType})
 	if err == nil {
 		err = db.Update(func(btx *bbolt.Tx) error { return createBuckets(btx, cat) })

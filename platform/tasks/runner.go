@@ -31,8 +31,6 @@ type Config struct {
 	Handlers map[string]Handler // by kind
 	// Machine measures back-off; nil is the system's.
 	Machine clock.Machine
-	// Business is the time of tasks when nobody steps the runner; unused by Step, which is given the time.
-	Business clock.Business
 	Log      *slog.Logger
 	// Parallel is how many handlers may be under way at once, beside each other and beside the loop. 0 runs each inside
 	// Step, one after the other, as a simulation wants it.
@@ -168,14 +166,14 @@ func (r *Runner) candidates(ctx context.Context, now time.Time) ([]Task, error) 
 		if err := store.DueQueue(ctx, rd, now, take); err != nil {
 			return err
 		}
-		subjects := map[string]bool{}
+		subjects := map[string]bool{} // those whose first task has been seen
 		err := store.TurnQueue(ctx, rd, func(q store.QueuedTask) bool {
+			if len(ids) == room {
+				return false
+			}
 			first := q.Subject == "" || !subjects[q.Subject]
 			subjects[q.Subject] = true
-			if first && !q.InDoubt && len(ids) < room {
-				return take(q)
-			}
-			return len(ids) < room
+			return !first || q.InDoubt || take(q)
 		})
 		if err != nil {
 			return err
