@@ -1,0 +1,208 @@
+package app
+
+import (
+	"context"
+
+	"crossdock.dev/kernel/money"
+	"crossdock.dev/kernel/rating"
+	platform "crossdock.dev/platform/store"
+
+	"crossdock.dev/services/billing/internal/accrual"
+	"crossdock.dev/services/billing/internal/freightbill"
+	"crossdock.dev/services/billing/internal/ledger"
+	"crossdock.dev/services/billing/internal/shipment"
+	"crossdock.dev/services/billing/internal/store"
+)
+
+// Submit takes in a carrier's bill and audits it at once. The answer says what became of it; a bill that is rejected, excepted
+// or a duplicate is kept and posts nothing.
+func (a *App) Submit(ctx context.Context, cause platform.Cause, bill freightbill.Bill) (freightbill.Bill, platform.Position, error) {
+	name, at, err := a.store.Change(ctx, cause, func(tx *store.Tx) (string, error) {
+		b := bill
+		b.Name, b.State, b.Received = "freightBills/"+a.ids.New("fbl"), freightbill.Received, a.now()
+		return b.Name, a.submit(tx, b)
+	})
+	if err != nil {
+		return freightbill.Bill{}, at, err
+	}
+	out, err := a.FreightBill(ctx, name)
+	return out, at, err
+}
+
+func (a *App) submit(tx *store.Tx, b freightbill.Bill) error {
+	candidates, err := tx.LoadsByReference(b.LoadNumber, b.CarrierReference)
+	if err != nil {
+		return err
+	}
+	received := b
+	received.Related = relatedOf(candidates, b)
+	b.Related = received.Related
+
+	header := freightbill.HeaderFinding(b)
+	b.Findings = append(b.Findings, header)
+	if !header.Passed { // the number stays free for a corrected bill
+		return a.decide(tx, received, b, freightbill.Reject)
+	}
+	earlier, err := tx.EarlierBill(b.Carrier, b.InvoiceNumber)
+	if err != nil {
+		return err
+	}
+	seen, duplicate := freightbill.DuplicateFinding(b, earlier)
+	b.Findings = append(b.Findings, seen)
+	switch {
+	case duplicate:
+		return a.decide(tx, received, b, freightbill.SetAside)
+	case earlier != nil:
+		return a.decide(tx, received, b, freightbill.Except)
+	}
+	if err := tx.TakeBillNumber(b); err != nil {
+		return err
+	}
+	load, matched, err := match(tx, b, candidates)
+	if err != nil {
+		return err
+	}
+	b.Findings = append(b.Findings, matched)
+	if load.Name == "" {
+		return a.decide(tx, received, b, freightbill.Except)
+	}
+	b.Load = load.Name
+	return a.audit(tx, received, b, load)
+}
+
+// relatedOf names what leads to the loads of the bill's own carrier.
+func relatedOf(candidates []shipment.Load, b freightbill.Bill) []string {
+	var out []string
+	for _, l := range candidates {
+		if l.Carrier == b.Carrier {
+			out = append(out, l.Related...)
+		}
+	}
+	return out
+}
+
+// match finds the load that a bill is for; the zero Load when it is unmatched.
+func match(tx *store.Tx, b freightbill.Bill, loads []shipment.Load) (shipment.Load, freightbill.Finding, error) {
+	var candidates []freightbill.Candidate
+	for _, l := range loads {
+		accrued, err := tx.Accruals(l.Name)
+		if err != nil {
+			return shipment.Load{}, freightbill.Finding{}, err
+		}
+		c := freightbill.Candidate{
+			Load: l.Name, Number: l.Number, CarrierReference: l.CarrierReference, Carrier: l.Carrier, Booked: l.Booked, Cancelled: l.Cancelled,
+		}
+		if len(accrued) > 0 {
+			c.Currency = accrued[0].Charge.Amount.Currency()
+		}
+		candidates = append(candidates, c)
+	}
+	name, finding := freightbill.Match(b, candidates)
+	for _, l := range loads {
+		if l.Name == name {
+			return l, finding, nil
+		}
+	}
+	return shipment.Load{}, finding, nil
+}
+
+func (a *App) audit(tx *store.Tx, received, b freightbill.Bill, load shipment.Load) error {
+	evidence, open, err := gather(tx, b, load)
+	if err != nil {
+		return err
+	}
+	outcome, err := freightbill.Audit(b, evidence, freightbill.DefaultTolerance())
+	if err != nil {
+		return err
+	}
+	b.Findings = append(b.Findings, outcome.Findings...)
+	if !outcome.Approved {
+		return a.decide(tx, received, b, freightbill.Except)
+	}
+	for _, x := range open {
+		cleared, err := x.Clear()
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveAccrual(cleared); err != nil {
+			return err
+		}
+	}
+	load.FreightBill = b.Name
+	if err := tx.SaveLoad(load); err != nil {
+		return err
+	}
+	if err := a.decide(tx, received, b, freightbill.Approve); err != nil {
+		return err
+	}
+	entry, err := ledger.BillApproved(outcome.Accrued, b.Total)
+	if err != nil {
+		return err
+	}
+	return tx.Post(posting(entry, load.LegalEntity, b.Name, b.Leads(), b.Received))
+}
+
+// gather collects what a matched bill is audited against, and the accruals that an approval clears.
+func gather(tx *store.Tx, b freightbill.Bill, load shipment.Load) (freightbill.Evidence, []accrual.Accrual, error) {
+	e := freightbill.Evidence{
+		ShipDate: load.ShipDate, WePay: load.WePay(), BilledBy: load.FreightBill, Delivered: len(load.Shipments) > 0, Proven: len(load.Shipments) > 0,
+	}
+	party, err := tx.Party(b.Carrier)
+	if err := needed(b.Carrier, err); err != nil && !isMissing(err) {
+		return e, nil, err
+	}
+	e.CarrierKnown = party.Carrier
+	if e.Contract, err = tx.ContractInForce(b.Carrier, load.ShipDate); err != nil {
+		return e, nil, err
+	}
+	for _, name := range load.Shipments {
+		s, err := tx.Shipment(name)
+		if err != nil {
+			return e, nil, err
+		}
+		e.Delivered = e.Delivered && !s.Delivered.IsZero()
+		e.Proven = e.Proven && s.ProofState >= shipment.Received
+	}
+	all, err := tx.Accruals(load.Name)
+	if err != nil {
+		return e, nil, err
+	}
+	var open []accrual.Accrual
+	for _, x := range all {
+		if x.State == accrual.Open {
+			open = append(open, x)
+			e.Accrued = append(e.Accrued, x.Charge)
+		}
+	}
+	e.Fuel, err = fuel(tx, load, e.Accrued)
+	return e, open, err
+}
+
+// fuel computes the surcharge anew on the accrued line-haul, by the contract version that priced the load. Where master data does
+// not hold what that needs, the accrual is all there is.
+func fuel(tx *store.Tx, load shipment.Load, accrued []accrual.Charge) (*money.Amount, error) {
+	for _, c := range accrued {
+		if c.Code != rating.LineHaulCharge {
+			continue
+		}
+		computed, err := tx.FuelOf(load.Contract, load.ShipDate, c.Amount)
+		if err := needed(load.Contract, err); isMissing(err) {
+			return nil, nil
+		}
+		return computed, err
+	}
+	return nil, nil
+}
+
+// decide applies the audit's verdict to a bill, keeps it and tells that it came and what became of it.
+func (a *App) decide(tx *store.Tx, received, b freightbill.Bill, verb freightbill.Verb) error {
+	b, err := b.Do(verb)
+	if err != nil {
+		return err
+	}
+	var verdict any = freightbill.ExceptedFact{Bill: b}
+	if b.State == freightbill.Approved {
+		verdict = freightbill.ApprovedFact{Bill: b}
+	}
+	return tx.SaveFreightBill(b, freightbill.ReceivedFact{Bill: received}, verdict)
+}

@@ -1,0 +1,35 @@
+// Package config is billing's configuration file: what every service configures in the same words, with billing's defaults.
+package config
+
+import (
+	"crossdock.dev/platform/conf"
+	"crossdock.dev/platform/serve"
+)
+
+// Config is the whole file. Billing calls nobody; it follows masterdata, orders and freight, which stand under peers.
+type Config struct {
+	serve.Config `yaml:",inline"`
+}
+
+// Feeds are the logs that billing follows.
+func Feeds() []string { return []string{"masterdata", "orders", "freight"} }
+
+// Default is what holds where the file says nothing.
+func Default() Config {
+	return Config{serve.Config{Name: "billing", GRPCAddr: "127.0.0.1:7104", HTTPAddr: "127.0.0.1:7204", AdminAddr: "127.0.0.1:7304"}}
+}
+
+// Load reads the file at path over the defaults and checks it.
+func Load(path string) (Config, error) {
+	c := Default()
+	return c, conf.Load(path, &c)
+}
+
+// Check names every problem of the file.
+func (c *Config) Check(p *conf.Problems) {
+	c.Config.Check(p)
+	p.Require("data_dir", c.DataDir)
+	for _, name := range Feeds() {
+		p.Require("peers."+name, c.Peers[name])
+	}
+}

@@ -1,0 +1,214 @@
+package freightbill
+
+import (
+	"fmt"
+	"slices"
+
+	"crossdock.dev/kernel/calendar"
+	"crossdock.dev/kernel/decimal"
+	"crossdock.dev/kernel/money"
+	"crossdock.dev/kernel/rating"
+
+	"crossdock.dev/services/billing/internal/accrual"
+)
+
+// Tolerance is how much a bill may be over; both limits of a pair must hold. Amounts are in the bill's currency, whichever it
+// is.
+type Tolerance struct {
+	ChargePercent, ChargeAmount decimal.Decimal
+	TotalPercent, TotalAmount   decimal.Decimal
+	Fuel                        decimal.Decimal // on the recomputed fuel
+}
+
+// DefaultTolerance is 1 percent and 5.00 per charge, 0.5 percent and 10.00 in total, and 0.01 on fuel.
+func DefaultTolerance() Tolerance {
+	return Tolerance{
+		ChargePercent: decimal.Int(1), ChargeAmount: decimal.Int(5),
+		TotalPercent: decimal.New(5, 1), TotalAmount: decimal.Int(10), Fuel: decimal.New(1, 2),
+	}
+}
+
+// Evidence is what a matched bill is audited against.
+type Evidence struct {
+	CarrierKnown bool
+	// Contract is the carrier's version in force on the ship date; empty when there is none.
+	Contract  string
+	ShipDate  calendar.Date
+	WePay     bool
+	Delivered bool // every shipment aboard
+	Proven    bool // every shipment aboard has a proof of delivery
+	// Accrued are the open accruals of the load.
+	Accrued []accrual.Charge
+	// Fuel is the surcharge computed anew from the index in force on the ship date; nil where the accrual is all we have.
+	Fuel *money.Amount
+	// BilledBy is the bill that was approved for the load before; empty when none was.
+	BilledBy string
+}
+
+// Outcome is what the audit decided.
+type Outcome struct {
+	Approved bool
+	Findings []Finding
+	// Accrued is the sum that an approval clears.
+	Accrued money.Amount
+}
+
+// Audit judges a matched bill. An under-charge passes; nothing nets.
+func Audit(b Bill, e Evidence, t Tolerance) (Outcome, error) {
+	a := &audit{bill: b, tolerance: t}
+	a.rule("A1", b.Carrier, e.CarrierKnown && e.Contract != "", Finance,
+		"carrier known, "+or(e.Contract, "no contract")+" in force on "+e.ShipDate.String())
+	a.rule("A2", b.Load, e.WePay && e.BilledBy == "", Finance, payable(e))
+	a.rule("A2", b.Load, e.Delivered, Operations, yes(e.Delivered, "delivered", "not delivered"))
+	a.rule("A3", b.Load, e.Proven, Operations, yes(e.Proven, "proof of delivery received", "proof of delivery missing"))
+	accrued, err := a.charges(e)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := a.total(accrued); err != nil {
+		return Outcome{}, err
+	}
+	o := Outcome{Findings: a.findings, Accrued: accrued}
+	o.Approved = !slices.ContainsFunc(o.Findings, func(f Finding) bool { return !f.Passed })
+	return o, nil
+}
+
+type audit struct {
+	bill      Bill
+	tolerance Tolerance
+	findings  []Finding
+}
+
+func (a *audit) rule(rule, subject string, passed bool, owner Owner, detail string) {
+	a.findings = append(a.findings, Finding{rule, subject, passed, detail, owner}.settle())
+}
+
+func payable(e Evidence) string {
+	switch {
+	case !e.WePay:
+		return "the terms say that we do not pay this carrier"
+	case e.BilledBy != "":
+		return "already billed by " + e.BilledBy
+	}
+	return "we pay the carrier"
+}
+
+// charges judges each billed charge against its accrual and returns the sum of the accruals. Line-haul gross and its discount
+// are one net charge; every other charge takes the next accrual of its code, so a second one without an accrual is not
+// authorised.
+func (a *audit) charges(e Evidence) (money.Amount, error) {
+	sum, err := money.Zero(a.bill.Total.Currency())
+	if err != nil {
+		return sum, err
+	}
+	open := map[rating.ChargeCode][]money.Amount{}
+	for _, c := range e.Accrued {
+		if sum, err = sum.Add(c.Amount); err != nil {
+			return sum, err
+		}
+		open[c.Code] = append(open[c.Code], c.Amount)
+	}
+	billed, err := net(a.bill.Charges)
+	if err != nil {
+		return sum, err
+	}
+	for _, c := range billed {
+		code := string(c.Code)
+		if c.Amount.Sign() < 0 {
+			a.rule("A4", code, false, Finance, "a charge of "+c.Amount.Label()+" is no charge; only a discount on the line-haul is taken off")
+			continue
+		}
+		if c.Amount.IsZero() {
+			continue
+		}
+		expected := open[c.Code]
+		if len(expected) == 0 {
+			a.rule("A6", code, false, Finance, "billed "+c.Amount.Label()+", no such charge was ordered or proven")
+			continue
+		}
+		open[c.Code] = expected[1:]
+		if err := a.charge("A4", code, c.Amount, expected[0], a.tolerance.ChargePercent, a.tolerance.ChargeAmount); err != nil {
+			return sum, err
+		}
+		if c.Code == rating.FuelCharge {
+			if err := a.fuel(c.Amount, expected[0], e.Fuel); err != nil {
+				return sum, err
+			}
+		}
+	}
+	return sum, nil
+}
+
+// net folds line-haul and discount lines into one line-haul charge, in the place of the first of them.
+func net(charges []accrual.Charge) ([]accrual.Charge, error) {
+	var out []accrual.Charge
+	at := -1
+	for _, c := range charges {
+		if c.Code != rating.LineHaulCharge && c.Code != rating.DiscountDisplay {
+			out = append(out, c)
+			continue
+		}
+		if at < 0 {
+			at = len(out)
+			out = append(out, accrual.Charge{Code: rating.LineHaulCharge, Amount: c.Amount})
+			continue
+		}
+		sum, err := out[at].Amount.Add(c.Amount)
+		if err != nil {
+			return nil, err
+		}
+		out[at].Amount = sum
+	}
+	return out, nil
+}
+
+func (a *audit) charge(rule, subject string, billed, expected money.Amount, percent, limit decimal.Decimal) error {
+	over, err := billed.Sub(expected)
+	if err != nil {
+		return err
+	}
+	most, err := money.Exact(limit, billed.Currency())
+	if err != nil {
+		return err
+	}
+	passed, err := money.Within(over, expected, percent, most)
+	if err != nil {
+		return err
+	}
+	share := expected.Decimal().Mul(percent).Mul(decimal.New(1, 2))
+	a.rule(rule, subject, passed, Finance, fmt.Sprintf("billed %s − rated %s = %s; limits %s %% = %s and %s, both",
+		billed, expected, over, percent, share.Trim(), most))
+	return nil
+}
+
+func (a *audit) fuel(billed, rated money.Amount, computed *money.Amount) error {
+	want, how := rated, "rated at booking"
+	if computed != nil {
+		want, how = *computed, "computed from the index in force on the ship date"
+	}
+	over, err := billed.Sub(want)
+	if err != nil {
+		return err
+	}
+	a.rule("A8", string(rating.FuelCharge), !a.tolerance.Fuel.Less(over.Decimal()), Finance,
+		fmt.Sprintf("billed %s − %s %s = %s; limit %s", billed, want, how, over, a.tolerance.Fuel))
+	return nil
+}
+
+func (a *audit) total(accrued money.Amount) error {
+	return a.charge("A5", "total", a.bill.Total, accrued, a.tolerance.TotalPercent, a.tolerance.TotalAmount)
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func yes(ok bool, when, otherwise string) string {
+	if ok {
+		return when
+	}
+	return otherwise
+}
