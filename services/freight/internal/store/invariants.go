@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	storagev1 "crossdock.dev/gen/crossdock/freight/storage/v1"
+	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
+	"crossdock.dev/platform/store"
+)
+
+func invariants() []store.Invariant {
+	return []store.Invariant{
+		{Name: "loads and shipments name each other", Check: checkAboard},
+		{Name: "I7 load numbers", Check: checkNumbers},
+		{Name: "one offer at a time", Check: checkTenders},
+		{Name: "claims and proofs belong to a load or shipment", Check: checkParents},
+	}
+}
+
+type record[T any] interface {
+	*T
+	proto.Message
+}
+
+// forEach calls fn for every record of a bucket.
+func forEach[T any, M record[T]](ctx context.Context, r store.Reader, b *store.Bucket, fn func(M) error) error {
+	return store.Each(ctx, r, b, nil, func(kv store.KV) error {
+		m := M(new(T))
+		if err := proto.Unmarshal(kv.Value, m); err != nil {
+			return err
+		}
+		return fn(m)
+	})
+}
+
+func missing(err error) bool { return errors.Is(err, store.ErrNotFound) }
+
+func checkAboard(ctx context.Context, r store.Reader) (breaches []string, err error) {
+	err = forEach(ctx, r, loads, func(rec *storagev1.LoadRecord) error {
+		for _, name := range rec.GetLoad().GetShipments() {
+			var s storagev1.ShipmentRecord
+			err := store.GetProto(ctx, r, shipments, store.Key(name), &s)
+			switch {
+			case missing(err):
+				breaches = append(breaches, fmt.Sprintf("%s carries %s, which does not exist", rec.GetLoad().GetName(), name))
+			case err != nil:
+				return err
+			case s.GetShipment().GetLoad() != rec.GetLoad().GetName():
+				breaches = append(breaches, fmt.Sprintf("%s carries %s, which names %q", rec.GetLoad().GetName(), name, s.GetShipment().GetLoad()))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return breaches, forEach(ctx, r, shipments, func(rec *storagev1.ShipmentRecord) error {
+		s := rec.GetShipment()
+		var l storagev1.LoadRecord
+		err := store.GetProto(ctx, r, loads, store.Key(s.GetLoad()), &l)
+		switch {
+		case missing(err):
+			breaches = append(breaches, fmt.Sprintf("%s is on %q, which does not exist", s.GetName(), s.GetLoad()))
+		case err != nil:
+			return err
+		case !slices.Contains(l.GetLoad().GetShipments(), s.GetName()):
+			breaches = append(breaches, fmt.Sprintf("%s is on %s, which does not carry it", s.GetName(), s.GetLoad()))
+		}
+		return nil
+	})
+}
+
+// checkNumbers: the numbers of a series are 1 to the last drawn, each on one load, in the order of planning.
+func checkNumbers(ctx context.Context, r store.Reader) (breaches []string, err error) {
+	numbered := map[string][]*freightv1.Load{}
+	err = forEach(ctx, r, loads, func(rec *storagev1.LoadRecord) error {
+		l := rec.GetLoad()
+		if len(l.GetNumber()) < 10 {
+			breaches = append(breaches, fmt.Sprintf("%s has number %q", l.GetName(), l.GetNumber()))
+			return nil
+		}
+		numbered[l.GetNumber()[:6]] = append(numbered[l.GetNumber()[:6]], l)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, prefix := range sortedKeys(numbered) {
+		ls := numbered[prefix]
+		sort.Slice(ls, func(i, j int) bool { return less(ls[i].GetNumber(), ls[j].GetNumber()) })
+		var last storagev1.NumberSeriesRecord
+		if err := store.GetProto(ctx, r, series, store.Key(prefix), &last); err != nil && !missing(err) {
+			return nil, err
+		}
+		if uint64(len(ls)) != last.GetLast() {
+			breaches = append(breaches, fmt.Sprintf("series %s: %d numbers drawn, %d loads", prefix, last.GetLast(), len(ls)))
+		}
+		for i, l := range ls {
+			if want := fmt.Sprintf("%s%04d", prefix, i+1); l.GetNumber() != want {
+				breaches = append(breaches, fmt.Sprintf("%s has number %s where %s is due", l.GetName(), l.GetNumber(), want))
+				break
+			}
+			if i > 0 && l.GetCreateTime().AsTime().Before(ls[i-1].GetCreateTime().AsTime()) {
+				breaches = append(breaches, fmt.Sprintf("%s was planned before %s", l.GetNumber(), ls[i-1].GetNumber()))
+			}
+		}
+	}
+	return breaches, nil
+}
+
+// less orders numbers of one series, which get longer after 9999.
+func less(a, b string) bool {
+	if len(a) != len(b) {
+		return len(a) < len(b)
+	}
+	return a < b
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// checkTenders: a load has at most one offer that is out or accepted, and names it.
+func checkTenders(ctx context.Context, r store.Reader) (breaches []string, err error) {
+	live := map[string]string{}
+	err = forEach(ctx, r, tenders, func(rec *storagev1.TenderRecord) error {
+		t := rec.GetTender()
+		switch t.GetState() {
+		case freightv1.Tender_SENT, freightv1.Tender_ACCEPTED:
+			if other := live[t.GetLoad()]; other != "" {
+				breaches = append(breaches, fmt.Sprintf("%s has two live tenders, %s and %s", t.GetLoad(), other, t.GetName()))
+			}
+			live[t.GetLoad()] = t.GetName()
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return breaches, forEach(ctx, r, loads, func(rec *storagev1.LoadRecord) error {
+		if l := rec.GetLoad(); l.GetTender() != live[l.GetName()] {
+			breaches = append(breaches, fmt.Sprintf("%s names tender %q, live is %q", l.GetName(), l.GetTender(), live[l.GetName()]))
+		}
+		return nil
+	})
+}
+
+func checkParents(ctx context.Context, r store.Reader) (breaches []string, err error) {
+	err = store.Each(ctx, r, claims, nil, func(kv store.KV) error {
+		var rec storagev1.ClaimRecord
+		if err := proto.Unmarshal(kv.Value, &rec); err != nil {
+			return err
+		}
+		parent, _, _ := strings.Cut(rec.GetClaim().GetName(), "/claims/")
+		_, err := r.Get(ctx, loads, store.Key(parent))
+		if missing(err) {
+			breaches = append(breaches, fmt.Sprintf("%s: no load", rec.GetClaim().GetName()))
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return breaches, forEach(ctx, r, shipments, func(rec *storagev1.ShipmentRecord) error {
+		s := rec.GetShipment()
+		if s.GetProofOfDelivery() == "" {
+			return nil
+		}
+		var p storagev1.ProofRecord
+		err := store.GetProto(ctx, r, proofs, store.Key(s.GetProofOfDelivery()), &p)
+		switch {
+		case missing(err):
+			breaches = append(breaches, fmt.Sprintf("%s names %s, which does not exist", s.GetName(), s.GetProofOfDelivery()))
+		case err != nil:
+			return err
+		case p.GetProof().GetShipment() != s.GetName() || p.GetProof().GetState() == freightv1.ProofOfDelivery_SUPERSEDED:
+			breaches = append(breaches, fmt.Sprintf("%s names %s, which does not prove it", s.GetName(), s.GetProofOfDelivery()))
+		}
+		return nil
+	})
+}
