@@ -40,7 +40,7 @@ const (
 	Reason_ALREADY_RELEASED Reason = 5
 	// FAILED_PRECONDITION: nothing of the order is left to release.
 	Reason_NOTHING_UNRELEASED Reason = 6
-	// INVALID_ARGUMENT: a line's quantity is more than what is unreleased. The fields name each line.
+	// INVALID_ARGUMENT, as the reason of a field: a line's quantity is more than what is unreleased.
 	Reason_MORE_THAN_UNRELEASED Reason = 7
 	// PERMISSION_DENIED: a partner named another customer than itself.
 	Reason_OTHER_CUSTOMER Reason = 8

@@ -30,14 +30,22 @@ type Numbers struct {
 	Billed, Credited decimal.Decimal
 }
 
-func (n Numbers) list() []decimal.Decimal {
-	return []decimal.Decimal{n.Ordered, n.CancelledBefore, n.Released, n.Planned, n.Tendered, n.Secured, n.Shipped, n.CancelledAfter,
-		n.Lost, n.Accepted, n.Short, n.Damaged, n.Refused, n.Authorized, n.Billed, n.Credited}
+func (n *Numbers) fields() []*decimal.Decimal {
+	return []*decimal.Decimal{&n.Ordered, &n.CancelledBefore, &n.Released, &n.Planned, &n.Tendered, &n.Secured, &n.Shipped,
+		&n.CancelledAfter, &n.Lost, &n.Accepted, &n.Short, &n.Damaged, &n.Refused, &n.Authorized, &n.Billed, &n.Credited}
+}
+
+func (n Numbers) list() []string {
+	var out []string
+	for _, f := range n.fields() {
+		out = append(out, f.Trim().String())
+	}
+	return out
 }
 
 // Equal reports whether all numbers are the same.
 func (n Numbers) Equal(x Numbers) bool {
-	return slices.EqualFunc(n.list(), x.list(), decimal.Decimal.Equal)
+	return slices.Equal(n.list(), x.list())
 }
 
 // Quantities are the numbers of an order line, or of the part of it that is in one release. They obey
@@ -197,20 +205,19 @@ func (q Quantities) Bill(x decimal.Decimal) (Quantities, error) {
 // Exchange replaces, within an order line's quantities, those of one release by what they have become. Both count the same
 // released quantity.
 func (q Quantities) Exchange(was, is Quantities) (Quantities, error) {
-	n := q.n
-	for _, f := range []struct {
-		sum      *decimal.Decimal
-		old, new decimal.Decimal
-	}{
-		{&n.Released, was.n.Released, is.n.Released}, {&n.Planned, was.n.Planned, is.n.Planned},
-		{&n.Tendered, was.n.Tendered, is.n.Tendered}, {&n.Secured, was.n.Secured, is.n.Secured},
-		{&n.Shipped, was.n.Shipped, is.n.Shipped}, {&n.CancelledAfter, was.n.CancelledAfter, is.n.CancelledAfter},
-		{&n.Lost, was.n.Lost, is.n.Lost}, {&n.Accepted, was.n.Accepted, is.n.Accepted}, {&n.Short, was.n.Short, is.n.Short},
-		{&n.Damaged, was.n.Damaged, is.n.Damaged}, {&n.Refused, was.n.Refused, is.n.Refused},
-		{&n.Authorized, was.n.Authorized, is.n.Authorized}, {&n.Billed, was.n.Billed, is.n.Billed},
-		{&n.Credited, was.n.Credited, is.n.Credited},
-	} {
-		*f.sum = f.sum.Sub(f.old).Add(f.new)
-	}
+	n := q.minus(was).plus(is).n
+	n.Ordered, n.CancelledBefore = q.n.Ordered, q.n.CancelledBefore
 	return Restore(n)
+}
+
+// plus and minus work number by number; the result need not be anybody's quantities.
+func (q Quantities) plus(x Quantities) Quantities  { return q.with(x, decimal.Decimal.Add) }
+func (q Quantities) minus(x Quantities) Quantities { return q.with(x, decimal.Decimal.Sub) }
+
+func (q Quantities) with(x Quantities, op func(a, b decimal.Decimal) decimal.Decimal) Quantities {
+	to, other := q.n.fields(), x.n.fields()
+	for i := range to {
+		*to[i] = op(*to[i], *other[i])
+	}
+	return q
 }

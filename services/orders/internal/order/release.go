@@ -205,6 +205,27 @@ func (o Order) Progress(releases []Release, number int, now time.Time, move func
 	return ch, nil
 }
 
+// CheckReleases says whether each line's released numbers are the sums of its parts in the releases, all with their lines.
+func (o Order) CheckReleases(releases []Release) error {
+	parts := make([]Quantities, len(o.Lines))
+	for _, r := range releases {
+		for _, l := range r.Lines {
+			if l.Place >= len(o.Lines) || o.Lines[l.Place].ID != l.Line {
+				return fmt.Errorf("%s: line %s: %w", r.Name(), l.Line, ErrNotFound)
+			}
+			parts[l.Place] = parts[l.Place].plus(l.Quantities)
+		}
+	}
+	for i, l := range o.Lines {
+		sum, is := parts[i].n, l.Quantities.n
+		sum.Ordered, sum.CancelledBefore = is.Ordered, is.CancelledBefore
+		if !sum.Equal(is) {
+			return fmt.Errorf("%s line %s: %w: the line has %v, its releases %v", o.Name, l.ID, ErrAlgebra, is.list(), sum.list())
+		}
+	}
+	return nil
+}
+
 func later(a, b Moment) Moment {
 	if b.At.After(a.At) {
 		return b

@@ -1281,15 +1281,21 @@ func (x *MasterDataRecord) GetResource() *anypb.Any {
 	return nil
 }
 
-// AnswerRecord is what a change answered with, kept for repeats of the same call.
+// AnswerRecord is what a change answered with, kept in its log entry for repeats of the same call.
 type AnswerRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order.
 	Order *OrderRecord `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	// Its lines; left out when they would not fit, and then read from the order.
+	// Its lines.
 	Lines []*OrderLineRecord `protobuf:"bytes,2,rep,name=lines,proto3" json:"lines,omitempty"`
 	// The release, where the call made one.
-	Release       uint32 `protobuf:"varint,3,opt,name=release,proto3" json:"release,omitempty"`
+	Release *ReleaseRecord `protobuf:"bytes,3,opt,name=release,proto3" json:"release,omitempty"`
+	// The release's number.
+	Number uint32 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"`
+	// The release's lines.
+	ReleaseLines []*ReleaseLineRecord `protobuf:"bytes,5,rep,name=release_lines,json=releaseLines,proto3" json:"release_lines,omitempty"`
+	// The places of the release's lines in the order, in the same order.
+	Places        []uint32 `protobuf:"varint,6,rep,packed,name=places,proto3" json:"places,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1338,11 +1344,87 @@ func (x *AnswerRecord) GetLines() []*OrderLineRecord {
 	return nil
 }
 
-func (x *AnswerRecord) GetRelease() uint32 {
+func (x *AnswerRecord) GetRelease() *ReleaseRecord {
 	if x != nil {
 		return x.Release
 	}
+	return nil
+}
+
+func (x *AnswerRecord) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
 	return 0
+}
+
+func (x *AnswerRecord) GetReleaseLines() []*ReleaseLineRecord {
+	if x != nil {
+		return x.ReleaseLines
+	}
+	return nil
+}
+
+func (x *AnswerRecord) GetPlaces() []uint32 {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+// RevalidateTask is the payload of a task that looks again at orders that wait for master data.
+type RevalidateTask struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keys of master data, of which orders wait for any.
+	Keys []string `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Go on after this order.
+	After         string `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevalidateTask) Reset() {
+	*x = RevalidateTask{}
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevalidateTask) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevalidateTask) ProtoMessage() {}
+
+func (x *RevalidateTask) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevalidateTask.ProtoReflect.Descriptor instead.
+func (*RevalidateTask) Descriptor() ([]byte, []int) {
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RevalidateTask) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *RevalidateTask) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
 }
 
 var File_crossdock_orders_storage_v1_storage_proto protoreflect.FileDescriptor
@@ -1463,11 +1545,17 @@ const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"\x11OrderNumberRecord\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\tR\x05order\"D\n" +
 	"\x10MasterDataRecord\x120\n" +
-	"\bresource\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\bresource\"\xac\x01\n" +
+	"\bresource\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\bresource\"\xdd\x02\n" +
 	"\fAnswerRecord\x12>\n" +
 	"\x05order\x18\x01 \x01(\v2(.crossdock.orders.storage.v1.OrderRecordR\x05order\x12B\n" +
-	"\x05lines\x18\x02 \x03(\v2,.crossdock.orders.storage.v1.OrderLineRecordR\x05lines\x12\x18\n" +
-	"\arelease\x18\x03 \x01(\rR\areleaseB?Z=crossdock.dev/gen/crossdock/orders/storage/v1;ordersstoragev1b\x06proto3"
+	"\x05lines\x18\x02 \x03(\v2,.crossdock.orders.storage.v1.OrderLineRecordR\x05lines\x12D\n" +
+	"\arelease\x18\x03 \x01(\v2*.crossdock.orders.storage.v1.ReleaseRecordR\arelease\x12\x16\n" +
+	"\x06number\x18\x04 \x01(\rR\x06number\x12S\n" +
+	"\rrelease_lines\x18\x05 \x03(\v2..crossdock.orders.storage.v1.ReleaseLineRecordR\freleaseLines\x12\x16\n" +
+	"\x06places\x18\x06 \x03(\rR\x06places\":\n" +
+	"\x0eRevalidateTask\x12\x12\n" +
+	"\x04keys\x18\x01 \x03(\tR\x04keys\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\tR\x05afterB?Z=crossdock.dev/gen/crossdock/orders/storage/v1;ordersstoragev1b\x06proto3"
 
 var (
 	file_crossdock_orders_storage_v1_storage_proto_rawDescOnce sync.Once
@@ -1481,7 +1569,7 @@ func file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_crossdock_orders_storage_v1_storage_proto_rawDescData
 }
 
-var file_crossdock_orders_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_crossdock_orders_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_crossdock_orders_storage_v1_storage_proto_goTypes = []any{
 	(*OrderRecord)(nil),           // 0: crossdock.orders.storage.v1.OrderRecord
 	(*ExternalIdRecord)(nil),      // 1: crossdock.orders.storage.v1.ExternalIdRecord
@@ -1497,18 +1585,19 @@ var file_crossdock_orders_storage_v1_storage_proto_goTypes = []any{
 	(*OrderNumberRecord)(nil),     // 11: crossdock.orders.storage.v1.OrderNumberRecord
 	(*MasterDataRecord)(nil),      // 12: crossdock.orders.storage.v1.MasterDataRecord
 	(*AnswerRecord)(nil),          // 13: crossdock.orders.storage.v1.AnswerRecord
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 15: google.protobuf.Any
+	(*RevalidateTask)(nil),        // 14: crossdock.orders.storage.v1.RevalidateTask
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 16: google.protobuf.Any
 }
 var file_crossdock_orders_storage_v1_storage_proto_depIdxs = []int32{
 	1,  // 0: crossdock.orders.storage.v1.OrderRecord.ship_to_external:type_name -> crossdock.orders.storage.v1.ExternalIdRecord
 	2,  // 1: crossdock.orders.storage.v1.OrderRecord.holds:type_name -> crossdock.orders.storage.v1.HoldRecord
 	3,  // 2: crossdock.orders.storage.v1.OrderRecord.missing:type_name -> crossdock.orders.storage.v1.MissingRecord
 	6,  // 3: crossdock.orders.storage.v1.OrderRecord.promise:type_name -> crossdock.orders.storage.v1.PromiseRecord
-	14, // 4: crossdock.orders.storage.v1.OrderRecord.create_time:type_name -> google.protobuf.Timestamp
-	14, // 5: crossdock.orders.storage.v1.OrderRecord.update_time:type_name -> google.protobuf.Timestamp
-	14, // 6: crossdock.orders.storage.v1.HoldRecord.create_time:type_name -> google.protobuf.Timestamp
-	14, // 7: crossdock.orders.storage.v1.MomentRecord.time:type_name -> google.protobuf.Timestamp
+	15, // 4: crossdock.orders.storage.v1.OrderRecord.create_time:type_name -> google.protobuf.Timestamp
+	15, // 5: crossdock.orders.storage.v1.OrderRecord.update_time:type_name -> google.protobuf.Timestamp
+	15, // 6: crossdock.orders.storage.v1.HoldRecord.create_time:type_name -> google.protobuf.Timestamp
+	15, // 7: crossdock.orders.storage.v1.MomentRecord.time:type_name -> google.protobuf.Timestamp
 	4,  // 8: crossdock.orders.storage.v1.WindowsRecord.pickup_from:type_name -> crossdock.orders.storage.v1.MomentRecord
 	4,  // 9: crossdock.orders.storage.v1.WindowsRecord.pickup_to:type_name -> crossdock.orders.storage.v1.MomentRecord
 	4,  // 10: crossdock.orders.storage.v1.WindowsRecord.deliver_from:type_name -> crossdock.orders.storage.v1.MomentRecord
@@ -1518,18 +1607,20 @@ var file_crossdock_orders_storage_v1_storage_proto_depIdxs = []int32{
 	1,  // 14: crossdock.orders.storage.v1.OrderLineRecord.external_ids:type_name -> crossdock.orders.storage.v1.ExternalIdRecord
 	7,  // 15: crossdock.orders.storage.v1.OrderLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
 	5,  // 16: crossdock.orders.storage.v1.ReleaseRecord.windows:type_name -> crossdock.orders.storage.v1.WindowsRecord
-	14, // 17: crossdock.orders.storage.v1.ReleaseRecord.release_time:type_name -> google.protobuf.Timestamp
+	15, // 17: crossdock.orders.storage.v1.ReleaseRecord.release_time:type_name -> google.protobuf.Timestamp
 	4,  // 18: crossdock.orders.storage.v1.ReleaseRecord.estimate:type_name -> crossdock.orders.storage.v1.MomentRecord
 	4,  // 19: crossdock.orders.storage.v1.ReleaseRecord.milestone:type_name -> crossdock.orders.storage.v1.MomentRecord
 	7,  // 20: crossdock.orders.storage.v1.ReleaseLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
-	15, // 21: crossdock.orders.storage.v1.MasterDataRecord.resource:type_name -> google.protobuf.Any
+	16, // 21: crossdock.orders.storage.v1.MasterDataRecord.resource:type_name -> google.protobuf.Any
 	0,  // 22: crossdock.orders.storage.v1.AnswerRecord.order:type_name -> crossdock.orders.storage.v1.OrderRecord
 	8,  // 23: crossdock.orders.storage.v1.AnswerRecord.lines:type_name -> crossdock.orders.storage.v1.OrderLineRecord
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	9,  // 24: crossdock.orders.storage.v1.AnswerRecord.release:type_name -> crossdock.orders.storage.v1.ReleaseRecord
+	10, // 25: crossdock.orders.storage.v1.AnswerRecord.release_lines:type_name -> crossdock.orders.storage.v1.ReleaseLineRecord
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_orders_storage_v1_storage_proto_init() }
@@ -1543,7 +1634,7 @@ func file_crossdock_orders_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_orders_storage_v1_storage_proto_rawDesc), len(file_crossdock_orders_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
