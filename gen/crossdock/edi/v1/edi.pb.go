@@ -227,9 +227,9 @@ type Interchange struct {
 	ControlNumber string `protobuf:"bytes,6,opt,name=control_number,json=controlNumber,proto3" json:"control_number,omitempty"`
 	// ISA15: "P" or "T".
 	Usage string `protobuf:"bytes,7,opt,name=usage,proto3" json:"usage,omitempty"`
-	// SHA-256 of the bytes, hexadecimal: the document's name.
+	// SHA-256, hexadecimal, of the document that holds it: the bytes of the file as they came or went.
 	DocumentSha256 string `protobuf:"bytes,8,opt,name=document_sha256,json=documentSha256,proto3" json:"document_sha256,omitempty"`
-	// Size in bytes.
+	// Its own size in bytes, ISA to IEA's terminator.
 	Size int64 `protobuf:"varint,9,opt,name=size,proto3" json:"size,omitempty"`
 	// File name it came or went under.
 	FileName string `protobuf:"bytes,10,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
@@ -237,17 +237,21 @@ type Interchange struct {
 	Disposition Interchange_Disposition `protobuf:"varint,11,opt,name=disposition,proto3,enum=crossdock.edi.v1.Interchange_Disposition" json:"disposition,omitempty"`
 	// Why, in words.
 	Reason string `protobuf:"bytes,12,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Its sets.
+	// Its sets; in lists the first 20 at most.
 	TransactionSets []*Interchange_TransactionSet `protobuf:"bytes,13,rep,name=transaction_sets,json=transactionSets,proto3" json:"transaction_sets,omitempty"`
-	// The interchange that answers it, or that it answers.
+	// The interchange that answers it (the first, when each of several groups has an answer), or that it answers.
 	Acknowledgement string `protobuf:"bytes,14,opt,name=acknowledgement,proto3" json:"acknowledgement,omitempty"`
 	// When it came or went (business time), UTC.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// A stable word when it was quarantined or refused: "UNKNOWN_PARTNER", "USAGE_MISMATCH", "CONTROL_NUMBER_REUSED",
 	// "MESSAGE_REJECTED".
-	ReasonCode    string `protobuf:"bytes,16,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ReasonCode string `protobuf:"bytes,16,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
+	// Byte offset of its ISA in the document.
+	Offset int64 `protobuf:"varint,17,opt,name=offset,proto3" json:"offset,omitempty"`
+	// What the partner said of our outbound group, X12 data element 715: "A", "E", "P" or "R"; empty until it has answered.
+	AcknowledgementCode string `protobuf:"bytes,18,opt,name=acknowledgement_code,json=acknowledgementCode,proto3" json:"acknowledgement_code,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Interchange) Reset() {
@@ -392,6 +396,20 @@ func (x *Interchange) GetReasonCode() string {
 	return ""
 }
 
+func (x *Interchange) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Interchange) GetAcknowledgementCode() string {
+	if x != nil {
+		return x.AcknowledgementCode
+	}
+	return ""
+}
+
 // MessageCount is the conservation of messages of one partner, day and set: received = applied + duplicate + parked +
 // rejected + in_progress.
 type MessageCount struct {
@@ -415,9 +433,11 @@ type MessageCount struct {
 	// Being handed on.
 	InProgress uint64 `protobuf:"varint,9,opt,name=in_progress,json=inProgress,proto3" json:"in_progress,omitempty"`
 	// Went out; not part of the sum.
-	Sent          uint64 `protobuf:"varint,10,opt,name=sent,proto3" json:"sent,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Sent uint64 `protobuf:"varint,10,opt,name=sent,proto3" json:"sent,omitempty"`
+	// Functional acknowledgements (997) that came in; not part of the sum.
+	Acknowledgements uint64 `protobuf:"varint,11,opt,name=acknowledgements,proto3" json:"acknowledgements,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *MessageCount) Reset() {
@@ -516,6 +536,13 @@ func (x *MessageCount) GetInProgress() uint64 {
 func (x *MessageCount) GetSent() uint64 {
 	if x != nil {
 		return x.Sent
+	}
+	return 0
+}
+
+func (x *MessageCount) GetAcknowledgements() uint64 {
+	if x != nil {
+		return x.Acknowledgements
 	}
 	return 0
 }
@@ -1137,8 +1164,7 @@ var File_crossdock_edi_v1_edi_proto protoreflect.FileDescriptor
 
 const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\n" +
-	"\x1acrossdock/edi/v1/edi.proto\x12\x10crossdock.edi.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
-	"\n" +
+	"\x1acrossdock/edi/v1/edi.proto\x12\x10crossdock.edi.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\v\n" +
 	"\vInterchange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12E\n" +
 	"\tdirection\x18\x02 \x01(\x0e2'.crossdock.edi.v1.Interchange.DirectionR\tdirection\x12\x14\n" +
@@ -1158,7 +1184,9 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\vcreate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x1f\n" +
 	"\vreason_code\x18\x10 \x01(\tR\n" +
-	"reasonCode\x1a\x91\x04\n" +
+	"reasonCode\x12\x16\n" +
+	"\x06offset\x18\x11 \x01(\x03R\x06offset\x121\n" +
+	"\x14acknowledgement_code\x18\x12 \x01(\tR\x13acknowledgementCode\x1a\x91\x04\n" +
 	"\x0eTransactionSet\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x10\n" +
 	"\x03set\x18\x02 \x01(\tR\x03set\x12%\n" +
@@ -1192,7 +1220,7 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\bREPLAYED\x10\x02\x12\x0f\n" +
 	"\vQUARANTINED\x10\x03\x12\x0e\n" +
 	"\n" +
-	"UNREADABLE\x10\x04\"\x85\x02\n" +
+	"UNREADABLE\x10\x04\"\xb1\x02\n" +
 	"\fMessageCount\x12\x14\n" +
 	"\x05party\x18\x01 \x01(\tR\x05party\x12\x10\n" +
 	"\x03day\x18\x02 \x01(\tR\x03day\x12\x10\n" +
@@ -1205,7 +1233,8 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\vin_progress\x18\t \x01(\x04R\n" +
 	"inProgress\x12\x12\n" +
 	"\x04sent\x18\n" +
-	" \x01(\x04R\x04sent\"\x93\x01\n" +
+	" \x01(\x04R\x04sent\x12*\n" +
+	"\x10acknowledgements\x18\v \x01(\x04R\x10acknowledgements\"\x93\x01\n" +
 	"\x18SubmitInterchangeRequest\x12%\n" +
 	"\tfile_name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\bfileName\x12%\n" +
 	"\acontent\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\acontent\x12)\n" +
