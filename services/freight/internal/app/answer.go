@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	platform "crossdock.dev/platform/store"
 	"crossdock.dev/platform/tasks"
@@ -14,7 +15,6 @@ import (
 	"crossdock.dev/services/freight/internal/shipment"
 	"crossdock.dev/services/freight/internal/store"
 	"crossdock.dev/services/freight/internal/tender"
-	"crossdock.dev/services/freight/internal/wire"
 )
 
 // AcceptInput takes an offer.
@@ -198,7 +198,7 @@ func visibleTender(tx *store.Tx, name, etag string, sees Sees) (tender.Tender, e
 		return t, err
 	case !sees(t.Carrier):
 		return t, refusal.ErrNotFound
-	case etag != "" && etag != wire.ETag(t.Revision):
+	case etag != "" && etag != strconv.FormatUint(t.Revision, 10):
 		return t, refusal.ErrStale
 	}
 	return t, nil

@@ -31,7 +31,7 @@ func Load(l load.Load) *freightv1.Load {
 		Shipments: l.Shipments, Stops: stops(l.Stops), State: loadStates.to(l.State), Carrier: l.Carrier,
 		CarrierReference: l.CarrierReference, Tender: l.Tender, Charges: rated(l.Charges), ShipDate: Date(l.ShipDate),
 		GrossWeight: Quantity(l.GrossWeight), Cartons: l.Cartons, Volume: Quantity(l.Volume), CreateTime: Timestamp(l.CreateTime),
-		Etag: ETag(l.Revision),
+		Etag: etag(l.Revision),
 	}
 	for _, s := range l.Skipped {
 		out.Skipped = append(out.Skipped, &freightv1.SkippedCarrier{
@@ -141,7 +141,7 @@ func Tender(t tender.Tender) *freightv1.Tender {
 		State: tenderStates.to(t.State), SendTime: Timestamp(t.SendTime), RespondBy: EventTime(t.RespondBy), Charges: rated(t.Charges),
 		Stops: stops(t.Stops), GrossWeight: Quantity(t.GrossWeight), Cartons: t.Cartons,
 		DeclineReason: declineReasons.to(t.DeclineReason), Note: t.Note, AnswerTime: Timestamp(t.AnswerTime),
-		MethodOfPayment: t.MethodOfPayment, CustomerOrderNumbers: t.CustomerOrderNumbers, Etag: ETag(t.Revision),
+		MethodOfPayment: t.MethodOfPayment, CustomerOrderNumbers: t.CustomerOrderNumbers, Etag: etag(t.Revision),
 	}
 }
 

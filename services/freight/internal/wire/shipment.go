@@ -26,7 +26,7 @@ func Shipment(s shipment.Shipment) *freightv1.Shipment {
 		PickupFrom: EventTime(s.PickupFrom), PickupTo: EventTime(s.PickupTo),
 		DeliverFrom: EventTime(s.DeliverFrom), DeliverBy: EventTime(s.DeliverBy),
 		Departed: EventTime(s.Departed), Delivered: EventTime(s.Delivered), ProofOfDelivery: s.Proof,
-		CreateTime: Timestamp(s.CreateTime), Etag: ETag(s.Revision),
+		CreateTime: Timestamp(s.CreateTime), Etag: etag(s.Revision),
 	}
 	for _, l := range s.Lines {
 		out.Lines = append(out.Lines, ShipmentLine(l))

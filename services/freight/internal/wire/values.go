@@ -187,11 +187,11 @@ func read[T any](r *reader, what string, v T) (T, error) {
 	return v, nil
 }
 
-// ETag is a revision as callers see it.
-func ETag(revision uint64) string { return strconv.FormatUint(revision, 10) }
+// etag is a revision as callers see it.
+func etag(revision uint64) string { return strconv.FormatUint(revision, 10) }
 
-func revision(etag string) uint64 {
-	n, err := strconv.ParseUint(etag, 10, 64)
+func revision(s string) uint64 {
+	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil {
 		return 0
 	}
