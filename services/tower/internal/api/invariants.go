@@ -1,0 +1,85 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	storagev1 "crossdock.dev/gen/crossdock/tower/storage/v1"
+	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
+	platform "crossdock.dev/platform/store"
+	"crossdock.dev/services/tower/internal/store"
+)
+
+// Suite is what tower asks the other services for its checks.
+type Suite interface {
+	// Consumers lists what a service made of the feeds it follows.
+	Consumers(ctx context.Context) (map[string][]*eventlogv1.Consumer, error)
+	// MessageCounts lists the conservation counters of the EDI adapter.
+	MessageCounts(ctx context.Context) ([]*ediv1.MessageCount, error)
+}
+
+// check checks I2, I3, I5 and I8. I1, I4, I6 and I7 are each service's own.
+func check(ctx context.Context, s *platform.Store, suite Suite) (*towerv1.InvariantReport, error) {
+	report := &towerv1.InvariantReport{Checked: []string{"I2 facts", "I3 messages", "I5 billing", "I8 references"}}
+	breach := func(invariant, format string, args ...any) {
+		report.Breaches = append(report.Breaches, &towerv1.InvariantReport_Breach{Invariant: invariant, Detail: fmt.Sprintf(format, args...)})
+	}
+	consumers, err := suite.Consumers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for service, list := range consumers {
+		for _, c := range list {
+			if sum := c.GetApplied() + c.GetIgnored() + c.GetDeferred() + c.GetParked(); sum != c.GetRead() {
+				breach("I2", "%s of %s: read %d, accounted for %d", c.GetName(), service, c.GetRead(), sum)
+			}
+		}
+	}
+	counts, err := suite.MessageCounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range counts {
+		if sum := c.GetApplied() + c.GetDuplicate() + c.GetParked() + c.GetRejected() + c.GetInProgress(); sum != c.GetReceived() {
+			breach("I3", "%s %s of %s: received %d, accounted for %d", c.GetParty(), c.GetSet(), c.GetDay(), c.GetReceived(), sum)
+		}
+	}
+	err = s.View(ctx, func(r platform.Reader) error {
+		return store.EachCase(ctx, r, func(rec *storagev1.Case) error {
+			c := rec.GetCase()
+			for _, shipment := range rec.GetAuthorized() {
+				if !slices.Contains(rec.GetInvoiced(), shipment) && len(rec.GetOpenWorkItems()) == 0 && c.GetWaitsFor() == "" {
+					breach("I5", "%s: billing of %s is authorised, no invoice follows and nothing says why", c.GetName(), shipment)
+				}
+			}
+			for _, ref := range c.GetReferences() {
+				if !owned(ref.GetValue()) {
+					continue
+				}
+				told, err := store.Told(ctx, r, ref.GetValue())
+				if err != nil {
+					return err
+				}
+				if !told {
+					breach("I8", "%s refers to %s, of which no fact was told", c.GetName(), ref.GetValue())
+				}
+			}
+			return nil
+		})
+	})
+	return report, err
+}
+
+// owned says whether a reference names a resource whose owner tells a fact with it as subject.
+func owned(ref string) bool {
+	for _, collection := range []string{"orders/", "shipments/", "loads/", "tenders/", "invoices/", "freightBills/", "processes/", "workItems/"} {
+		if id, ok := strings.CutPrefix(ref, collection); ok {
+			return !strings.Contains(id, "/")
+		}
+	}
+	return false
+}

@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	storagev1 "crossdock.dev/gen/crossdock/tower/storage/v1"
+	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
+	"crossdock.dev/platform/store"
+)
+
+// AddStep keeps a fact, with everything that it is about.
+func AddStep(ctx context.Context, tx *store.Tx, s *storagev1.Step) error {
+	last, err := tx.Get(ctx, arrival, []byte("last"))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	var number uint64 = 1
+	if len(last) == 8 {
+		number = binary.BigEndian.Uint64(last) + 1
+	}
+	if err := tx.Put(ctx, arrival, []byte("last"), binary.BigEndian.AppendUint64(nil, number)); err != nil {
+		return err
+	}
+	key := store.Key(number)
+	if err := stepTable.Put(ctx, tx, key, s); err != nil {
+		return err
+	}
+	return indexStep(ctx, tx, key, s)
+}
+
+// Case reads a case by the id of its order; an empty record when there is none yet.
+func Case(ctx context.Context, r store.Reader, id string) (*storagev1.Case, error) {
+	rec, err := caseTable.Get(ctx, r, store.Key(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return &storagev1.Case{Case: &towerv1.Case{Name: "cases/" + id, Order: "orders/" + id}}, nil
+	}
+	return rec, err
+}
+
+// ExistingCase reads a case, or store.ErrNotFound.
+func ExistingCase(ctx context.Context, r store.Reader, id string) (*storagev1.Case, error) {
+	return caseTable.Get(ctx, r, store.Key(id))
+}
+
+// PutCase saves a case.
+func PutCase(ctx context.Context, tx *store.Tx, rec *storagev1.Case) error {
+	if err := caseTable.Put(ctx, tx, store.Key(CaseID(rec.GetCase().GetName())), rec); err != nil {
+		return err
+	}
+	return indexCase(ctx, tx, rec)
+}
+
+// CasePage reads up to n cases, newest first, older than the one with id before; from the newest when it is empty.
+func CasePage(ctx context.Context, r store.Reader, before string, n int) ([]*storagev1.Case, error) {
+	rg := store.Range{Reverse: true, Limit: n}
+	if before != "" {
+		rg.To = store.Key(before)
+	}
+	rows, err := caseTable.Scan(ctx, r, rg)
+	out := make([]*storagev1.Case, len(rows))
+	for i, row := range rows {
+		out[i] = row.Value
+	}
+	return out, err
+}
+
+// EachCase calls fn for every case.
+func EachCase(ctx context.Context, r store.Reader, fn func(*storagev1.Case) error) error {
+	before := ""
+	for {
+		page, err := CasePage(ctx, r, before, 256)
+		if err != nil {
+			return err
+		}
+		for _, c := range page {
+			if err := fn(c); err != nil {
+				return err
+			}
+			before = CaseID(c.GetCase().GetName())
+		}
+		if len(page) < 256 {
+			return nil
+		}
+	}
+}
+
+// CasesByReference reads the cases that a reference leads to.
+func CasesByReference(ctx context.Context, r store.Reader, ref string) ([]*storagev1.Case, error) {
+	prefix := store.Key(ref)
+	var out []*storagev1.Case
+	err := store.Each(ctx, r, caseByReference, prefix, func(kv store.KV) error {
+		rec, err := caseTable.Get(ctx, r, kv.Key[len(prefix):])
+		out = append(out, rec)
+		return err
+	})
+	return out, err
+}
+
+// StepsOf reads the facts about any of the references, in order of arrival, which is an order that causes allow.
+func StepsOf(ctx context.Context, r store.Reader, refs []string) ([]*storagev1.Step, error) {
+	found := map[string]bool{}
+	var keys []string
+	for _, ref := range refs {
+		prefix := store.Key(ref)
+		err := store.Each(ctx, r, stepByReference, prefix, func(kv store.KV) error {
+			if key := string(kv.Key[len(prefix):]); !found[key] {
+				found[key] = true
+				keys = append(keys, key)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(keys)
+	out := make([]*storagev1.Step, len(keys))
+	for i, key := range keys {
+		rec, err := stepTable.Get(ctx, r, []byte(key))
+		if err != nil {
+			return nil, err
+		}
+		out[i] = rec
+	}
+	return out, nil
+}
+
+// Told says whether any fact is about a reference as its subject.
+func Told(ctx context.Context, r store.Reader, subject string) (bool, error) {
+	all, err := StepsOf(ctx, r, []string{subject})
+	return slices.ContainsFunc(all, func(s *storagev1.Step) bool { return s.GetStep().GetSubject() == subject }), err
+}
+
+// PutParty keeps a party's name for people.
+func PutParty(ctx context.Context, tx *store.Tx, name, displayName string) error {
+	return partyTable.Put(ctx, tx, store.Key(name), &storagev1.Party{DisplayName: displayName})
+}
+
+// PartyName is a party's name for people; its resource name when it is not known.
+func PartyName(ctx context.Context, r store.Reader, name string) (string, error) {
+	rec, err := partyTable.Get(ctx, r, store.Key(name))
+	if errors.Is(err, store.ErrNotFound) {
+		return name, nil
+	}
+	return rec.GetDisplayName(), err
+}
