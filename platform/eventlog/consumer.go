@@ -584,7 +584,7 @@ func (c *Consumer) Status(ctx context.Context) (*eventlogv1.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if pos := store.PositionOf(rec.Position); !pos.Before(at) {
+	if pos := store.PositionOf(rec.Position); pos.Sequence >= at.Sequence {
 		at, ignored = pos, 0
 	}
 	return &eventlogv1.Consumer{Name: "consumers/" + c.c.Log, Log: c.c.Log, Cursor: store.PositionProto(at), Read: rec.Read + ignored,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -31,7 +32,7 @@ type Config struct {
 	Handlers map[string]Handler // by kind
 	// Machine measures back-off; nil is the system's.
 	Machine clock.Machine
-	Log      *slog.Logger
+	Log     *slog.Logger
 	// Parallel is how many handlers may be under way at once, beside each other and beside the loop. 0 runs each inside
 	// Step, one after the other, as a simulation wants it.
 	Parallel int
@@ -155,9 +156,11 @@ func (r *Runner) candidates(ctx context.Context, now time.Time) ([]Task, error) 
 	var out []Task
 	err := r.c.Store.View(ctx, func(rd store.Reader) error {
 		var ids []string
+		waiting := map[string]bool{}
 		take := func(q store.QueuedTask) bool {
 			r.mu.Lock()
 			defer r.mu.Unlock()
+			waiting[q.ID] = true
 			if free(q.ID) {
 				ids = append(ids, q.ID)
 			}
@@ -171,12 +174,16 @@ func (r *Runner) candidates(ctx context.Context, now time.Time) ([]Task, error) 
 			if len(ids) == room {
 				return false
 			}
+			waiting[q.ID] = true
 			first := q.Subject == "" || !subjects[q.Subject]
 			subjects[q.Subject] = true
 			return !first || q.InDoubt || take(q)
 		})
 		if err != nil {
 			return err
+		}
+		if len(ids) < room {
+			r.forgetOthers(waiting)
 		}
 		for _, id := range ids {
 			t, err := Get(ctx, rd, id)
@@ -317,6 +324,13 @@ func (r *Runner) forget(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.retries, id)
+}
+
+// forgetOthers drops what is remembered of tasks that were cancelled.
+func (r *Runner) forgetOthers(waiting map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.retries, func(id string, _ *retry) bool { return !waiting[id] })
 }
 
 func (r *Runner) backOff(id string, err error) {

@@ -1,0 +1,533 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+	"pgregory.net/rapid"
+
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/store"
+)
+
+var start = time.Date(2026, 3, 2, 11, 0, 0, 0, time.UTC)
+
+// effects holds, for each key, the facts that took effect on it in order: "A1 A3".
+var effects = &store.Bucket{Name: "effects", Kind: store.Record, Doc: "key → facts"}
+
+// service is a store that tells facts and follows the facts of others.
+type service struct {
+	t         testing.TB
+	options   store.Options
+	store     *store.Store
+	follows   map[string]*service
+	consumers map[string]*Consumer
+	followers *Followers
+	bad       map[string]error // what Apply says to a fact, by name
+	panics    string           // the fact that makes Apply panic
+	pong      bool             // answer every effect with a fact of its own
+	wrap      func(Source) Source
+}
+
+func newService(t testing.TB, name string, follows ...*service) *service {
+	s := &service{t: t, follows: map[string]*service{}, bad: map[string]error{}}
+	for _, f := range follows {
+		s.follows[f.options.Schema.Service] = f
+	}
+	s.options = store.Options{Path: filepath.Join(t.TempDir(), name+".db"), Clock: clock.Fixed(start), NoSync: true, InitialMmapSize: 1 << 22,
+		Schema: store.Schema{Service: name, Version: 1, Buckets: []*store.Bucket{effects}}}
+	s.open()
+	t.Cleanup(func() { s.store.Close() })
+	return s
+}
+
+// open starts the service anew: nothing but its file remains.
+func (s *service) open() {
+	s.t.Helper()
+	if s.store != nil {
+		s.store.Close()
+	}
+	st, err := store.Open(context.Background(), s.options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.store = st
+	s.follow()
+}
+
+func (s *service) follow() {
+	s.consumers = map[string]*Consumer{}
+	var list []*Consumer
+	for name, other := range s.follows {
+		var source Source = liveSource{other}
+		if s.wrap != nil {
+			source = s.wrap(source)
+		}
+		c := NewConsumer(ConsumerConfig{Log: name, Source: source, Store: s.store, Keys: func(f Fact) []string { return f.Related }, Apply: s.apply})
+		s.consumers[name] = c
+		list = append(list, c)
+	}
+	s.followers = NewFollowers(list...)
+	s.followers.Stepping = true
+}
+
+// liveSource reads whatever store the service has open now.
+type liveSource struct{ s *service }
+
+func (l liveSource) Read(ctx context.Context, after Position, limit int) ([]Entry, Position, error) {
+	return Local(l.s.store).Read(ctx, after, limit)
+}
+
+func (l liveSource) Changed(ctx context.Context, after Position) <-chan struct{} {
+	return Local(l.s.store).Changed(ctx, after)
+}
+
+func (s *service) apply(ctx context.Context, tx *store.Tx, f Fact) error {
+	name := f.Subject
+	if s.panics == name {
+		panic("boom")
+	}
+	for _, key := range f.Related {
+		old, err := tx.Get(ctx, effects, []byte(key))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if err := tx.Put(ctx, effects, []byte(key), []byte(strings.TrimSpace(string(old)+" "+name))); err != nil {
+			return err
+		}
+	}
+	if s.pong {
+		if err := tx.Emit(store.Fact{Type: "Pong", Subject: "pong-" + name, Payload: wrapperspb.String(name)}); err != nil {
+			return err
+		}
+	}
+	return s.bad[name] // after the writes, which must not remain
+}
+
+// tell commits facts, one entry each unless joined by "+": "A1:k1,k2" is fact A1 with these keys.
+func (s *service) tell(entries ...string) Position {
+	s.t.Helper()
+	return s.tellAfter(nil, entries...)
+}
+
+func (s *service) tellAfter(after []Position, entries ...string) Position {
+	s.t.Helper()
+	var last Position
+	for _, entry := range entries {
+		out, err := s.store.Change(context.Background(), store.Cause{Principal: "user/dev", After: after}, func(tx *store.Tx) ([]byte, error) {
+			for _, f := range strings.Split(entry, "+") {
+				name, keys, _ := strings.Cut(f, ":")
+				fact := store.Fact{Type: "Told", Subject: name, Payload: wrapperspb.String(name)}
+				if keys != "" {
+					fact.Related = strings.Split(keys, ",")
+				}
+				if err := tx.Emit(fact); err != nil {
+					return nil, err
+				}
+			}
+			return nil, nil
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		last = out.Position
+	}
+	return last
+}
+
+// drain steps the consumer of one log until it rests.
+func (s *service) drain(log string) error {
+	s.t.Helper()
+	for range 1000 {
+		progress, err := s.consumers[log].Step(context.Background(), start)
+		if err != nil || !progress {
+			return err
+		}
+	}
+	s.t.Fatalf("the consumer of %s does not come to rest", log)
+	return nil
+}
+
+func (s *service) mustDrain(log string) {
+	s.t.Helper()
+	if err := s.drain(log); err != nil {
+		s.t.Fatalf("consumer of %s: %v", log, err)
+	}
+}
+
+func (s *service) wantEffects(want ...string) {
+	s.t.Helper()
+	var got []string
+	err := s.store.View(context.Background(), func(r store.Reader) error {
+		return store.Each(context.Background(), r, effects, nil, func(kv store.KV) error {
+			got = append(got, string(kv.Key)+"="+string(kv.Value))
+			return nil
+		})
+	})
+	if err != nil || !slices.Equal(got, want) {
+		s.t.Errorf("effects = %q, %v, want %q", got, err, want)
+	}
+}
+
+// wantCounts compares read, applied, ignored, deferred and parked, and checks the store.
+func (s *service) wantCounts(log string, read, applied, ignored, deferred, parked uint64) {
+	s.t.Helper()
+	c, err := s.consumers[log].Status(context.Background())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	got, want := []uint64{c.Read, c.Applied, c.Ignored, c.Deferred, c.Parked}, []uint64{read, applied, ignored, deferred, parked}
+	if !slices.Equal(got, want) {
+		s.t.Errorf("consumer of %s: read, applied, ignored, deferred, parked = %v, want %v", log, got, want)
+	}
+	r, err := s.store.Verify(context.Background())
+	if err != nil || len(r.Breaches) > 0 {
+		s.t.Errorf("Verify: %v %q", err, r.Breaches)
+	}
+}
+
+func operator(id string) store.Cause {
+	return store.Cause{Principal: "user/dev", Method: "/Retry", RequestID: id, Fingerprint: []byte(id)}
+}
+
+func parkedName(sequence uint64, index uint32) string {
+	return "consumers/a/parkedFacts/" + waitingName(sequence, index)
+}
+
+// TestOneEffectEach has facts read by consumers that are restarted, duplicated and interrupted at random.
+func TestOneEffectEach(t *testing.T) {
+	a := newService(t, "a")
+	want := map[string][]string{}
+	var concern, noise uint64
+	for i := range 60 {
+		var facts []string
+		for j := range 1 + i%3 {
+			name, key := fmt.Sprintf("f%d.%d", i, j), fmt.Sprint("k", (i+j)%4)
+			if i%5 == 4 {
+				facts = append(facts, name) // concerns nobody
+				noise++
+				continue
+			}
+			facts = append(facts, name+":"+key)
+			want[key] = append(want[key], name)
+			concern++
+		}
+		a.tell(strings.Join(facts, "+"))
+	}
+	var rows []string
+	for _, k := range []string{"k0", "k1", "k2", "k3"} {
+		rows = append(rows, k+"="+strings.Join(want[k], " "))
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		ctx := context.Background()
+		b := newService(t, "b", a)
+		b.wrap = func(s Source) Source { return small{s} }
+		b.follow()
+		twin := b.consumers["a"]
+		for range rapid.IntRange(0, 30).Draw(rt, "steps") {
+			switch rapid.IntRange(0, 5).Draw(rt, "what") {
+			case 0:
+				b.open()
+				twin = b.consumers["a"]
+			case 1: // a second consumer of the same store, as after a failover that came too early
+				b.follow()
+			case 2:
+				twin.Step(ctx, start)
+			case 3:
+				b.bad = map[string]error{fmt.Sprintf("f%d.1", rapid.IntRange(0, 59).Draw(rt, "entry")): Transient(errors.New("later"))}
+			default:
+				if _, err := b.consumers["a"].Step(ctx, start); err != nil && !isTransient(err) && !errors.Is(err, errStale) {
+					rt.Fatal(err)
+				}
+			}
+		}
+		b.bad = nil
+		for b.drain("a") != nil {
+		}
+		b.wantEffects(rows...)
+		b.wantCounts("a", concern+noise, concern, noise, 0, 0)
+	})
+}
+
+// small reads few entries at once.
+type small struct{ Source }
+
+func (s small) Read(ctx context.Context, after Position, _ int) ([]Entry, Position, error) {
+	return s.Source.Read(ctx, after, 7)
+}
+
+func TestTransientErrorStopsInTheMiddleOfAnEntry(t *testing.T) {
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	a.tell("1:k+2:k+3:k", "4:k")
+	b.bad["2"] = Transient(errors.New("disk is busy"))
+	if err := b.drain("a"); !isTransient(err) || b.consumers["a"].Err() == nil {
+		t.Errorf("Step = %v, Err = %v, want the transient error", err, b.consumers["a"].Err())
+	}
+	b.wantEffects("k=1")
+	b.wantCounts("a", 1, 1, 0, 0, 0)
+	b.open()
+	b.bad = nil
+	b.mustDrain("a")
+	b.wantEffects("k=1 2 3 4")
+	b.wantCounts("a", 4, 4, 0, 0, 0)
+	if err := b.consumers["a"].Err(); err != nil {
+		t.Errorf("Err = %v, want nil after recovery", err)
+	}
+}
+
+func TestParking(t *testing.T) {
+	ctx := context.Background()
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	b.bad["1"] = errors.New("order is not known")
+	b.panics = "5"
+	a.tell("1:x", "2:x,y", "3:y", "4:z", "5:w")
+	b.mustDrain("a")
+	b.wantEffects("z=4")
+	b.wantCounts("a", 5, 1, 0, 0, 4)
+	b.open() // parked facts are in the store
+	c := b.consumers["a"]
+	b.mustDrain("a")
+
+	still, _ := errors.AsType[*StillParkedError](c.Retry(ctx, operator("r1"), parkedName(2, 0)))
+	if want := "waits for " + parkedName(1, 0); still == nil || still.Reason != want {
+		t.Errorf("retry of a sibling: %v, want %q", still, want)
+	}
+	still, _ = errors.AsType[*StillParkedError](c.Retry(ctx, operator("r2"), parkedName(1, 0)))
+	if still == nil || still.Reason != "order is not known" {
+		t.Errorf("retry before anything changed: %v", still)
+	}
+	if err := c.Retry(ctx, operator("r3"), parkedName(9, 0)); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("retry of a fact that is not parked: %v", err)
+	}
+	b.wantCounts("a", 5, 1, 0, 0, 4)
+
+	b.bad = map[string]error{"2": errors.New("another reason")}
+	for range 2 { // the second is a repeat
+		if err := c.Retry(ctx, operator("r4"), parkedName(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.wantEffects("x=1", "z=4")
+	b.wantCounts("a", 5, 2, 0, 0, 3)
+	a.tell("6:y", "7:v")
+	b.mustDrain("a")
+	b.wantCounts("a", 7, 3, 0, 0, 4)
+	b.bad, b.panics = nil, ""
+	if err := c.Retry(ctx, operator("r5"), parkedName(2, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Retry(ctx, operator("r6"), parkedName(5, 0)); err != nil {
+		t.Fatal(err)
+	}
+	b.wantEffects("v=7", "w=5", "x=1 2", "y=2 3 6", "z=4")
+	b.wantCounts("a", 7, 7, 0, 0, 0)
+}
+
+// TestDeferral has c hear of b's answer before it hears of what b answered.
+func TestDeferral(t *testing.T) {
+	ctx := context.Background()
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	c := newService(t, "c", a, b)
+	at := a.tell("A1:k", "A2:k")
+	last := b.tellAfter([]Position{at}, "B1:k")
+	last = b.tell("B2:k", "B3:other")
+	c.mustDrain("b")
+	c.wantEffects("other=B3")
+	c.wantCounts("b", 3, 1, 0, 2, 0)
+	if got := c.consumers["b"].Read(); got.Sequence != 0 {
+		t.Errorf("read up to %v, want 0: the first fact is deferred", got)
+	}
+	if err := c.followers.WaitRead(ctx, []Position{last}); status.Code(err) != codes.Unavailable {
+		t.Errorf("WaitRead = %v, want UNAVAILABLE", err)
+	}
+	c.open()
+	c.mustDrain("b")
+	c.wantCounts("b", 3, 1, 0, 2, 0)
+	c.mustDrain("a")
+	c.mustDrain("b")
+	c.wantEffects("k=A1 A2 B1 B2", "other=B3")
+	c.wantCounts("b", 3, 3, 0, 0, 0)
+	if err := c.followers.WaitRead(ctx, []Position{last, at, {Log: "unknown", Epoch: 1, Sequence: 9}}); err != nil {
+		t.Errorf("WaitRead after reading: %v", err)
+	}
+
+	// A deferred fact that cannot be applied when its time comes is parked with its sibling; another feed's parked fact does
+	// not hold it up for ever.
+	at = a.tell("A3:k")
+	b.tellAfter([]Position{at}, "B4:k")
+	b.tell("B5:k")
+	c.mustDrain("b")
+	c.bad["A3"], c.bad["B4"] = errors.New("bad"), errors.New("bad")
+	c.mustDrain("a")
+	c.mustDrain("b")
+	c.wantCounts("a", 3, 2, 0, 0, 1)
+	c.wantCounts("b", 5, 3, 0, 0, 2)
+}
+
+func TestWaitReadWakes(t *testing.T) {
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	b.followers.Stepping = false
+	at := a.tell("1:k")
+	waited := make(chan error, 1)
+	go func() { waited <- b.followers.WaitRead(context.Background(), []Position{at}) }()
+	b.mustDrain("a")
+	if err := <-waited; err != nil {
+		t.Errorf("WaitRead: %v", err)
+	}
+}
+
+// TestMutualFollowersComeToRest has two services follow each other: entries that concern nobody leave no entries behind.
+func TestMutualFollowersComeToRest(t *testing.T) {
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	a.follows["b"] = b
+	a.follow()
+	b.pong = true
+	a.tell("1:k")
+	for i := range 2*saveEvery + 200 { // most of it is noise
+		if i%100 == 0 {
+			a.tell("ping:k")
+		}
+		a.tell("noise")
+	}
+	round := func() {
+		b.mustDrain("a")
+		a.mustDrain("b")
+	}
+	for range 4 {
+		round()
+	}
+	lastA, lastB := a.store.Last(), b.store.Last()
+	for range 20 {
+		round()
+	}
+	if a.store.Last() != lastA || b.store.Last() != lastB {
+		t.Errorf("the logs went on from %v and %v to %v and %v with nothing to say", lastA, lastB, a.store.Last(), b.store.Last())
+	}
+	if lastB.Sequence > 30 {
+		t.Errorf("b wrote %d entries for 23 effects", lastB.Sequence)
+	}
+	a.wantCounts("b", 23, 0, 23, 0, 0)
+	b.wantCounts("a", 2223, 23, 2200, 0, 0)
+	b.open()
+	b.mustDrain("a")
+	b.wantCounts("a", 2223, 23, 2200, 0, 0)
+}
+
+func TestCausesGoAlong(t *testing.T) {
+	ctx := context.Background()
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	var seen origin.Origin
+	at := a.tellAfter([]Position{{Log: "up", Epoch: 1, Sequence: 7}}, "1:k")
+	inner := b.consumers["a"].c.Apply
+	b.consumers["a"].c.Apply = func(ctx context.Context, tx *store.Tx, f Fact) error {
+		seen = origin.From(ctx)
+		if s, ok := f.Payload.(*wrapperspb.StringValue); !ok || s.Value != "1" {
+			t.Errorf("payload = %v", f.Payload)
+		}
+		return inner(ctx, tx, f)
+	}
+	b.mustDrain("a")
+	entries, _, err := b.store.ReadLog(ctx, Position{}, 0)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("entries = %v, %v", entries, err)
+	}
+	source, _, _ := a.store.ReadLog(ctx, Position{}, 0)
+	var h eventlogv1.Head
+	if err := proto.Unmarshal(entries[0].Head, &h); err != nil {
+		t.Fatal(err)
+	}
+	if h.Actor != "user/dev" || store.PositionOf(h.Cause.Fact) != at || string(h.Cause.FactHash) != string(source[0].Hash) {
+		t.Errorf("head = %v", &h)
+	}
+	want := []Position{at, {Log: "up", Epoch: 1, Sequence: 7}}
+	if got := []Position{store.PositionOf(h.After[0]), store.PositionOf(h.After[1])}; !slices.Equal(got, want) || !slices.Equal(seen.After, want) {
+		t.Errorf("after = %v and in Apply %v, want %v", got, seen.After, want)
+	}
+	if seen.Actor != "user/dev" || seen.Principal.String() != "service/b" {
+		t.Errorf("origin in Apply = %+v", seen)
+	}
+}
+
+// faulty spoils what a source returns.
+type faulty struct {
+	Source
+	err   error
+	spoil func([]Entry) []Entry
+}
+
+func (f *faulty) Read(ctx context.Context, after Position, limit int) ([]Entry, Position, error) {
+	if f.err != nil {
+		return nil, Position{}, f.err
+	}
+	entries, last, err := f.Source.Read(ctx, after, limit)
+	if f.spoil != nil {
+		entries = f.spoil(entries)
+	}
+	return entries, last, err
+}
+
+func TestBrokenFeedsStop(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault faulty
+		want  error
+	}{
+		"range gone": {faulty{err: fmt.Errorf("%w: archived", store.ErrOutOfRange)}, store.ErrOutOfRange},
+		"byte altered": {faulty{spoil: func(e []Entry) []Entry {
+			e[1].Head[5] ^= 1
+			return e
+		}}, ErrBrokenFeed},
+		"entry left out": {faulty{spoil: func(e []Entry) []Entry { return slices.Delete(e, 1, 2) }}, ErrBrokenFeed},
+		"entry twice":    {faulty{spoil: func(e []Entry) []Entry { return slices.Insert(e, 1, e[0]) }}, ErrBrokenFeed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newService(t, "a")
+			b := newService(t, "b", a)
+			f := c.fault
+			b.wrap = func(s Source) Source { f.Source = s; return &f }
+			b.follow()
+			a.tell("1:k", "2:k", "3:k")
+			if err := b.drain("a"); !errors.Is(err, c.want) || !errors.Is(b.consumers["a"].Err(), c.want) {
+				t.Errorf("Step = %v, Err = %v, want %v", err, b.consumers["a"].Err(), c.want)
+			}
+			if c.fault.spoil != nil {
+				b.wantEffects("k=1") // what came before the fault stands
+			}
+			f.err, f.spoil = nil, nil
+			b.mustDrain("a")
+			b.wantEffects("k=1 2 3")
+			b.wantCounts("a", 3, 3, 0, 0, 0)
+		})
+	}
+}
+
+func TestExchangedLogIsNoticed(t *testing.T) {
+	a, other := newService(t, "a"), newService(t, "a")
+	b := newService(t, "b", a)
+	a.tell("1:k", "2:k")
+	b.mustDrain("a")
+	b.follows["a"] = other
+	other.tell("1:k", "x:k", "3:k")
+	b.follow()
+	if err := b.drain("a"); !errors.Is(err, ErrBrokenFeed) {
+		t.Errorf("Step on another log of the same name: %v, want ErrBrokenFeed", err)
+	}
+	b.wantEffects("k=1 2")
+}
