@@ -44,6 +44,11 @@ func TestEveryKind(t *testing.T) {
 				_, err = w.update(w.conn, k, sample, name+"/0")
 				refused(t, err, "NotFound", rpcerr.ReasonNotFound)
 
+				seen := proto.Clone(sample)
+				set(seen.ProtoReflect(), "etag", "1") // of what is not there
+				_, err = w.update(w.conn, k, seen, name+"/0", create)
+				refused(t, err, "Aborted", rpcerr.ReasonStaleETag)
+
 				created, err := w.update(w.conn, k, sample, name+"/1", create)
 				if err != nil {
 					t.Fatalf("create %s: %v", name, err)
@@ -289,12 +294,14 @@ func TestMask(t *testing.T) {
 			t.Errorf("mask %q: bad fields %q, want %q", paths, got, want)
 		}
 	}
-	// One of a oneof replaces its sibling: the party's role then refuses it.
+	// One of a oneof replaces its sibling, with a mask and without: the party's role then refuses it.
 	terms := tariff()
 	terms.Terms = &masterdatav1.Contract_CustomerTerms{CustomerTerms: &masterdatav1.CustomerTerms{FreightTerms: masterdatav1.CustomerTerms_COLLECT}}
-	_, err := w.update(w.conn, kindOf(t, "Contract"), terms, "m3", mask("customer_terms"))
-	if got, want := fields(refused(t, err, "InvalidArgument", rpcerr.ReasonInvalidFields)), []string{"contract.party UNKNOWN_REFERENCE"}; !slices.Equal(got, want) {
-		t.Errorf("terms of another sort: bad fields %q, want %q", got, want)
+	for i, o := range []option{mask("customer_terms"), mask()} {
+		_, err := w.update(w.conn, kindOf(t, "Contract"), terms, fmt.Sprint("m3", i), o)
+		if got, want := fields(refused(t, err, "InvalidArgument", rpcerr.ReasonInvalidFields)), []string{"contract.party UNKNOWN_REFERENCE"}; !slices.Equal(got, want) {
+			t.Errorf("terms of another sort: bad fields %q, want %q", got, want)
+		}
 	}
 }
 

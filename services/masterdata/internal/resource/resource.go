@@ -140,19 +140,15 @@ func Merge(old, in proto.Message, mask, output []string) proto.Message {
 	fields := o.Descriptor().Fields()
 	all := len(mask) == 0 || slices.Equal(mask, []string{"*"})
 	fixed := append([]string{nameField, etagField}, output...)
-	// Fields are cleared before any is set: setting one of a oneof clears its siblings.
-	for _, set := range []bool{false, true} {
-		for i := range fields.Len() {
-			fd := fields.Get(i)
-			if name := string(fd.Name()); slices.Contains(fixed, name) || !all && !slices.Contains(mask, name) {
-				continue
-			}
-			switch {
-			case set && n.Has(fd):
-				o.Set(fd, n.Get(fd))
-			case !set && !n.Has(fd):
-				o.Clear(fd)
-			}
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if name := string(fd.Name()); slices.Contains(fixed, name) || !all && !slices.Contains(mask, name) {
+			continue
+		}
+		if n.Has(fd) {
+			o.Set(fd, n.Get(fd))
+		} else {
+			o.Clear(fd) // of a oneof, this leaves a sibling that was set alone
 		}
 	}
 	return out
