@@ -31,9 +31,6 @@ import (
 // Service is the name of the service and of its log.
 const Service = ordersstore.Service
 
-// Follows are the logs that orders follows, and the keys of Deps.Feeds.
-var Follows = []string{inbound.MasterData, inbound.Freight, inbound.Billing}
-
 // Deps is what the assembly is given. Orders calls nobody, so it has no peers.
 type Deps struct {
 	DataDir  string
