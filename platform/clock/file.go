@@ -25,24 +25,21 @@ func File(path string) Business { return &file{path: path} }
 type file struct {
 	path string
 
-	mu      sync.Mutex
-	read    bool
-	modTime time.Time
-	size    int64
-	state   fileState
+	mu    sync.Mutex
+	known bool
+	state fileState
 }
 
+// Now reads the file each time: its modification time is too coarse to tell two changes apart.
 func (f *file) Now() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if info, err := os.Stat(f.path); err == nil && (!f.read || !info.ModTime().Equal(f.modTime) || info.Size() != f.size) {
-		if state, err := readFile(f.path); err == nil {
-			f.state, f.read, f.modTime, f.size = state, true, info.ModTime(), info.Size()
-		}
+	if state, err := readFile(f.path); err == nil {
+		f.state, f.known = state, true
 	}
 	now := time.Now().UTC()
 	switch {
-	case !f.read:
+	case !f.known:
 		return now
 	case f.state.Running:
 		return f.state.At.Add(max(0, now.Sub(f.state.Since))).UTC()

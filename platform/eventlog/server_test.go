@@ -1,0 +1,266 @@
+package eventlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/tasks"
+)
+
+// wire serves a service's log in memory; the server can be stopped and started while a client stays.
+type wire struct {
+	t      testing.TB
+	mu     sync.Mutex
+	lis    *bufconn.Listener
+	server *grpc.Server
+	conn   *grpc.ClientConn
+}
+
+func newWire(t testing.TB, impl eventlogv1.EventLogServiceServer) *wire {
+	w := &wire{t: t}
+	w.start(impl)
+	conn, err := grpc.NewClient("passthrough:///log", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 5 * time.Millisecond, Multiplier: 1, MaxDelay: 5 * time.Millisecond}}),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			w.mu.Lock()
+			lis := w.lis
+			w.mu.Unlock()
+			return lis.DialContext(ctx)
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.conn = conn
+	t.Cleanup(func() { conn.Close(); w.server.Stop() })
+	return w
+}
+
+func (w *wire) start(impl eventlogv1.EventLogServiceServer) {
+	lis := bufconn.Listen(1 << 16)
+	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		return next(origin.With(ctx, origin.Origin{Principal: origin.Principal{Kind: origin.User, Name: "dev"}, Method: info.FullMethod}), req)
+	}))
+	eventlogv1.RegisterEventLogServiceServer(server, impl)
+	w.mu.Lock()
+	w.lis, w.server = lis, server
+	w.mu.Unlock()
+	go server.Serve(lis)
+}
+
+func TestServerServesTheLog(t *testing.T) {
+	ctx := context.Background()
+	a := newService(t, "a")
+	client := eventlogv1.NewEventLogServiceClient(newWire(t, NewServer(a.store, nil, nil)).conn)
+	log, err := client.GetLog(ctx, &eventlogv1.GetLogRequest{})
+	if err != nil || log.Name != "logs/a" || len(log.Uid) != 32 || log.First.Sequence != 0 || log.Last.Sequence != 0 {
+		t.Errorf("GetLog of an empty log = %v, %v", log, err)
+	}
+	for i := range 300 {
+		a.tell(fmt.Sprint(i))
+	}
+	log, err = client.GetLog(ctx, &eventlogv1.GetLogRequest{})
+	if err != nil || log.First.Sequence != 1 || log.Last.Sequence != 300 || len(log.LastHash) != 32 {
+		t.Errorf("GetLog = %v, %v", log, err)
+	}
+	resp, err := client.ReadEntries(ctx, &eventlogv1.ReadEntriesRequest{PageSize: 500})
+	if err != nil || len(resp.Entries) != 256 || resp.Last.Sequence != 300 {
+		t.Errorf("ReadEntries = %d entries, last %v, %v, want 256 and 300", len(resp.GetEntries()), resp.GetLast(), err)
+	}
+	for _, p := range []*eventlogv1.Position{{Log: "a", Epoch: 2, Sequence: 1}, {Log: "a", Epoch: 1, Sequence: 301}, {Log: "x", Epoch: 1}} {
+		if _, err := client.ReadEntries(ctx, &eventlogv1.ReadEntriesRequest{After: p}); status.Code(err) != codes.OutOfRange {
+			t.Errorf("ReadEntries after %v: %v, want OUT_OF_RANGE", p, err)
+		}
+		stream, err := client.TailEntries(ctx, &eventlogv1.TailEntriesRequest{After: p})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		if status.Code(err) != codes.OutOfRange {
+			t.Errorf("TailEntries after %v: %v, want OUT_OF_RANGE", p, err)
+		}
+	}
+	stream, err := client.TailEntries(ctx, &eventlogv1.TailEntriesRequest{After: &eventlogv1.Position{Log: "a", Epoch: 1, Sequence: 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for n < 290 {
+		m, err := stream.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(m.Entries)
+	}
+	a.tell("301")
+	if m, err := stream.Recv(); err != nil || len(m.Entries) != 1 || n != 290 {
+		t.Errorf("tail of a new entry = %v, %v, after %d", m, err, n)
+	}
+	a.store.Close()
+	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable {
+		t.Errorf("tail when the store closes: %v, want UNAVAILABLE", err)
+	}
+}
+
+func TestServerShowsItsWork(t *testing.T) {
+	ctx := context.Background()
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	runner := tasks.NewRunner(tasks.Config{Store: b.store, Machine: clock.NewManual(start), Handlers: map[string]tasks.Handler{
+		"call": func(context.Context, tasks.Task) (tasks.Done, error) {
+			return nil, tasks.Permanent(errors.New("refused"))
+		},
+	}})
+	client := eventlogv1.NewEventLogServiceClient(newWire(t, NewServer(b.store, []*Consumer{b.consumers["a"]}, runner)).conn)
+
+	b.bad["1"], b.bad["3"] = errors.New("bad order"), errors.New("bad load")
+	a.tell("1:x", "2:x", "3:y", "4")
+	b.mustDrain("a")
+	list, err := client.ListConsumers(ctx, &eventlogv1.ListConsumersRequest{})
+	if err != nil || len(list.Consumers) != 1 || list.Consumers[0].Read != 4 || list.Consumers[0].Parked != 3 || list.Consumers[0].Cursor.Sequence != 4 {
+		t.Errorf("ListConsumers = %v, %v", list, err)
+	}
+	var names []string
+	token := ""
+	for {
+		page, err := client.ListParkedFacts(ctx, &eventlogv1.ListParkedFactsRequest{Parent: "consumers/-", PageSize: 2, PageToken: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range page.ParkedFacts {
+			names = append(names, f.Name+" "+f.Subject+" "+f.Reason)
+		}
+		if token = page.NextPageToken; token == "" {
+			break
+		}
+		if _, err := client.ListParkedFacts(ctx, &eventlogv1.ListParkedFactsRequest{Parent: "consumers/a", PageSize: 2, PageToken: token}); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("the token of another list: %v, want INVALID_ARGUMENT", err)
+		}
+	}
+	want := []string{parkedName(1, 0) + " 1 bad order", parkedName(2, 0) + " 2 waits for " + parkedName(1, 0), parkedName(3, 0) + " 3 bad load"}
+	if !slices.Equal(names, want) {
+		t.Errorf("parked = %q, want %q", names, want)
+	}
+	for name, code := range map[string]codes.Code{parkedName(1, 0): codes.FailedPrecondition, parkedName(9, 0): codes.NotFound,
+		"consumers/z/parkedFacts/0": codes.NotFound, "nonsense": codes.NotFound} {
+		_, err := client.RetryParkedFact(ctx, &eventlogv1.RetryParkedFactRequest{Name: name, RequestId: "first"})
+		if status.Code(err) != code {
+			t.Errorf("RetryParkedFact %s: %v, want %v", name, err, code)
+		}
+	}
+	b.bad = nil
+	for range 2 {
+		c, err := client.RetryParkedFact(ctx, &eventlogv1.RetryParkedFactRequest{Name: parkedName(1, 0), RequestId: "again"})
+		if err != nil || c.Parked != 1 || c.Applied != 2 {
+			t.Errorf("RetryParkedFact = %v, %v", c, err)
+		}
+	}
+
+	for i := range 3 {
+		_, err := b.store.Change(ctx, store.Cause{}, func(tx *store.Tx) ([]byte, error) {
+			return nil, tasks.Enqueue(ctx, tx, tasks.Task{ID: fmt.Sprint("task_", 9-i), Kind: "call", Effect: tasks.Keyed, Subject: "loads/1"})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := runner.Step(ctx, start); err != nil {
+		t.Fatal(err)
+	}
+	first, err := client.ListTasks(ctx, &eventlogv1.ListTasksRequest{PageSize: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := client.ListTasks(ctx, &eventlogv1.ListTasksRequest{PageSize: 2, PageToken: first.NextPageToken})
+	if err != nil || len(first.Tasks) != 2 || len(second.Tasks) != 1 || second.NextPageToken != "" {
+		t.Fatalf("ListTasks = %v, %v, %v", first, second, err)
+	}
+	if got := first.Tasks[0]; got.Name != "tasks/task_9" || got.State != eventlogv1.Task_FAILED || got.LastError != "refused" || second.Tasks[0].Name != "tasks/task_7" {
+		t.Errorf("tasks = %v, %v, want the order of creation", first, second)
+	}
+	task, err := client.RetryTask(ctx, &eventlogv1.RetryTaskRequest{Name: "tasks/task_9", RequestId: "r"})
+	if err != nil || task.State != eventlogv1.Task_PENDING {
+		t.Errorf("RetryTask = %v, %v", task, err)
+	}
+	for name, code := range map[string]codes.Code{"tasks/task_8": codes.FailedPrecondition, "tasks/none": codes.NotFound, "none": codes.NotFound} {
+		if _, err := client.RetryTask(ctx, &eventlogv1.RetryTaskRequest{Name: name, RequestId: name}); status.Code(err) != code {
+			t.Errorf("RetryTask %s: %v, want %v", name, err, code)
+		}
+	}
+	if _, err := client.RetryTask(ctx, &eventlogv1.RetryTaskRequest{Name: "tasks/task_8", RequestId: "r"}); status.Code(err) != codes.FailedPrecondition {
+		t.Errorf("a request id used for another task: %v, want FAILED_PRECONDITION", err)
+	}
+	report, err := client.VerifyStore(ctx, &eventlogv1.VerifyStoreRequest{})
+	if err != nil || len(report.Breaches) > 0 || report.Entries != b.store.Last().Sequence || !slices.Contains(report.Checks, "I2 consumers") {
+		t.Errorf("VerifyStore = %v, %v", report, err)
+	}
+}
+
+// TestRemote follows a log over a connection that is lost and comes back.
+func TestRemote(t *testing.T) {
+	ctx, leave := context.WithCancel(context.Background())
+	a := newService(t, "a")
+	w := newWire(t, NewServer(a.store, nil, nil))
+	b := newService(t, "b", a)
+	remote := Remote("a", w.conn)
+	b.wrap = func(Source) Source { return remote }
+	b.follow()
+	c := b.consumers["a"]
+	a.tell("1:k")
+	next := func(want string) {
+		t.Helper()
+		for {
+			wake := c.Wake()
+			progress, err := c.Step(ctx, start)
+			if err != nil && status.Code(err) != codes.Unavailable {
+				t.Fatal(err)
+			}
+			if progress {
+				b.wantEffects(want)
+				return
+			}
+			<-wake
+		}
+	}
+	next("k=1")
+	if _, err := c.Step(ctx, start); err != nil {
+		t.Fatal(err)
+	}
+	waiting := c.Wake()
+	if again := c.Wake(); again != waiting {
+		t.Error("a second wait for the same position opened a second stream")
+	}
+	w.server.Stop()
+	w.start(NewServer(a.store, nil, nil))
+	a.tell("2:k")
+	<-waiting
+	next("k=1 2")
+	if _, _, err := remote.Read(ctx, Position{Log: "a", Epoch: 7, Sequence: 1}, 1); !errors.Is(err, store.ErrOutOfRange) {
+		t.Errorf("Read of another epoch: %v, want ErrOutOfRange", err)
+	}
+	<-remote.Changed(ctx, Position{Log: "a", Epoch: 7, Sequence: 1}) // refused: the reader is woken to see it
+	last := remote.Changed(ctx, a.store.Last())
+	leave()
+	<-last
+	buf := make([]byte, 1<<20)
+	if stacks := string(buf[:runtime.Stack(buf, true)]); strings.Contains(stacks, "(*remote).await") {
+		t.Errorf("goroutines remain:\n%s", stacks)
+	}
+}
