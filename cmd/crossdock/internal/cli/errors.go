@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"crossdock.dev/platform/rpcerr"
+)
+
+// The exit statuses.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitAuth        = 4
+	exitConflict    = 5
+	exitUnavailable = 6
+	exitPartial     = 7
+)
+
+// exits says how a program ends for each code that a service answers.
+var exits = map[codes.Code]int{
+	codes.InvalidArgument:    exitUsage,
+	codes.NotFound:           exitNotFound,
+	codes.Unauthenticated:    exitAuth,
+	codes.PermissionDenied:   exitAuth,
+	codes.AlreadyExists:      exitConflict,
+	codes.FailedPrecondition: exitConflict,
+	codes.Aborted:            exitConflict,
+	codes.Unavailable:        exitUnavailable,
+	codes.DeadlineExceeded:   exitUnavailable,
+	codes.ResourceExhausted:  exitUnavailable,
+}
+
+// hints say what to try, by reason first and by code else.
+var (
+	reasonHints = map[string]string{
+		rpcerr.ReasonStaleETag:       "get it again and repeat the change",
+		rpcerr.ReasonRequestIDReused: "leave --request-id out, or repeat with the arguments of the first time",
+	}
+	codeHints = map[codes.Code]string{
+		codes.NotFound:          "crossdock explain <any id or number>",
+		codes.Unavailable:       "crossdock status",
+		codes.DeadlineExceeded:  "crossdock status, or a longer --timeout",
+		codes.ResourceExhausted: "the same again in a moment",
+	}
+)
+
+// failure is an error of the command line itself.
+type failure struct {
+	status int
+	what   string
+	reason string
+	try    string
+	quiet  bool // what went wrong has been printed
+}
+
+func (f *failure) Error() string { return f.what }
+
+// ended is the exit status of a program that was run, whose own words have been printed.
+func ended(code int) error {
+	if code == 0 {
+		return nil
+	}
+	return &failure{status: code, quiet: true}
+}
+
+// report prints an error for a person and returns the exit status.
+func report(w io.Writer, err error, callID string) int {
+	var f *failure
+	if errors.As(err, &f) {
+		if !f.quiet {
+			printFailure(w, f.what, f.reason, nil, "", f.try)
+		}
+		return f.status
+	}
+	if errors.Is(err, context.Canceled) {
+		printFailure(w, "interrupted", "CANCELLED", nil, "", "")
+		return exitFailed
+	}
+	if !called(err) {
+		printFailure(w, err.Error(), "FAILED", nil, "", "")
+		return exitFailed
+	}
+	e := rpcerr.From(err)
+	exit, ok := exits[e.Code]
+	if !ok {
+		exit = exitFailed
+	}
+	what := e.Message
+	if what == "" {
+		what = strings.ToLower(e.Code.String())
+	}
+	var more []string
+	for _, field := range e.Fields {
+		more = append(more, field.Path+": "+field.Description)
+	}
+	for key, value := range e.Metadata {
+		more = append(more, key+": "+value)
+	}
+	slices.Sort(more)
+	try := reasonHints[e.Reason]
+	if try == "" {
+		try = codeHints[e.Code]
+	}
+	printFailure(w, what, e.Reason, more, callID, try)
+	return exit
+}
+
+// called says whether an error is an answer to a call.
+func called(err error) bool {
+	var e *rpcerr.Error
+	if errors.As(err, &e) {
+		return true
+	}
+	_, ok := status.FromError(err)
+	return ok
+}
+
+func printFailure(w io.Writer, what, reason string, more []string, callID, try string) {
+	fmt.Fprintf(w, "error: %s (%s)\n", what, reason)
+	for _, m := range more {
+		fmt.Fprintln(w, " ", m)
+	}
+	if callID != "" {
+		fmt.Fprintln(w, "request id:", callID)
+	}
+	if try != "" {
+		fmt.Fprintln(w, "try:", try)
+	}
+}

@@ -1,0 +1,287 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"crossdock.dev/cmd/crossdock/internal/show"
+	"crossdock.dev/cmd/crossdock/internal/suite"
+	"crossdock.dev/cmd/crossdock/internal/supervise"
+	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/clock"
+)
+
+type upCmd struct {
+	StoryClock bool      `help:"Business time comes from a file that stands still until it is set (clock.json in the data folder)."`
+	ClockStart time.Time `help:"Where the story clock stands when it is made." default:"2026-03-02T11:00:00Z" placeholder:"TIME"`
+	PortBase   int       `help:"First port: gRPC from here, gateways +100, admin +200, edge +980, tower +981." default:"${port_base}"`
+	Then       string    `help:"Command to run by the shell once everything is ready; CROSSDOCK_RUN names the run file." placeholder:"COMMAND"`
+	ThenExit   bool      `help:"Stop after the --then command, with its exit status."`
+}
+
+// readyTimeout is how long everything together may take to be ready.
+const readyTimeout = 60 * time.Second
+
+// Help is printed by up --help.
+func (c *upCmd) Help() string {
+	return `Starts masterdata, orders, freight, billing, workflow, edge, tower and edi on loopback, keeps them running, and stops them in reverse order on Ctrl-C.
+Data stays in the data folder: the next up goes on with it.`
+}
+
+// Run starts the suite and stays until it is told to stop.
+func (c *upCmd) Run(ctx context.Context, env *Env) error {
+	bin, err := env.bin()
+	if err != nil {
+		return err
+	}
+	if missing := suite.MissingPrograms(bin); len(missing) > 0 {
+		return &failure{status: exitFailed, reason: "PROGRAMS_MISSING", try: "make build",
+			what: fmt.Sprintf("not in %s: %s", bin, strings.Join(missing, ", "))}
+	}
+	l := env.layout()
+	if err := l.Prepare(); err != nil {
+		return err
+	}
+	lock, err := l.Lock()
+	if errors.Is(err, suite.ErrRunning) {
+		return &failure{status: exitConflict, what: fmt.Sprintf("a suite is running on %s already", l.Dir), reason: "ALREADY_RUNNING",
+			try: "crossdock status, or another --data and --port-base"}
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	run := suite.Plan(l, bin, c.PortBase, c.StoryClock)
+	if used := run.PortsInUse(); len(used) > 0 {
+		return &failure{status: exitConflict, what: "addresses in use: " + strings.Join(used, ", "), reason: "PORTS_IN_USE", try: "crossdock up --port-base 17100"}
+	}
+	pki, err := auth.DevPKI(l.PKI(), suite.Names()...)
+	if err != nil {
+		return err
+	}
+	if c.StoryClock {
+		if _, err := os.Stat(l.Clock()); errors.Is(err, fs.ErrNotExist) {
+			if err := clock.SetFile(l.Clock(), c.ClockStart, false); err != nil {
+				return err
+			}
+		}
+	}
+	if err := suite.WriteConfigs(l, run, pki); err != nil {
+		return err
+	}
+	for name, a := range run.Services {
+		a.Version = version(filepath.Join(bin, name))
+		run.Services[name] = a
+	}
+	return c.supervise(ctx, env, l, run)
+}
+
+// version is what a program says of itself, without its name.
+func version(program string) string {
+	out, err := exec.Command(program, "-version").Output()
+	if err != nil {
+		return ""
+	}
+	_, v, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
+	return v
+}
+
+func (c *upCmd) supervise(ctx context.Context, env *Env, l suite.Layout, run suite.Run) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := &watcher{env: env, run: run, pids: map[string]int{}, gaveUp: make(chan string, 1), starting: true}
+	var programs []supervise.Program
+	for _, name := range suite.Names() {
+		programs = append(programs, supervise.Program{
+			Name: name, Path: filepath.Join(run.BinDir, name), Args: []string{"-config", l.Config(name)}, Log: l.Log(name),
+		})
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- supervise.Run(ctx, supervise.Config{Programs: programs, Machine: env.Machine, Notify: w.event})
+	}()
+	fmt.Fprintln(env.Err, "starting on", l.Dir)
+	err := c.attend(ctx, env, l, w)
+	fmt.Fprintln(env.Err, "stopping")
+	cancel()
+	stopErr := <-ended
+	if rmErr := os.Remove(l.File()); rmErr != nil && !errors.Is(rmErr, fs.ErrNotExist) {
+		stopErr = errors.Join(stopErr, rmErr)
+	}
+	return errors.Join(err, stopErr)
+}
+
+// attend waits until everything is ready, says so, runs the command that was asked for, and stays until ctx ends.
+func (c *upCmd) attend(ctx context.Context, env *Env, l suite.Layout, w *watcher) error {
+	if err := w.ready(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := w.run.Write(l.File()); err != nil {
+		return err
+	}
+	if err := w.summary(c.StoryClock); err != nil {
+		return err
+	}
+	if c.Then != "" {
+		code, err := shell(ctx, env, c.Then, l.File())
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		fmt.Fprintln(env.Err, "command ended with exit status", code)
+		if c.ThenExit {
+			return ended(code)
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func shell(ctx context.Context, env *Env, command, runFile string) (int, error) {
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Stdout, cmd.Stderr = env.Out, env.Err
+	cmd.Env = append(os.Environ(), "CROSSDOCK_RUN="+runFile)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		return max(exit.ExitCode(), 1), nil // a command that a signal ended has failed
+	case ctx.Err() != nil:
+		return 1, nil
+	}
+	return 0, err
+}
+
+// watcher tells a person what happens to the programs.
+type watcher struct {
+	env    *Env
+	run    suite.Run
+	gaveUp chan string // a program that cannot start
+
+	mu       sync.Mutex
+	pids     map[string]int
+	starting bool
+}
+
+// event is told of every start and end.
+func (w *watcher) event(e supervise.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch e.Kind {
+	case supervise.Started:
+		again := w.pids[e.Program] != 0
+		w.pids[e.Program] = e.PID
+		if again {
+			fmt.Fprintf(w.env.Err, "%s: started again, pid %d\n", e.Program, e.PID)
+		}
+	case supervise.Exited:
+		fmt.Fprintf(w.env.Err, "%s: died, %s; starts again in %v, see %s\n", e.Program, e.State, e.Again, w.run.Services[e.Program].Log)
+		if w.starting && e.Code == exitUsage {
+			select {
+			case w.gaveUp <- e.Program:
+			default: // another has given up first
+			}
+		}
+	case supervise.Stopped:
+		if e.Code != 0 {
+			fmt.Fprintf(w.env.Err, "%s: stopped, %s\n", e.Program, e.State)
+		}
+	}
+}
+
+// ready waits until every program answers that it is ready. A program that refuses its configuration, or time running out,
+// is an error that shows the end of the program's log.
+func (w *watcher) ready(ctx context.Context) error {
+	limit := w.env.Machine.After(readyTimeout)
+	for _, name := range suite.Names() {
+		for !probe(ctx, w.run.Services[name].Admin) {
+			select {
+			case <-ctx.Done():
+				return nil
+			case refused := <-w.gaveUp:
+				return w.notReady(refused)
+			case <-limit:
+				return w.notReady(name)
+			case <-w.env.Machine.After(50 * time.Millisecond):
+			}
+		}
+	}
+	w.mu.Lock()
+	w.starting = false
+	w.mu.Unlock()
+	return nil
+}
+
+func (w *watcher) notReady(name string) error {
+	log := w.run.Services[name].Log
+	return &failure{status: exitFailed, reason: "NOT_READY", what: name + " does not get ready; the end of its log:\n" + lastLines(log, 5), try: "less " + log}
+}
+
+func lastLines(path string, n int) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(string(bytes.TrimSpace(raw)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+func probe(ctx context.Context, admin string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body) // lets the connection be used again
+	return resp.StatusCode == http.StatusOK
+}
+
+func (w *watcher) summary(storyClock bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var rows [][]string
+	for _, name := range suite.Names() {
+		a := w.run.Services[name]
+		rows = append(rows, []string{name, a.GRPC, show.Text(a.HTTP), fmt.Sprint(w.pids[name]), filepath.Join(w.run.DataDir, "data", name)})
+	}
+	if err := show.Table(w.env.Out, []show.Column{{Head: "SERVICE"}, {Head: "GRPC"}, {Head: "HTTP"}, {Head: "PID", Right: true}, {Head: "DATA"}}, rows); err != nil {
+		return err
+	}
+	clockText := "the machine's"
+	if storyClock {
+		clockText = "stands still until it is set: " + w.run.ClockFile
+	}
+	_, err := fmt.Fprintf(w.env.Out, `
+  Tower        %s
+  Partners     %s   (OpenAPI: /openapi/orders.json)
+  Clock        %s
+  Logs         %s
+  Try          crossdock status  ·  crossdock explain <any id or number>  ·  ^C stops all
+
+%s
+`, w.run.TowerURL, w.run.EdgeURL, clockText, filepath.Join(w.run.DataDir, "logs"),
+		w.env.Style.Bold("  DEVELOPMENT on loopback: identities without protection, every scope for whoever runs on this machine. Never use it elsewhere."))
+	return err
+}
