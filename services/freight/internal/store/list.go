@@ -6,8 +6,8 @@ import (
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/milestone"
 	"crossdock.dev/services/freight/internal/shipment"
+	"crossdock.dev/services/freight/internal/store/wire"
 	"crossdock.dev/services/freight/internal/tender"
-	"crossdock.dev/services/freight/internal/wire"
 
 	storagev1 "crossdock.dev/gen/crossdock/freight/storage/v1"
 	"google.golang.org/protobuf/proto"
