@@ -54,8 +54,8 @@ type Consumer struct {
 	ignored uint64 // facts read and ignored since the record was stored
 	at      cursor // how far has been read; ahead of the stored record by ignored facts alone
 	err     error
-	moved   chan struct{} // closed when settled moves
-	ctx     context.Context
+	moved   chan struct{}   // closed when settled moves
+	ctx     context.Context // of the last Step
 
 	step    sync.Mutex // held by Step and Retry; guards the rest
 	loaded  bool
@@ -81,7 +81,7 @@ func NewConsumer(c ConsumerConfig) *Consumer {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Consumer{c: c, followers: &Followers{}, moved: make(chan struct{}), ctx: context.Background()}
+	return &Consumer{c: c, followers: &Followers{}, moved: make(chan struct{})}
 }
 
 // Log is the name of the followed log.
@@ -102,11 +102,14 @@ func (c *Consumer) Err() error {
 	return c.err
 }
 
-// Wake returns a channel that is closed when there may be something to read. It is valid until the ctx of the last Step ends.
+// Wake returns a channel that is closed when there may be something to read, or when the ctx of the last Step has ended.
 func (c *Consumer) Wake() <-chan struct{} {
 	c.mu.Lock()
 	ctx, after := c.ctx, c.at.pos
 	c.mu.Unlock()
+	if ctx == nil { // no Step yet, so there is something to read
+		return closed()
+	}
 	return c.c.Source.Changed(ctx, after)
 }
 
@@ -135,6 +138,9 @@ func (c *Consumer) run(ctx context.Context) (bool, error) {
 		}
 	}
 	released, err := c.release(ctx)
+	if err == nil && released {
+		err = c.settle(ctx)
+	}
 	if err != nil {
 		return false, err
 	}

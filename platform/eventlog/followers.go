@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/store"
 )
 
@@ -56,7 +54,7 @@ func (f *Followers) waitOne(ctx context.Context, c *Consumer, p Position) error 
 		if !settled.Before(p) && settled.Log != "" {
 			return nil
 		}
-		behind := status.Errorf(codes.Unavailable, "feed %s has been read up to %d, the call comes after %d", p.Log, settled.Sequence, p.Sequence)
+		behind := rpcerr.Unavailable(rpcerr.ReasonNotYetRead).With("log", p.Log)
 		if f.Stepping {
 			return behind
 		}

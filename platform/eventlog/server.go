@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -17,6 +15,7 @@ import (
 	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 	"crossdock.dev/platform/idempotency"
 	"crossdock.dev/platform/page"
+	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/tasks"
 )
@@ -80,9 +79,9 @@ func (s *Server) TailEntries(req *eventlogv1.TailEntriesRequest, stream grpc.Ser
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return statusOf(ctx.Err())
+			return ctx.Err()
 		case <-s.store.Closing():
-			return status.Error(codes.Unavailable, "the service is stopping")
+			return rpcerr.Unavailable(rpcerr.ReasonStopping)
 		}
 	}
 }
@@ -100,7 +99,7 @@ func (s *Server) VerifyStore(ctx context.Context, _ *eventlogv1.VerifyStoreReque
 	report, err := s.store.Verify(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, statusOf(ctx.Err())
+			return nil, ctx.Err()
 		}
 		report.Breaches = append(report.Breaches, err.Error()) // a file that cannot be read to its end is a finding
 	}
@@ -142,7 +141,7 @@ func (s *Server) ListParkedFacts(ctx context.Context, req *eventlogv1.ListParked
 	rg := store.Range{}
 	if log := strings.TrimPrefix(req.GetParent(), "consumers/"); log != "-" {
 		if s.consumer(log) == nil {
-			return nil, status.Errorf(codes.NotFound, "%s not found", req.GetParent())
+			return nil, rpcerr.NotFound(req.GetParent())
 		}
 		rg = store.Prefix(store.Key(log))
 	}
@@ -180,7 +179,7 @@ func (s *Server) ListParkedFacts(ctx context.Context, req *eventlogv1.ListParked
 func (s *Server) RetryParkedFact(ctx context.Context, req *eventlogv1.RetryParkedFactRequest) (*eventlogv1.Consumer, error) {
 	parts := strings.Split(req.GetName(), "/")
 	if len(parts) != 4 || parts[0] != "consumers" || parts[2] != "parkedFacts" || s.consumer(parts[1]) == nil {
-		return nil, status.Errorf(codes.NotFound, "%s not found", req.GetName())
+		return nil, rpcerr.NotFound(req.GetName())
 	}
 	cause, err := idempotency.Cause(ctx, req)
 	if err != nil {
@@ -236,7 +235,7 @@ func (s *Server) ListTasks(ctx context.Context, req *eventlogv1.ListTasksRequest
 func (s *Server) RetryTask(ctx context.Context, req *eventlogv1.RetryTaskRequest) (*eventlogv1.Task, error) {
 	id, ok := strings.CutPrefix(req.GetName(), "tasks/")
 	if !ok {
-		return nil, status.Errorf(codes.NotFound, "%s not found", req.GetName())
+		return nil, rpcerr.NotFound(req.GetName())
 	}
 	cause, err := idempotency.Cause(ctx, req)
 	if err != nil {
@@ -259,28 +258,21 @@ func taskProto(t tasks.Task) *eventlogv1.Task {
 	return out
 }
 
-// statusOf gives an error its code. An error that has none is INTERNAL, and its text stays inside.
+// statusOf gives an error its code and reason. An error that is not in the list is returned as it is: it becomes INTERNAL with a
+// reference.
 func statusOf(err error) error {
-	if err == nil {
-		return nil
+	if parked, ok := errors.AsType[*StillParkedError](err); ok {
+		return rpcerr.Precondition("FACT_STAYS_PARKED", map[string]string{"reason": parked.Reason})
 	}
-	_, parked := errors.AsType[*StillParkedError](err)
-	for _, m := range []struct {
-		is   bool
-		code codes.Code
-	}{
-		{errors.Is(err, store.ErrNotFound), codes.NotFound},
-		{errors.Is(err, store.ErrOutOfRange), codes.OutOfRange},
-		{errors.Is(err, page.ErrToken), codes.InvalidArgument},
-		{errors.Is(err, idempotency.ErrNoPrincipal), codes.Unauthenticated},
-		{parked || errors.Is(err, tasks.ErrNotStopped) || errors.Is(err, store.ErrRequestIDReused), codes.FailedPrecondition},
-		{isTransient(err) || errors.Is(err, store.ErrOutcomeUnknown) || errors.Is(err, store.ErrClosed) || errors.Is(err, store.ErrFull), codes.Unavailable},
-		{errors.Is(err, context.Canceled), codes.Canceled},
-		{errors.Is(err, context.DeadlineExceeded), codes.DeadlineExceeded},
-	} {
-		if m.is {
-			return status.Error(m.code, err.Error())
-		}
+	switch {
+	case errors.Is(err, page.ErrToken):
+		return rpcerr.InvalidPageToken("page_token")
+	case errors.Is(err, idempotency.ErrNoPrincipal):
+		return rpcerr.Unauthenticated("the call has no principal")
+	case errors.Is(err, tasks.ErrNotStopped):
+		return rpcerr.Precondition("TASK_NOT_STOPPED", nil)
+	case isTransient(err):
+		return rpcerr.Unavailable("")
 	}
-	return status.Error(codes.Internal, "the log cannot be served; the service's own log says why")
+	return rpcerr.FromStore(err)
 }

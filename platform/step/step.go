@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"runtime/debug"
 	"time"
 
 	"crossdock.dev/platform/clock"
@@ -91,7 +92,7 @@ func Loop(ctx context.Context, c Config) error {
 func safeStep(ctx context.Context, c Config) (progress bool, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			progress, err = false, fmt.Errorf("panic: %v", r)
+			progress, err = false, fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 	}()
 	return c.Stepper.Step(ctx, c.Business.Now())

@@ -58,10 +58,13 @@ type Store struct {
 	commit func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests put a failing disk here
 
 	queue    chan *Pending
-	closing  chan struct{}
 	loopDone chan struct{}
 	submit   sync.RWMutex // held for reading while a change is put into the queue
 	closed   bool         // guarded by submit
+
+	closing   chan struct{}
+	closeOnce sync.Once
+	closeErr  error
 
 	mu      sync.Mutex
 	last    tip
@@ -392,21 +395,16 @@ func (s *Store) Wait(ctx context.Context, p Position) error {
 	}
 }
 
-// Close makes the changes that were submitted, refuses new ones and closes the file.
+// Close makes the changes that were submitted, refuses new ones and closes the file. Closing twice does nothing.
 func (s *Store) Close() error {
-	select {
-	case <-s.closing:
-		<-s.loopDone
-		return nil
-	default:
-	}
-	close(s.closing)
-	s.submit.Lock()
-	if !s.closed {
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.submit.Lock()
 		s.closed = true
 		close(s.queue)
-	}
-	s.submit.Unlock()
-	<-s.loopDone
-	return s.db.Close()
+		s.submit.Unlock()
+		<-s.loopDone
+		s.closeErr = s.db.Close()
+	})
+	return s.closeErr
 }

@@ -404,9 +404,15 @@ func TestDiskFullIsSurvived(t *testing.T) {
 }
 
 func TestOtherCommitErrorsEndTheStore(t *testing.T) {
-	for _, fatal := range []error{syscall.EIO, syscall.ENOSPC, &fs.PathError{Op: "sync", Err: syscall.ENOSPC}} {
+	full := &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+	for _, fatal := range []error{syscall.EIO, syscall.ENOSPC, &fs.PathError{Op: "sync", Err: syscall.ENOSPC}, full} {
 		ctx, s := context.Background(), newTest(t)
-		s.commit = func(btx *bbolt.Tx) error { return fatal }
+		s.commit = func(btx *bbolt.Tx) error {
+			if fatal == full { // survivable in itself, but what was written can be seen
+				return errors.Join(btx.Commit(), fatal)
+			}
+			return fatal
+		}
 		release := hold(s)
 		change := func(tx *Tx) ([]byte, error) { return nil, putThing(ctx, tx, "a", "v") }
 		one, two := s.Submit(ctx, request("1"), change), s.Submit(ctx, request("2"), func(*Tx) ([]byte, error) { return nil, errors.New("saw a neighbour") })
