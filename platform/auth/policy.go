@@ -93,14 +93,14 @@ func (p *Policies) read(fullMethod string) (Method, string) {
 	if !ok || policy == nil {
 		return Method{}, "has no policy"
 	}
-	if missing := incomplete(policy); len(missing) > 0 {
+	if missing := Incomplete(policy); len(missing) > 0 {
 		return Method{}, "has no " + strings.Join(missing, ", ") + " in its policy"
 	}
 	return Method{Policy: policy, Streams: md.IsStreamingClient() || md.IsStreamingServer(), Input: md.Input()}, ""
 }
 
-// incomplete names what a policy leaves out. An empty list of callers is complete: no service may call.
-func incomplete(p *governancev1.MethodPolicy) []string {
+// Incomplete names what a policy leaves out. An empty list of callers is complete: no service may call.
+func Incomplete(p *governancev1.MethodPolicy) []string {
 	var missing []string
 	for _, f := range []struct {
 		name  string

@@ -146,12 +146,15 @@ func (s *Server) Dial(id auth.Files) *grpc.ClientConn {
 	s.t.Helper()
 	cc, err := rpc.Dial(rpc.ClientConfig{
 		Target: "static:///memory:0", Service: s.config.Service, Identity: id,
-		Dialer: func(ctx context.Context, _ string) (net.Conn, error) { return s.listener.DialContext(ctx) },
+		Dialer: func(ctx context.Context, _ string) (net.Conn, error) { return s.Connect(ctx) },
 	})
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = cc.Close() })
 	return cc
 }
+
+// Connect opens a bare connection to the server's mTLS listener.
+func (s *Server) Connect(ctx context.Context) (net.Conn, error) { return s.listener.DialContext(ctx) }
 
 // Partner is a partner that calls the gateway with tokens as the edge makes them.
 type Partner struct {

@@ -1,0 +1,125 @@
+package rpc_test
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/platformtest"
+	"crossdock.dev/platform/rpc"
+	"crossdock.dev/platform/rpcerr"
+)
+
+// flaky answers UNAVAILABLE a number of times, then well.
+type flaky struct {
+	eventlogv1.EventLogServiceServer
+	calls, failures atomic.Int64
+	code            codes.Code
+	seen            origin.Origin
+}
+
+func (f *flaky) answer(ctx context.Context) error {
+	f.seen = origin.From(ctx)
+	if f.calls.Add(1) <= f.failures.Load() {
+		return status.Error(f.code, "not now")
+	}
+	return nil
+}
+
+func (f *flaky) GetLog(ctx context.Context, _ *eventlogv1.GetLogRequest) (*eventlogv1.Log, error) {
+	return &eventlogv1.Log{}, f.answer(ctx)
+}
+
+func (f *flaky) RetryTask(ctx context.Context, _ *eventlogv1.RetryTaskRequest) (*eventlogv1.Task, error) {
+	return &eventlogv1.Task{}, f.answer(ctx)
+}
+
+func TestRetriesOnlyWhereSafe(t *testing.T) {
+	f := &flaky{}
+	s := platformtest.New(t, platformtest.Config{Service: "orders", Register: func(r grpc.ServiceRegistrar) { eventlogv1.RegisterEventLogServiceServer(r, f) }})
+	c := eventlogv1.NewEventLogServiceClient(s.AsUser())
+	read := func() error { _, err := c.GetLog(t.Context(), &eventlogv1.GetLogRequest{}); return err }
+	change := func(id string) func() error {
+		return func() error {
+			_, err := c.RetryTask(t.Context(), &eventlogv1.RetryTaskRequest{Name: "tasks/t", RequestId: id})
+			return err
+		}
+	}
+	for _, test := range []struct {
+		name     string
+		call     func() error
+		failures int64
+		code     codes.Code
+		calls    int64
+		want     codes.Code
+	}{
+		{"a read, three failures", read, 3, codes.Unavailable, 4, codes.OK},
+		{"a read, four failures", read, 4, codes.Unavailable, 4, codes.Unavailable},
+		{"a change with request id", change("r-1"), 1, codes.Unavailable, 2, codes.OK},
+		{"another code", read, 1, codes.ResourceExhausted, 1, codes.ResourceExhausted},
+		{"a change without request id does not arrive", change(""), 0, codes.OK, 0, codes.InvalidArgument},
+	} {
+		f.calls.Store(0)
+		f.failures.Store(test.failures)
+		f.code = test.code
+		if err := test.call(); status.Code(err) != test.want || f.calls.Load() != test.calls {
+			t.Errorf("%s: got %v after %d calls, want %v after %d", test.name, err, f.calls.Load(), test.want, test.calls)
+		}
+	}
+}
+
+func TestOriginIsForwarded(t *testing.T) {
+	f := &flaky{}
+	s := platformtest.New(t, platformtest.Config{Service: "orders", Register: func(r grpc.ServiceRegistrar) { eventlogv1.RegisterEventLogServiceServer(r, f) }})
+	c := eventlogv1.NewEventLogServiceClient(s.As("workflow"))
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	after := []origin.Position{{Log: "freight", Epoch: 1, Sequence: 7}}
+	ctx := origin.With(t.Context(), origin.Origin{Actor: "partner/CUS-XYZ", Traceparent: parent, After: after})
+	if _, err := c.GetLog(ctx, &eventlogv1.GetLogRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if f.seen.Actor != "partner/CUS-XYZ" || !slices.Equal(f.seen.After, after) || f.seen.Principal.String() != "service/workflow" {
+		t.Errorf("origin %+v", f.seen)
+	}
+	// Same trace, another span (W3C Trace Context, section 3.2.2.4).
+	if got := f.seen.Traceparent; got[:35] != parent[:35] || got[36:52] == parent[36:52] {
+		t.Errorf("traceparent %s, want the trace of %s with a new span", got, parent)
+	}
+}
+
+// A server that is another service than the one wanted gets nothing.
+func TestWrongServerIsNotCalled(t *testing.T) {
+	f := &flaky{}
+	s := platformtest.New(t, platformtest.Config{Service: "orders", Register: func(r grpc.ServiceRegistrar) { eventlogv1.RegisterEventLogServiceServer(r, f) }})
+	dialled := make(chan struct{}, 64)
+	cc, err := rpc.Dial(rpc.ClientConfig{
+		Target: "static:///memory:0", Service: "billing", Identity: s.PKI.User(auth.DevUser),
+		Dialer: func(ctx context.Context, _ string) (net.Conn, error) {
+			select {
+			case dialled <- struct{}{}:
+			default:
+			}
+			return s.Connect(ctx)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	_, err = eventlogv1.NewEventLogServiceClient(cc).GetLog(t.Context(), &eventlogv1.GetLogRequest{}, grpc.WaitForReady(false))
+	if status.Code(err) != codes.Unavailable || f.calls.Load() != 0 || len(dialled) == 0 {
+		t.Errorf("got %v after %d calls and %d dials, want UNAVAILABLE and no call", err, f.calls.Load(), len(dialled))
+	}
+	if rpcerr.From(err).Code != codes.Unavailable {
+		t.Errorf("rpcerr.From: %+v", rpcerr.From(err))
+	}
+}
