@@ -12,7 +12,6 @@ import (
 	"crossdock.dev/services/billing/internal/app"
 	"crossdock.dev/services/billing/internal/freightbill"
 	"crossdock.dev/services/billing/internal/invoice"
-	"crossdock.dev/services/billing/internal/store"
 )
 
 // otherPartyError says that a partner named another party.
@@ -41,7 +40,7 @@ func refuse(name string, err error) error {
 		return rpcerr.Invalid(fields...)
 	case errors.Is(err, page.ErrToken):
 		return rpcerr.InvalidPageToken("page_token")
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, app.ErrNotFound):
 		return rpcerr.NotFound(name)
 	case errors.As(err, &unmet):
 		meta := map[string]string{"shipment": unmet.Shipment}

@@ -4,6 +4,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -18,10 +19,9 @@ import (
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/rpcerr"
 
+	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/app"
 	"crossdock.dev/services/billing/internal/freightbill"
-	"crossdock.dev/services/billing/internal/message"
-	"crossdock.dev/services/billing/internal/store"
 )
 
 // The sizes of a page, as the contract says.
@@ -89,7 +89,7 @@ func (s *Server) IssueInvoice(ctx context.Context, req *billingv1.IssueInvoiceRe
 func (s *Server) GetInvoice(ctx context.Context, req *billingv1.GetInvoiceRequest) (*billingv1.Invoice, error) {
 	i, err := s.app.Invoice(ctx, req.GetName())
 	if err == nil && !auth.CanSee(origin.From(ctx).Principal, i.Customer) {
-		err = store.ErrNotFound
+		err = app.ErrNotFound
 	}
 	if err != nil {
 		return nil, refuse(req.GetName(), err)
@@ -99,26 +99,18 @@ func (s *Server) GetInvoice(ctx context.Context, req *billingv1.GetInvoiceReques
 
 // ListInvoices pages through the visible invoices, newest first.
 func (s *Server) ListInvoices(ctx context.Context, req *billingv1.ListInvoicesRequest) (*billingv1.ListInvoicesResponse, error) {
-	scope := store.Everything
-	switch {
-	case req.GetNumber() != "":
-		scope = store.OfNumber(req.GetNumber())
-	case req.GetOrder() != "":
-		scope = store.OfOrder(req.GetOrder())
-	}
-	q, args, err := query(ctx, req, scope, req.GetNumber(), req.GetOrder())
+	q, args, err := query(ctx, req, req.GetNumber(), req.GetOrder())
 	if err != nil {
 		return nil, refuse("invoices", err)
 	}
+	q.Number, q.Order = req.GetNumber(), req.GetOrder()
 	found, last, err := s.app.Invoices(ctx, q)
 	if err != nil {
 		return nil, refuse("invoices", err)
 	}
 	out := &billingv1.ListInvoicesResponse{NextPageToken: next(last, args)}
 	for _, i := range found {
-		if req.GetOrder() == "" || i.Order == req.GetOrder() {
-			out.Invoices = append(out.Invoices, message.Invoice(i))
-		}
+		out.Invoices = append(out.Invoices, message.Invoice(i))
 	}
 	return out, nil
 }
@@ -186,7 +178,7 @@ func submitted(p origin.Principal, m *billingv1.FreightBill) (freightbill.Bill, 
 func (s *Server) GetFreightBill(ctx context.Context, req *billingv1.GetFreightBillRequest) (*billingv1.FreightBill, error) {
 	b, err := s.app.FreightBill(ctx, req.GetName())
 	if err == nil && !auth.CanSee(origin.From(ctx).Principal, b.Carrier) {
-		err = store.ErrNotFound
+		err = app.ErrNotFound
 	}
 	if err != nil {
 		return nil, refuse(req.GetName(), err)
@@ -196,14 +188,11 @@ func (s *Server) GetFreightBill(ctx context.Context, req *billingv1.GetFreightBi
 
 // ListFreightBills pages through the visible bills, newest first.
 func (s *Server) ListFreightBills(ctx context.Context, req *billingv1.ListFreightBillsRequest) (*billingv1.ListFreightBillsResponse, error) {
-	scope := store.Everything
-	if req.GetLoadNumber() != "" {
-		scope = store.OfLoad(req.GetLoadNumber())
-	}
-	q, args, err := query(ctx, req, scope, req.GetLoadNumber())
+	q, args, err := query(ctx, req, req.GetLoadNumber())
 	if err != nil {
 		return nil, refuse("freightBills", err)
 	}
+	q.Load = req.GetLoadNumber()
 	found, last, err := s.app.FreightBills(ctx, q)
 	if err != nil {
 		return nil, refuse("freightBills", err)
@@ -217,14 +206,11 @@ func (s *Server) ListFreightBills(ctx context.Context, req *billingv1.ListFreigh
 
 // ListAccruals pages through the accruals, newest first.
 func (s *Server) ListAccruals(ctx context.Context, req *billingv1.ListAccrualsRequest) (*billingv1.ListAccrualsResponse, error) {
-	scope := store.Everything
-	if req.GetLoad() != "" {
-		scope = store.OfLoad(req.GetLoad())
-	}
-	q, args, err := query(ctx, req, scope, req.GetLoad())
+	q, args, err := query(ctx, req, req.GetLoad())
 	if err != nil {
 		return nil, refuse("accruals", err)
 	}
+	q.Load = req.GetLoad()
 	found, last, err := s.app.Accruals(ctx, q)
 	if err != nil {
 		return nil, refuse("accruals", err)
@@ -280,21 +266,16 @@ type listRequest interface {
 	GetPageToken() string
 }
 
-// query makes the part of a list that the caller asks for and may see. args are what its page token is bound to.
-func query(ctx context.Context, req listRequest, scope store.Scope, filter ...string) (app.Query, []string, error) {
-	p := origin.From(ctx).Principal
-	party := ""
-	if p.Kind == origin.Partner {
-		party = p.Party
-		if scope == store.Everything {
-			scope = store.OfParty(party)
-		} else {
-			scope = scope.Within(store.OfParty(party))
-		}
+// query makes the part of a list that the caller may see. args are what its page token is bound to.
+func query(ctx context.Context, req listRequest, filter ...string) (app.Query, []string, error) {
+	q := app.Query{Size: page.Size(req.GetPageSize(), defaultPage, mostOfPage)}
+	if p := origin.From(ctx).Principal; p.Kind == origin.Partner {
+		q.Party = cmp.Or(p.Party, "nobody") // a partner without a party sees nothing, and not everything
 	}
-	args := append([]string{fmt.Sprintf("%T", req), party}, filter...)
-	after, err := page.Parse(req.GetPageToken(), args...)
-	return app.Query{Scope: scope, After: after, Size: page.Size(req.GetPageSize(), defaultPage, mostOfPage)}, args, err
+	args := append([]string{fmt.Sprintf("%T", req), q.Party}, filter...)
+	var err error
+	q.After, err = page.Parse(req.GetPageToken(), args...)
+	return q, args, err
 }
 
 func next(last []byte, args []string) string {

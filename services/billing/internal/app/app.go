@@ -58,8 +58,3 @@ func needed(what string, err error) error {
 	}
 	return err
 }
-
-func isMissing(err error) bool {
-	_, ok := errors.AsType[*MissingError](err)
-	return ok
-}

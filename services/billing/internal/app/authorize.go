@@ -61,7 +61,7 @@ func (a *App) authorize(tx *store.Tx, s shipment.Shipment) (string, error) {
 		Contract: terms.Contract, Proof: terms.Proof, BillCleanPart: terms.BillCleanPart,
 	}}
 	priced, err := price(tx, release, s, load, terms)
-	if errors.Is(err, invoice.ErrNoPrice) {
+	if _, missing := errors.AsType[*MissingError](err); missing || errors.Is(err, invoice.ErrNoPrice) {
 		evidence.Incomplete = append(evidence.Incomplete, err.Error())
 	} else if err != nil {
 		return "", err
@@ -154,7 +154,7 @@ func price(tx *store.Tx, r shipment.Release, s shipment.Shipment, l shipment.Loa
 
 // accessorials are the extras that the place of delivery needs and the contract charges on.
 func accessorials(tx *store.Tx, s shipment.Shipment, t invoice.Terms) ([]rating.ChargeCode, error) {
-	if t.Tariff == nil {
+	if t.Tariff == nil || len(t.Tariff.Accessorials) == 0 {
 		return nil, nil
 	}
 	flags, err := tx.LocationFlags(s.ShipTo)

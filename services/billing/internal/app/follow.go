@@ -96,7 +96,11 @@ func (a *App) Load(tx *store.Tx, l shipment.Load, charges []accrual.Charge, expl
 		return err
 	}
 	moment := ledger.LoadBooked
-	if l.AccruedCharges > 0 {
+	switch {
+	case l.AccruedCharges == 0:
+	case len(made) > 0 && made[0].Charge.Code == rating.DetentionCharge:
+		moment = ledger.DetentionProven
+	default:
 		moment = ledger.AccessorialProven
 	}
 	l.AccruedCharges += len(made)

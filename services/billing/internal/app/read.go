@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 
 	"crossdock.dev/services/billing/internal/accrual"
 	"crossdock.dev/services/billing/internal/freightbill"
@@ -34,16 +35,46 @@ func (a *App) FreightBill(ctx context.Context, name string) (freightbill.Bill, e
 	return view(ctx, a, func(r store.Reader) (freightbill.Bill, error) { return r.FreightBill(name) })
 }
 
-// Query asks for a part of a newest-first list.
+// ErrNotFound is returned for what does not exist.
+var ErrNotFound = store.ErrNotFound
+
+// Query asks for a part of a newest-first list. Empty filters ask for everything.
 type Query struct {
-	Scope store.Scope
-	After []byte // the last key seen; nil is the newest
-	Size  int
+	Party  string // only what concerns this customer or carrier
+	Number string // invoices: with this number
+	Order  string // invoices: of this order
+	Load   string // bills: of this load number; accruals: of this load
+	After  []byte // the last key seen; nil is the newest
+	Size   int
+}
+
+// scope is the narrowest list that holds what a query asks for.
+func (q Query) scope() store.Scope {
+	scope := store.Everything
+	switch {
+	case q.Number != "":
+		scope = store.OfNumber(q.Number)
+	case q.Order != "":
+		scope = store.OfOrder(q.Order)
+	case q.Load != "":
+		scope = store.OfLoad(q.Load)
+	}
+	switch {
+	case q.Party == "":
+		return scope
+	case scope == store.Everything:
+		return store.OfParty(q.Party)
+	}
+	return scope.Within(store.OfParty(q.Party))
 }
 
 // Invoices returns a part of the invoices and the last key seen, nil at the end.
 func (a *App) Invoices(ctx context.Context, q Query) ([]invoice.Invoice, []byte, error) {
-	return list(ctx, a, store.InvoiceList, q, store.Reader.Invoice)
+	found, last, err := list(ctx, a, store.InvoiceList, q, store.Reader.Invoice)
+	if q.Order != "" { // a number and an order together: the number's list holds one invoice at most
+		found = slices.DeleteFunc(found, func(i invoice.Invoice) bool { return i.Order != q.Order })
+	}
+	return found, last, err
 }
 
 // FreightBills returns a part of the carriers' bills.
@@ -58,7 +89,7 @@ func (a *App) Accruals(ctx context.Context, q Query) ([]accrual.Accrual, []byte,
 
 func list[T any](ctx context.Context, a *App, l store.List, q Query, get func(store.Reader, string) (T, error)) (out []T, last []byte, err error) {
 	err = a.store.View(ctx, func(r store.Reader) error {
-		page, err := r.List(l, q.Scope, q.After, q.Size)
+		page, err := r.List(l, q.scope(), q.After, q.Size)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 
 	"crossdock.dev/kernel/money"
 	"crossdock.dev/kernel/rating"
@@ -148,7 +149,7 @@ func gather(tx *store.Tx, b freightbill.Bill, load shipment.Load) (freightbill.E
 		ShipDate: load.ShipDate, WePay: load.WePay(), BilledBy: load.FreightBill, Delivered: len(load.Shipments) > 0, Proven: len(load.Shipments) > 0,
 	}
 	party, err := tx.Party(b.Carrier)
-	if err := needed(b.Carrier, err); err != nil && !isMissing(err) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return e, nil, err
 	}
 	e.CarrierKnown = party.Carrier
@@ -179,14 +180,14 @@ func gather(tx *store.Tx, b freightbill.Bill, load shipment.Load) (freightbill.E
 }
 
 // fuel computes the surcharge anew on the accrued line-haul, by the contract version that priced the load. Where master data does
-// not hold what that needs, the accrual is all there is.
+// not hold what that needs, or holds no index or band for the day, the accrual is all there is.
 func fuel(tx *store.Tx, load shipment.Load, accrued []accrual.Charge) (*money.Amount, error) {
 	for _, c := range accrued {
 		if c.Code != rating.LineHaulCharge {
 			continue
 		}
 		computed, err := tx.FuelOf(load.Contract, load.ShipDate, c.Amount)
-		if err := needed(load.Contract, err); isMissing(err) {
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, rating.ErrNoIndex) || errors.Is(err, rating.ErrNoBand) {
 			return nil, nil
 		}
 		return computed, err

@@ -20,8 +20,8 @@ import (
 	platform "crossdock.dev/platform/store"
 
 	"crossdock.dev/services/billing/internal/accrual"
+	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/app"
-	"crossdock.dev/services/billing/internal/message"
 	"crossdock.dev/services/billing/internal/shipment"
 	"crossdock.dev/services/billing/internal/store"
 )

@@ -51,6 +51,7 @@ type Moment string
 // The moments.
 const (
 	LoadBooked          Moment = "load booked: cost accrual"
+	DetentionProven     Moment = "detention proven"
 	AccessorialProven   Moment = "accessorial proven: cost accrual"
 	BillingAuthorised   Moment = "billing authorised"
 	InvoiceIssued       Moment = "invoice issued"

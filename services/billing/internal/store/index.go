@@ -13,7 +13,7 @@ import (
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
 	platform "crossdock.dev/platform/store"
 
-	"crossdock.dev/services/billing/internal/message"
+	"crossdock.dev/services/billing/internal/api/message"
 )
 
 // List is the name of a newest-first list.

@@ -15,8 +15,8 @@ import (
 	"crossdock.dev/kernel/rating"
 	platform "crossdock.dev/platform/store"
 
+	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/invoice"
-	"crossdock.dev/services/billing/internal/message"
 	"crossdock.dev/services/billing/internal/shipment"
 )
 

@@ -4,9 +4,9 @@ import (
 	billingstoragev1 "crossdock.dev/gen/crossdock/billing/storage/v1"
 	"crossdock.dev/kernel/decimal"
 
+	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/freightbill"
 	"crossdock.dev/services/billing/internal/invoice"
-	"crossdock.dev/services/billing/internal/message"
 	"crossdock.dev/services/billing/internal/series"
 	"crossdock.dev/services/billing/internal/shipment"
 )

@@ -15,8 +15,8 @@ import (
 	platform "crossdock.dev/platform/store"
 
 	"crossdock.dev/services/billing/internal/accrual"
+	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/ledger"
-	"crossdock.dev/services/billing/internal/message"
 	"crossdock.dev/services/billing/internal/series"
 )
 

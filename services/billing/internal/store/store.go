@@ -16,10 +16,10 @@ import (
 	platform "crossdock.dev/platform/store"
 
 	"crossdock.dev/services/billing/internal/accrual"
+	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/freightbill"
 	"crossdock.dev/services/billing/internal/invoice"
 	"crossdock.dev/services/billing/internal/ledger"
-	"crossdock.dev/services/billing/internal/message"
 	"crossdock.dev/services/billing/internal/series"
 	"crossdock.dev/services/billing/internal/shipment"
 )
