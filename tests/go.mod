@@ -17,6 +17,13 @@ require (
 	buf.build/go/protovalidate v1.4.0 // indirect
 	cel.dev/cel-go v0.32.0 // indirect
 	cel.dev/expr v0.25.3 // indirect
+	crossdock.dev/integrations/edi v0.0.0
+	crossdock.dev/services/billing v0.0.0
+	crossdock.dev/services/edge v0.0.0
+	crossdock.dev/services/freight v0.0.0
+	crossdock.dev/services/orders v0.0.0
+	crossdock.dev/services/tower v0.0.0
+	crossdock.dev/services/workflow v0.0.0
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
@@ -52,7 +59,14 @@ require (
 
 replace (
 	crossdock.dev/gen => ../gen
+	crossdock.dev/integrations/edi => ../integrations/edi
 	crossdock.dev/kernel => ../kernel
 	crossdock.dev/platform => ../platform
+	crossdock.dev/services/billing => ../services/billing
+	crossdock.dev/services/edge => ../services/edge
+	crossdock.dev/services/freight => ../services/freight
 	crossdock.dev/services/masterdata => ../services/masterdata
+	crossdock.dev/services/orders => ../services/orders
+	crossdock.dev/services/tower => ../services/tower
+	crossdock.dev/services/workflow => ../services/workflow
 )

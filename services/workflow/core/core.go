@@ -74,7 +74,7 @@ func Open(ctx context.Context, d Deps) (*Core, error) {
 	}
 	runner := tasks.NewRunner(tasks.Config{
 		Store: db, Handlers: a.Handlers(peers.New(d.Peers["freight"], d.Peers["billing"])),
-		Machine: d.Machine, Business: d.Business, Log: d.Log, Parallel: d.Parallel,
+		Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,
 	})
 	return &Core{db, api.New(db, a), eventlog.NewFollowers(consumers...), runner, d}, nil
 }

@@ -1,0 +1,425 @@
+// Package sim runs the whole suite in one goroutine: the assemblies that the programs run, their real interceptors and
+// gateways over memory, a business clock that stands still, and a turn for every feed and task. What a test asks for has
+// happened when the call returns.
+package sim
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	edgev1 "crossdock.dev/gen/crossdock/edge/v1"
+	"crossdock.dev/gen/openapi"
+	edicore "crossdock.dev/integrations/edi/core"
+	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/eventlog"
+	"crossdock.dev/platform/platformtest"
+	"crossdock.dev/platform/rpc"
+	"crossdock.dev/platform/serve"
+	"crossdock.dev/platform/step"
+	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/typeid"
+	billingcore "crossdock.dev/services/billing/core"
+	edgecore "crossdock.dev/services/edge/core"
+	freightcore "crossdock.dev/services/freight/core"
+	masterdatacore "crossdock.dev/services/masterdata/core"
+	orderscore "crossdock.dev/services/orders/core"
+	towercore "crossdock.dev/services/tower/core"
+	workflowcore "crossdock.dev/services/workflow/core"
+	"crossdock.dev/tests/seed"
+	"crossdock.dev/tests/story"
+)
+
+// Names are the programs in the order in which they take turns.
+var Names = []string{"masterdata", "orders", "freight", "billing", "workflow", "edi", "edge", "tower"}
+
+// Suite is all services.
+type Suite struct {
+	T     testing.TB
+	Clock *clock.Manual
+	Dir   string
+
+	ctx     context.Context
+	ids     typeid.Source
+	machine *machine
+	parts   map[string]*part
+	door    *httptest.Server
+	keys    map[string]string
+}
+
+var _ story.World = (*Suite)(nil)
+
+// part is one service of the suite, as it is open now.
+type part struct {
+	name      string
+	store     *store.Store
+	followers *eventlog.Followers
+	register  func(grpc.ServiceRegistrar)
+	gateways  []serve.Gateway
+	waiter    rpc.Waiter
+	steppers  []step.Config
+	close     func() error
+	server    *platformtest.Server
+	handler   http.Handler // edge's door
+	users     grpc.ClientConnInterface
+	conns     map[string]grpc.ClientConnInterface // by the service that calls
+}
+
+// machine stands still, except that a back-off is over as soon as somebody has waited for it: retries come at once.
+type machine struct{ *clock.Manual }
+
+// New opens a suite on empty stores, with business time at the story's start.
+func New(t testing.TB) *Suite {
+	s := &Suite{
+		T: t, Clock: clock.NewManual(story.Start), Dir: t.TempDir(), ctx: t.Context(), ids: typeid.Sequence(1),
+		machine: &machine{clock.NewManual(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))},
+		parts:   map[string]*part{}, keys: map[string]string{},
+	}
+	for _, name := range Names {
+		s.Open(name)
+	}
+	s.door = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.parts["edge"].handler.ServeHTTP(w, r) }))
+	t.Cleanup(func() {
+		s.door.Close()
+		for _, name := range Names {
+			if p := s.parts[name]; p != nil {
+				must(t, p.close())
+			}
+		}
+	})
+	return s
+}
+
+// Seed loads the day's master data.
+func (s *Suite) Seed() {
+	s.T.Helper()
+	_, err := seed.Load(s.ctx, os.DirFS(filepath.Join(Root(s.T), "tests", "day", "seed")), s.Conn("masterdata"))
+	must(s.T, err)
+	must(s.T, s.Settle(s.ctx))
+}
+
+// Store is a service's store.
+func (s *Suite) Store(name string) *store.Store { return s.parts[name].store }
+
+// Close closes a service, as a stop does.
+func (s *Suite) Close(name string) {
+	s.T.Helper()
+	must(s.T, s.parts[name].close())
+	delete(s.parts, name)
+}
+
+// Open opens a service on the data it left behind.
+func (s *Suite) Open(name string) {
+	s.T.Helper()
+	dir := filepath.Join(s.Dir, name)
+	must(s.T, os.MkdirAll(dir, 0o700))
+	p := &part{name: name, conns: map[string]grpc.ClientConnInterface{}}
+	s.parts[name] = p
+	log := slog.New(slog.NewTextHandler(s.T.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})).With("service", name)
+	feeds, peers := map[string]eventlog.Source{}, map[string]grpc.ClientConnInterface{}
+	for _, other := range Names {
+		feeds[other] = feed{s, other}
+		peers[other] = conn{s, name, other}
+	}
+	switch name {
+	case "masterdata":
+		c, err := masterdatacore.Open(s.ctx, masterdatacore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log})
+		must(s.T, err)
+		p.store, p.register, p.close = c.Store(), c.Register, c.Close
+	case "orders":
+		c, err := orderscore.Open(s.ctx, orderscore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds})
+		must(s.T, err)
+		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
+		p.gateways = gateways(c.Gateways())
+	case "freight":
+		c, err := freightcore.Open(s.ctx, freightcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds})
+		must(s.T, err)
+		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
+		p.gateways = gateways(c.Gateways())
+	case "billing":
+		c, err := billingcore.Open(s.ctx, billingcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds})
+		must(s.T, err)
+		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
+		p.gateways = gateways(c.Gateways())
+	case "workflow":
+		c, err := workflowcore.Open(s.ctx, workflowcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds, Peers: peers})
+		must(s.T, err)
+		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
+	case "edi":
+		c, err := edicore.Open(s.ctx, edicore.Deps{
+			DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds, Peers: peers,
+			ProfilesFile: filepath.Join(Root(s.T), "integrations", "edi", "partners", "day.yaml"),
+		})
+		must(s.T, err)
+		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
+	case "edge":
+		c, err := edgecore.Open(s.ctx, edgecore.Deps{DataDir: dir, Business: s.Clock, Machine: clock.SystemMachine(), IDs: s.ids, Rand: rand.Reader, Log: log})
+		must(s.T, err)
+		p.store, p.register, p.close = c.Store(), c.Register, c.Close
+		p.handler = s.openDoor(c)
+	case "tower":
+		c, err := towercore.Open(s.ctx, towercore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds, Peers: peers})
+		must(s.T, err)
+		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
+		p.handler = c.Pages()
+	default:
+		s.T.Fatalf("no service %s", name)
+	}
+	if p.followers != nil {
+		p.followers.Stepping, p.waiter = true, p.followers
+	}
+	p.server = platformtest.New(s.T, platformtest.Config{
+		Service: name, Register: p.register, Gateways: p.gateways, Waiter: p.waiter, Own: p.store, Log: log,
+	})
+	p.users = p.server.AsUser()
+}
+
+func gateways[G ~func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error](list []G) []serve.Gateway {
+	var out []serve.Gateway
+	for _, g := range list {
+		out = append(out, serve.Gateway(g))
+	}
+	return out
+}
+
+// openDoor makes the partners' door before the gateways of the services.
+func (s *Suite) openDoor(c *edgecore.Core) http.Handler {
+	routes := map[string]string{
+		"/v1/orders": "orders", "/v1/loads": "freight", "/v1/tenders": "freight", "/v1/shipments": "freight", "/v1/proofsOfDelivery": "freight",
+		"/v1/invoices": "billing", "/v1/freightBills": "billing",
+	}
+	d := edgecore.Door{
+		Signer: signer{s}, Backends: map[string]edgecore.Backend{}, OpenAPI: openapi.Files,
+		Quota: edgecore.Quota{PerSecond: 1000, Burst: 1000, Partners: 100}, MaxBody: 1 << 20, MaxInFlight: 100, Timeout: 10 * time.Second,
+	}
+	for prefix, service := range routes {
+		d.Routes = append(d.Routes, edgecore.Route{Prefix: prefix, Service: service})
+		d.Backends[service] = edgecore.Backend{URL: &url.URL{Scheme: "http", Host: service}, Transport: transport{s, service}}
+	}
+	h, err := c.Door(d)
+	must(s.T, err)
+	return h
+}
+
+// signer signs with the key that the called service trusts.
+type signer struct{ s *Suite }
+
+func (g signer) Sign(t auth.Token) (string, error) { return g.s.parts[t.Service].server.Token(t), nil }
+
+// transport carries a call to the gateway that is open now.
+type transport struct {
+	s       *Suite
+	service string
+}
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	p := t.s.parts[t.service]
+	if p == nil {
+		return nil, fmt.Errorf("%s is down", t.service)
+	}
+	base, err := url.Parse(p.server.URL)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host = base.Scheme, base.Host
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// feed is another service's log, as it is open now.
+type feed struct {
+	s    *Suite
+	name string
+}
+
+func (f feed) Read(ctx context.Context, after eventlog.Position, limit int) ([]eventlog.Entry, eventlog.Position, error) {
+	p := f.s.parts[f.name]
+	if p == nil {
+		return nil, after, nil // a feed that is down tells nothing
+	}
+	return eventlog.Local(p.store).Read(ctx, after, limit)
+}
+
+func (f feed) Changed(ctx context.Context, after eventlog.Position) <-chan struct{} {
+	return eventlog.Local(f.s.parts[f.name].store).Changed(ctx, after)
+}
+
+// Settle gives every service its turns until nothing moves. Work that was refused and backs off is tried again.
+func (s *Suite) Settle(ctx context.Context) error {
+	for range 1000 {
+		moved := false
+		for _, name := range Names {
+			p := s.parts[name]
+			if p == nil {
+				continue
+			}
+			for _, loop := range p.steppers {
+				progress, err := loop.Stepper.Step(ctx, s.Clock.Now())
+				if err != nil {
+					return fmt.Errorf("%s: %s: %w", name, loop.Name, err)
+				}
+				moved = moved || progress
+			}
+		}
+		if !moved {
+			return nil
+		}
+		s.machine.Advance(time.Minute)
+	}
+	return fmt.Errorf("the suite does not come to rest")
+}
+
+// SetClock moves business time and lets happen what is due.
+func (s *Suite) SetClock(at time.Time) error {
+	s.Clock.Set(at)
+	return s.Settle(s.ctx)
+}
+
+// Now is the business time.
+func (s *Suite) Now() time.Time { return s.Clock.Now() }
+
+// Inbox is where partners' files go.
+func (s *Suite) Inbox() string { return filepath.Join(s.Dir, "edi", "inbox") }
+
+// Drop puts a file into the inbox and lets it have its effects.
+func (s *Suite) Drop(ctx context.Context, name string, content []byte) error {
+	if err := os.MkdirAll(s.Inbox(), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.Inbox(), name), content, 0o600); err != nil {
+		return err
+	}
+	return s.Settle(ctx)
+}
+
+// Outbox returns what was sent to partners, by folder and name.
+func (s *Suite) Outbox(context.Context) (map[string][]byte, error) {
+	return story.ReadFolder(filepath.Join(s.Dir, "edi", "outbox"))
+}
+
+// REST calls the partners' door with the key of a party, and lets the call have its effects.
+func (s *Suite) REST(ctx context.Context, party, method, path, key string, body []byte) ([]byte, error) {
+	secret, err := s.key(ctx, party)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := story.Call(ctx, s.door.URL, secret, method, path, key, body)
+	if err != nil {
+		return nil, err
+	}
+	return answer, s.Settle(ctx)
+}
+
+// Do calls the door and returns the answer whatever its status.
+func (s *Suite) Do(party, method, path, key string, body []byte) (int, []byte) {
+	s.T.Helper()
+	secret, err := s.key(s.ctx, party)
+	must(s.T, err)
+	req, err := http.NewRequestWithContext(s.ctx, method, s.door.URL+path, bytes.NewReader(body))
+	must(s.T, err)
+	req.Header.Set("Authorization", "Bearer "+secret)
+	req.Header.Set("Idempotency-Key", key)
+	resp, err := http.DefaultClient.Do(req)
+	must(s.T, err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	must(s.T, err)
+	return resp.StatusCode, answer
+}
+
+func (s *Suite) key(ctx context.Context, party string) (string, error) {
+	if s.keys[party] == "" {
+		secret, err := story.CreateKey(ctx, edgev1.NewEdgeServiceClient(s.Conn("edge")), party)
+		if err != nil {
+			return "", err
+		}
+		s.keys[party] = secret
+	}
+	return s.keys[party], nil
+}
+
+// Conn is a connection to a service, as a person of the enterprise.
+func (s *Suite) Conn(service string) grpc.ClientConnInterface { return conn{s, "", service} }
+
+// conn is a connection from one service, or from a person when it is empty, to another as it is open now.
+type conn struct {
+	s        *Suite
+	from, to string
+}
+
+func (c conn) open() (grpc.ClientConnInterface, error) {
+	p := c.s.parts[c.to]
+	if p == nil {
+		return nil, fmt.Errorf("%s is down", c.to)
+	}
+	if c.from == "" {
+		return p.users, nil
+	}
+	if p.conns[c.from] == nil {
+		p.conns[c.from] = p.server.As(c.from)
+	}
+	return p.conns[c.from], nil
+}
+
+func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	cc, err := c.open()
+	if err != nil {
+		return err
+	}
+	return cc.Invoke(ctx, method, args, reply, opts...)
+}
+
+func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	cc, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	return cc.NewStream(ctx, desc, method, opts...)
+}
+
+// Await returns the payload of the first fact of a service's log that fits. Everything has happened by now: a fact that is not
+// there will not come.
+func (s *Suite) Await(ctx context.Context, service string, is func(proto.Message) bool) (proto.Message, error) {
+	if err := s.Settle(ctx); err != nil {
+		return nil, err
+	}
+	return story.FindFact(ctx, eventlog.Local(s.parts[service].store), is)
+}
+
+// Root is the project's folder.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	must(t, err)
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "buf.yaml")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("the project's folder was not found above the test")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
