@@ -37,7 +37,8 @@ type service struct {
 	followers *Followers
 	bad       map[string]error // what Apply says to a fact, by name
 	panics    string           // the fact that makes Apply panic
-	pong      bool             // answer every effect with a fact of its own
+	pong      bool             // answer every effect with a fact of its own, which touches nobody
+	echo      bool             // that fact touches the same keys
 	wrap      func(Source) Source
 }
 
@@ -108,8 +109,12 @@ func (s *service) apply(ctx context.Context, tx *store.Tx, f Fact) error {
 			return err
 		}
 	}
-	if s.pong {
-		if err := tx.Emit(store.Fact{Type: "Pong", Subject: "pong-" + name, Payload: wrapperspb.String(name)}); err != nil {
+	if s.pong || s.echo {
+		fact := store.Fact{Type: "Pong", Subject: "pong-" + name, Payload: wrapperspb.String(name)}
+		if s.echo {
+			fact.Related = f.Related
+		}
+		if err := tx.Emit(fact); err != nil {
 			return err
 		}
 	}
@@ -377,6 +382,89 @@ func TestDeferral(t *testing.T) {
 	c.mustDrain("b")
 	c.wantCounts("a", 3, 2, 0, 0, 1)
 	c.wantCounts("b", 5, 3, 0, 0, 2)
+}
+
+// TestCausalOrder has c follow a, and b which answers a, in any order of steps, restarts, refusals and retries: facts of one key
+// keep their order, and an answer never takes effect before what it answers, unless that is parked.
+func TestCausalOrder(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		ctx := context.Background()
+		a := newService(t, "a")
+		b := newService(t, "b", a)
+		b.echo = true
+		c := newService(t, "c", a, b)
+		told, refusals := 0, rapid.IntRange(0, 1).Draw(rt, "refusals")
+		for range rapid.IntRange(5, 40).Draw(rt, "steps") {
+			switch rapid.IntRange(0, 5+refusals).Draw(rt, "what") {
+			case 0, 1:
+				told++
+				a.tell(fmt.Sprintf("%02d:%s", told, rapid.SampledFrom([]string{"x", "y", "x,y", "z"}).Draw(rt, "keys")))
+			case 2:
+				b.consumers["a"].Step(ctx, start)
+			case 3:
+				c.consumers["a"].Step(ctx, start)
+			case 4:
+				c.consumers["b"].Step(ctx, start)
+			case 5:
+				c.open()
+			case 6:
+				c.bad = map[string]error{}
+				for _, prefix := range []string{"", "pong-"} {
+					if rapid.Bool().Draw(rt, "bad") {
+						c.bad[fmt.Sprintf("%s%02d", prefix, rapid.IntRange(1, told+1).Draw(rt, "fact"))] = errors.New("bad")
+					}
+				}
+			}
+		}
+		c.bad = nil
+		for range 3 {
+			b.mustDrain("a")
+			c.mustDrain("a")
+			c.mustDrain("b")
+		}
+		// Whatever is parked goes through when it is tried again, earliest first.
+		for n := 0; ; n++ {
+			parked, err := NewServer(c.store, []*Consumer{c.consumers["a"], c.consumers["b"]}, nil).
+				ListParkedFacts(ctx, &eventlogv1.ListParkedFactsRequest{Parent: "consumers/-"})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if len(parked.ParkedFacts) == 0 {
+				break
+			}
+			f := parked.ParkedFacts[0]
+			if err := c.consumers[f.Position.Log].Retry(ctx, operator(fmt.Sprint(n)), f.Name); err != nil {
+				rt.Fatalf("retry of %s: %v", f.Name, err)
+			}
+		}
+		c.mustDrain("a")
+		c.mustDrain("b")
+		n := uint64(told)
+		c.wantCounts("a", n, n, 0, 0, 0)
+		c.wantCounts("b", n, n, 0, 0, 0)
+		err := c.store.View(ctx, func(r store.Reader) error {
+			return store.Each(ctx, r, effects, nil, func(kv store.KV) error {
+				var facts, pongs []string
+				for _, f := range strings.Fields(string(kv.Value)) {
+					if name, pong := strings.CutPrefix(f, "pong-"); pong {
+						pongs = append(pongs, name)
+						if refusals == 0 && !slices.Contains(facts, name) {
+							rt.Errorf("key %s: %s took effect before what it answers: %s", kv.Key, f, kv.Value)
+						}
+					} else {
+						facts = append(facts, f)
+					}
+				}
+				if !slices.IsSorted(facts) || !slices.IsSorted(pongs) || len(facts) != len(pongs) {
+					rt.Errorf("key %s: %s", kv.Key, kv.Value)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			rt.Fatal(err)
+		}
+	})
 }
 
 func TestWaitReadWakes(t *testing.T) {

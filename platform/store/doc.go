@@ -10,6 +10,9 @@
 //     compares the bytes.
 //   - Every stored value carries a CRC32C that covers its bucket and key too. A wrong one is never served.
 //
+// The log is kept for ever, and it holds records, answers and the payloads of facts and tasks as they are. What identifies a person
+// belongs in a personal bucket alone, of which the log has a salted hash; an answer or fact names the record.
+//
 // Closures may run more than once and must have no side effects: no RPC, no sleep, no channel inside.
 //
 // Left to others: what the records mean (the service), who may change what (package auth), serving the log (package

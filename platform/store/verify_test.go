@@ -144,36 +144,37 @@ func TestEveryFlippedByteIsNamed(t *testing.T) {
 	}
 }
 
-// TestDamageBelowTheRows turns over bytes of the file itself: page headers, page numbers, lists of free pages. Verify may not crash, and
-// when it finds nothing then every row must be as it was.
+// TestDamageBelowTheRows turns over bytes of the file itself: page headers, page numbers, lists of free pages. Verify may not
+// crash, and when it finds nothing then every row must be as it was.
 func TestDamageBelowTheRows(t *testing.T) {
-	path := filled(t)
-	whole, want := readFile(t, path), contents(t, path)
-	db, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var free []bool // by page
-	err = db.View(func(btx *bbolt.Tx) error {
-		for id := 0; ; id++ {
-			p, err := btx.Page(id)
-			if p == nil || err != nil {
-				return err
+	t.Run("small", func(t *testing.T) { damageBelowTheRows(t, filled(t), 1) })
+	t.Run("inner pages", func(t *testing.T) {
+		path := filled(t)
+		s := openTest(t, testOptions(path))
+		mustChange(t, s, request("many"), func(tx *Tx) error {
+			for i := range 600 {
+				if err := tx.Put(context.Background(), people, fmt.Append(nil, "many", 1000+i), make([]byte, 64)); err != nil {
+					return err
+				}
 			}
-			free = append(free, p.Type == "free")
-		}
+			return nil
+		})
+		s.Close()
+		damageBelowTheRows(t, path, 5)
 	})
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
+}
+
+func damageBelowTheRows(t *testing.T, path string, step int) {
+	whole, want := readFile(t, path), contents(t, path)
 	const page = 4096
 	tried, silent := 0, 0
-	for id := range free {
-		if free[id] {
+	for id, kind := range pageTypes(t, path) {
+		if kind == "free" {
 			continue
 		}
 		for at := id * page; at < (id+1)*page; at++ {
-			if head := at % page; head >= 96 && (at%61 != 0 || whole[at] == 0) { // every byte of the head, a sample of the rest
+			// Every step'th byte of the page's head and all of inner pages' elements are tried, and a sample of the rest.
+			if head := at % page; at%step != 0 && kind != "branch" || head >= 96 && (at%61 != 0 || whole[at] == 0) {
 				continue
 			}
 			tried++
@@ -192,6 +193,55 @@ func TestDamageBelowTheRows(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d bytes lie in space that is not used", silent, tried)
+}
+
+// pageTypes asks bbolt what each page is.
+func pageTypes(t testing.TB, path string) (types []string) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.View(func(btx *bbolt.Tx) error {
+		for id := 0; ; id++ {
+			p, err := btx.Page(id)
+			if p == nil || err != nil {
+				return err
+			}
+			for range 1 + p.OverflowCount {
+				types = append(types, p.Type)
+			}
+			id += p.OverflowCount
+		}
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return types
+}
+
+// TestCircleOfPages points an inner page at itself: bbolt would follow it for ever.
+func TestCircleOfPages(t *testing.T) {
+	path := filled(t)
+	s := openTest(t, testOptions(path))
+	mustChange(t, s, Cause{}, func(tx *Tx) error {
+		for i := range 600 {
+			if err := tx.Put(context.Background(), people, fmt.Append(nil, "many", 1000+i), make([]byte, 64)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.Close()
+	file, at := readFile(t, path), slices.Index(pageTypes(t, path), "branch")
+	if at < 0 {
+		t.Fatal("the file has no inner page")
+	}
+	native.PutUint64(file[at*4096+pageHeader+8:], uint64(at))
+	writeFile(t, path, file)
+	if got := breaches(t, path); !strings.Contains(got, "used twice") || !strings.Contains(got, path) {
+		t.Errorf("report %q does not name the circle and the file", got)
+	}
 }
 
 func TestVerifyFindsWhatChecksumsCannot(t *testing.T) {
