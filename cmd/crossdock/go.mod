@@ -7,6 +7,7 @@ require (
 	crossdock.dev/kernel v0.0.0-00010101000000-000000000000
 	crossdock.dev/platform v0.0.0
 	github.com/alecthomas/kong v1.17.0
+	github.com/google/go-cmp v0.7.0
 	go.yaml.in/yaml/v3 v3.0.6
 	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e
 	google.golang.org/grpc v1.85.0

@@ -86,11 +86,11 @@ func report(w io.Writer, err error, callID string) int {
 		printFailure(w, "interrupted", "CANCELLED", nil, "", "")
 		return exitFailed
 	}
-	if !called(err) {
+	e := refusal(err)
+	if e == nil {
 		printFailure(w, err.Error(), "FAILED", nil, "", "")
 		return exitFailed
 	}
-	e := rpcerr.From(err)
 	exit, ok := exits[e.Code]
 	if !ok {
 		exit = exitFailed
@@ -115,14 +115,17 @@ func report(w io.Writer, err error, callID string) int {
 	return exit
 }
 
-// called says whether an error is an answer to a call.
-func called(err error) bool {
+// refusal is what a service answered, without the words that were put around it here; nil for an error of another kind.
+func refusal(err error) *rpcerr.Error {
 	var e *rpcerr.Error
-	if errors.As(err, &e) {
-		return true
+	var answered interface{ GRPCStatus() *status.Status }
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.As(err, &answered):
+		return rpcerr.FromStatus(answered.GRPCStatus())
 	}
-	_, ok := status.FromError(err)
-	return ok
+	return nil
 }
 
 func printFailure(w io.Writer, what, reason string, more []string, callID, try string) {

@@ -53,7 +53,7 @@ func printThread(w io.Writer, style show.Style, t *towerv1.Thread) error {
 	fmt.Fprintf(&b, "%s\n", style.Bold(fmt.Sprintf("PO %s of %s", show.Text(c.GetCustomerOrderNumber()), show.ID(c.GetCustomer()))))
 	line := func(label, value string) {
 		if value != show.None && value != "" {
-			fmt.Fprintf(&b, "  %-10s %s\n", label, value)
+			fmt.Fprintf(&b, "  %-11s %s\n", label, value)
 		}
 	}
 	line("stands at", show.Enum(c.GetStage()))
@@ -63,7 +63,7 @@ func printThread(w io.Writer, style show.Style, t *towerv1.Thread) error {
 	}
 	line("waits for", waits)
 	if n := c.GetOpenWorkItems(); n > 0 {
-		line("people", style.Bad(fmt.Sprintf("%d open work items: crossdock work-items list", n)))
+		line("people", style.Bad(fmt.Sprintf("open work items: %d, see crossdock work-items list", n)))
 	}
 	line("order", c.GetOrder())
 	line("carrier", show.ID(c.GetCarrier()))

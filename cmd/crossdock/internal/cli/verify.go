@@ -101,7 +101,7 @@ func printVerified(env *Env, all []verified) error {
 			case v.Problem != "":
 				result = "NOT CHECKED"
 			case len(v.Breaches) > 0:
-				result = fmt.Sprintf("%d BREACHES", len(v.Breaches))
+				result = fmt.Sprintf("BREACHES: %d", len(v.Breaches))
 			}
 			rows = append(rows, []string{v.Service, result, fmt.Sprint(v.Entries), fmt.Sprint(v.Records), show.Text(strings.Join(v.Checks, ", "))})
 		}
@@ -121,7 +121,7 @@ func printVerified(env *Env, all []verified) error {
 func verifyResult(breaches int, unchecked []string, all int) error {
 	switch {
 	case breaches > 0:
-		return &failure{status: exitFailed, what: fmt.Sprintf("%d breaches", breaches), reason: "BREACHES"}
+		return &failure{status: exitFailed, what: fmt.Sprintf("breaches: %d", breaches), reason: "BREACHES"}
 	case len(unchecked) == all:
 		return &failure{status: exitUnavailable, what: "nothing could be checked", reason: "UNAVAILABLE", try: "crossdock status"}
 	case len(unchecked) > 0:

@@ -1,0 +1,233 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"crossdock.dev/cmd/crossdock/internal/cli"
+	"crossdock.dev/cmd/crossdock/internal/suite"
+	"crossdock.dev/platform/clock"
+)
+
+// The test's own binary stands for every program of the suite, under their names: it answers -version, -config FILE verify,
+// and serves /readyz until it is told to stop.
+func TestMain(m *testing.M) {
+	if name := filepath.Base(os.Args[0]); slices.Contains(suite.Names(), name) {
+		os.Exit(fakeProgram(name, os.Args[1:]))
+	}
+	os.Exit(m.Run())
+}
+
+func fakeProgram(name string, args []string) int {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	switch {
+	case len(args) == 1 && args[0] == "-version":
+		fmt.Println(name, "v1 abc")
+		return 0
+	case len(args) == 3 && args[2] == "verify":
+		fmt.Println(name, "is whole")
+		if name == "billing" {
+			return 1
+		}
+		return 0
+	case len(args) != 2 || args[0] != "-config":
+		return 2
+	}
+	raw, err := os.ReadFile(args[1])
+	if err != nil {
+		return 2
+	}
+	var c struct {
+		Admin string `yaml:"admin_addr"`
+	}
+	if err := yaml.Unmarshal(raw, &c); err != nil {
+		return 2
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(args[1]), name+".refuse")); err == nil {
+		fmt.Println("configuration refused")
+		return 2
+	}
+	lis, err := net.Listen("tcp", c.Admin)
+	if err != nil {
+		return 1
+	}
+	go func() {
+		_ = http.Serve(lis, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
+	}()
+	<-term
+	return 0
+}
+
+func fakeBin(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	for _, name := range suite.Names() {
+		if err := os.Symlink(self, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bin
+}
+
+// freeBase finds a base from which the suite's ports are free.
+func freeBase(t *testing.T) string {
+	t.Helper()
+	for range 50 {
+		lis, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := lis.Addr().(*net.TCPAddr).Port
+		lis.Close()
+		if base < 60000 && len(suite.Plan(suite.Layout{Dir: t.TempDir()}, "", base, false).PortsInUse()) == 0 {
+			return strconv.Itoa(base)
+		}
+	}
+	t.Fatal("no free ports")
+	return ""
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func up(ctx context.Context, out, errOut *lockedBuffer, args ...string) int {
+	return cli.Main(ctx, cli.Options{Args: append([]string{"up"}, args...), In: strings.NewReader(""), Out: out, Err: errOut, Machine: clock.SystemMachine(), Rand: zeros{}})
+}
+
+func TestUp(t *testing.T) {
+	bin, data, base := fakeBin(t), filepath.Join(t.TempDir(), "suite"), freeBase(t)
+	var out, errOut lockedBuffer
+	// While the command runs the suite is up: a second up on the same data must refuse, which the test does from inside. The
+	// pipe tells the test when.
+	fifo := filepath.Join(t.TempDir(), "ready")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- up(t.Context(), &out, &errOut, "--data", data, "--bin", bin, "--port-base", base, "--story-clock",
+			"--then", "cat $CROSSDOCK_RUN; cat "+fifo+"; exit 42", "--then-exit")
+	}()
+	gate, err := os.OpenFile(fifo, os.O_WRONLY, 0) // opens when the command reads, which is when everything is ready
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out2, errOut2 lockedBuffer
+	if code := up(t.Context(), &out2, &errOut2, "--data", data, "--bin", bin, "--port-base", base); code != 5 || !strings.Contains(errOut2.String(), "ALREADY_RUNNING") {
+		t.Errorf("second up: exit %d, %s; want 5 ALREADY_RUNNING", code, errOut2.String())
+	}
+	if code := up(t.Context(), &out2, &errOut2, "--data", t.TempDir(), "--bin", bin, "--port-base", base); code != 5 || !strings.Contains(errOut2.String(), "PORTS_IN_USE") {
+		t.Errorf("up on the same ports: exit %d, %s; want 5 PORTS_IN_USE", code, errOut2.String())
+	}
+	if code, _, e := run(t, nil, "verify", "--offline", "--data", data, "--bin", bin); code != 5 {
+		t.Errorf("offline verify of a running suite: exit %d, %s; want 5", code, e)
+	}
+	raw, err := os.ReadFile(filepath.Join(data, "run.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var described suite.Run
+	if err := json.Unmarshal(raw, &described); err != nil {
+		t.Fatal(err)
+	}
+	n, _ := strconv.Atoi(base)
+	wantOrders := suite.Addrs{
+		GRPC: fmt.Sprintf("127.0.0.1:%d", n+2), HTTP: fmt.Sprintf("127.0.0.1:%d", n+102), Admin: fmt.Sprintf("127.0.0.1:%d", n+202),
+		Version: "v1 abc", Config: filepath.Join(data, "config", "orders.yaml"), Log: filepath.Join(data, "logs", "orders.log"),
+	}
+	if got := described.Services["orders"]; got != wantOrders || described.EdgeURL != fmt.Sprintf("http://127.0.0.1:%d", n+980) || described.ClockFile == "" {
+		t.Errorf("run.json: %+v, want orders %+v", described, wantOrders)
+	}
+	if got, want := clock.File(described.ClockFile).Now().Format("2006-01-02T15:04:05Z"), "2026-03-02T11:00:00Z"; got != want {
+		t.Errorf("story clock stands at %s, want %s", got, want)
+	}
+	gate.Close()
+	if code := <-ended; code != 42 {
+		t.Fatalf("exit %d, want the command's 42; stderr:\n%s", code, errOut.String())
+	}
+	for _, want := range []string{"SERVICE", "tower", "DEVELOPMENT", `"edge_url"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("stdout has no %q:\n%s", want, out.String())
+		}
+	}
+	if _, err := os.Stat(filepath.Join(data, "run.json")); err == nil {
+		t.Error("run.json is still there after the stop")
+	}
+	code, o, e := run(t, nil, "verify", "--offline", "--data", data, "--bin", bin)
+	if code != 1 || !strings.Contains(o, "orders is whole") || !strings.Contains(e, "(BREACHES)") {
+		t.Errorf("offline verify: exit %d, %s, %s; want 1 for billing's breaches", code, o, e)
+	}
+}
+
+func TestUpStopsWhenTold(t *testing.T) {
+	bin, data, base := fakeBin(t), t.TempDir(), freeBase(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var out, errOut lockedBuffer
+	ended := make(chan int, 1)
+	fifo := filepath.Join(t.TempDir(), "ready")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		ended <- up(ctx, &out, &errOut, "--data", data, "--bin", bin, "--port-base", base, "--then", "cat "+fifo)
+	}()
+	gate, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate.Close()
+	stop()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit %d, want 0; stderr:\n%s", code, errOut.String())
+	}
+}
+
+// A program that refuses its configuration ends the start at once, with the end of its log.
+func TestUpNamesWhoIsNotReady(t *testing.T) {
+	bin, data, base := fakeBin(t), t.TempDir(), freeBase(t)
+	if err := os.MkdirAll(filepath.Join(data, "config"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "config", "freight.refuse"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errOut lockedBuffer
+	code := up(t.Context(), &out, &errOut, "--data", data, "--bin", bin, "--port-base", base)
+	if code != 1 || !strings.Contains(errOut.String(), "freight does not get ready") || !strings.Contains(errOut.String(), "configuration refused") {
+		t.Errorf("exit %d, stderr:\n%s\nwant 1, the name and the end of its log", code, errOut.String())
+	}
+}
