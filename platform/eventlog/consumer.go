@@ -246,7 +246,7 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 				to = next
 			}
 			fact := newFact(head, e.Hash, i, f)
-			keys := c.c.Keys(fact)
+			keys := c.keys(&fact)
 			if len(keys) == 0 {
 				ignored++
 			} else {
@@ -271,6 +271,17 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	c.at, c.ignored = at, ignored
 	c.mu.Unlock()
 	return fail
+}
+
+// keys asks the service what a fact touches. When that panics the fact is parked, under its subject.
+func (c *Consumer) keys(f *Fact) (keys []string) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.c.Logger.Error("keys panicked", "type", f.Type, "panic", p, "stack", string(debug.Stack()))
+			keys, f.fault = []string{f.Subject}, fmt.Errorf("keys panicked: %v", p)
+		}
+	}()
+	return c.c.Keys(*f)
 }
 
 // check refuses an entry that does not follow the one at the cursor.
@@ -380,6 +391,9 @@ func (c *Consumer) apply(ctx context.Context, tx *store.Tx, f Fact) error {
 				err = fmt.Errorf("panic: %v", p)
 			}
 		}()
+		if f.fault != nil {
+			return f.fault
+		}
 		if f.OccurTime().Unix() != 0 {
 			tx.OccurAt(f.OccurTime())
 		}
@@ -413,7 +427,10 @@ func (c *Consumer) release(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	c.seen, c.rest = reads, nil
+	if c.rest == nil { // the look begins here; what moves while it goes on leads to another one
+		c.seen = reads
+	}
+	c.rest = nil
 	if len(rows) == releaseBatch {
 		c.rest = append(rows[len(rows)-1].Key, 0)
 	}

@@ -342,6 +342,44 @@ func TestParking(t *testing.T) {
 	b.wantCounts("a", 7, 7, 0, 0, 0)
 }
 
+func TestPanickingKeysParkTheFact(t *testing.T) {
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	a.tell("1:k", "2:k", "3:k")
+	keys := b.consumers["a"].c.Keys
+	b.consumers["a"].c.Keys = func(f Fact) []string {
+		if f.Subject == "2" {
+			panic("boom")
+		}
+		return keys(f)
+	}
+	b.mustDrain("a")
+	b.wantEffects("k=1 3")
+	b.wantCounts("a", 3, 2, 0, 0, 1)
+}
+
+// TestManyDeferredFacts has more facts wait than one Step looks at, for two feeds that move in the middle of the look.
+func TestManyDeferredFacts(t *testing.T) {
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	c := newService(t, "c", a, b)
+	const n = releaseBatch + 50
+	for i := range n {
+		at := a.tell("A")
+		b.tellAfter([]Position{at}, fmt.Sprintf("B:%03d", i))
+	}
+	c.mustDrain("b")
+	c.wantCounts("b", n, 0, 0, n, 0)
+	c.consumers["b"].seen = nil
+	c.consumers["b"].Step(context.Background(), start) // the first part of a look that finds nothing
+	if c.consumers["b"].rest == nil {
+		t.Fatal("the look came to its end in one step")
+	}
+	c.mustDrain("a")
+	c.mustDrain("b")
+	c.wantCounts("b", n, n, 0, 0, 0)
+}
+
 // TestDeferral has c hear of b's answer before it hears of what b answered.
 func TestDeferral(t *testing.T) {
 	ctx := context.Background()

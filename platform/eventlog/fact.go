@@ -41,6 +41,8 @@ type Fact struct {
 	// Head is that of the entry. Its facts may be this one alone.
 	Head *eventlogv1.Head
 	Hash []byte // of the entry
+
+	fault error // why it must be parked without being applied; nil for nearly all
 }
 
 // OccurTime is when it happened in the world, UTC.

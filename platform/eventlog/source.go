@@ -79,7 +79,12 @@ type watch struct {
 	cancel  context.CancelFunc
 }
 
+// readTimeout bounds one read, so that a peer that hangs does not hold up its reader for ever.
+const readTimeout = 30 * time.Second
+
 func (r *remote) Read(ctx context.Context, after Position, limit int) ([]Entry, Position, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	req := &eventlogv1.ReadEntriesRequest{PageSize: int32(limit)}
 	if after != (Position{}) {
 		req.After = store.PositionProto(after)
