@@ -44,7 +44,10 @@ func (s *Server) CreateOrder(ctx context.Context, req *ordersv1.CreateOrderReque
 	d := wire.Draft(req.GetOrder())
 	if p := origin.From(ctx).Principal; p.Kind == origin.Partner {
 		if d.Customer != "" && d.Customer != p.Party {
-			return nil, refusal(order.ErrOtherCustomer)
+			return nil, refusal(order.ErrOtherCustomer, "orders")
+		}
+		if d.Source != "" {
+			return nil, refusal(&order.FieldErrors{Fields: []order.FieldError{{Path: "order.source", Description: "is for adapters: a partner's own order has none"}}}, "orders")
 		}
 		d.Customer = p.Party
 	}
@@ -52,7 +55,7 @@ func (s *Server) CreateOrder(ctx context.Context, req *ordersv1.CreateOrderReque
 	if err != nil {
 		return nil, err
 	}
-	return answer(ctx, func() (app.Answer, error) { return s.app.Create(ctx, cause, d) })
+	return answer(ctx, "order", func() (app.Answer, error) { return s.app.Create(ctx, cause, d) })
 }
 
 // GetOrder returns one order.
@@ -79,7 +82,7 @@ func (s *Server) ListOrders(ctx context.Context, req *ordersv1.ListOrdersRequest
 	}
 	p, err := s.app.Orders(ctx, f, after, page.Size(req.GetPageSize(), defaultPage, maxPage))
 	if err != nil {
-		return nil, refusal(err)
+		return nil, refusal(err, "orders")
 	}
 	resp := &ordersv1.ListOrdersResponse{}
 	for _, o := range p.Orders {
@@ -97,7 +100,7 @@ func (s *Server) ConfirmOrder(ctx context.Context, req *ordersv1.ConfirmOrderReq
 	if err != nil {
 		return nil, err
 	}
-	return answer(ctx, func() (app.Answer, error) { return s.app.Confirm(ctx, t) })
+	return answer(ctx, req.GetName(), func() (app.Answer, error) { return s.app.Confirm(ctx, t) })
 }
 
 // ReleaseOrder hands all or part of the unreleased quantities to planning.
@@ -116,11 +119,11 @@ func (s *Server) ReleaseOrder(ctx context.Context, req *ordersv1.ReleaseOrderReq
 		want = append(want, order.LineQuantity{Line: l.GetLine(), Quantity: x, Unit: l.GetQuantity().GetUnit()})
 	}
 	if err := bad.Err(); err != nil {
-		return nil, refusal(err)
+		return nil, refusal(err, "orders")
 	}
 	a, err := s.app.Release(ctx, t, want)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, refusal(err, req.GetName())
 	}
 	rpc.SetPosition(ctx, a.Position)
 	return wire.Release(a.Order, *a.Release), nil
@@ -132,7 +135,7 @@ func (s *Server) CancelOrder(ctx context.Context, req *ordersv1.CancelOrderReque
 	if err != nil {
 		return nil, err
 	}
-	return answer(ctx, func() (app.Answer, error) { return s.app.Cancel(ctx, t, req.GetReason()) })
+	return answer(ctx, req.GetName(), func() (app.Answer, error) { return s.app.Cancel(ctx, t, req.GetReason()) })
 }
 
 // PlaceHold puts a hold on an order.
@@ -147,7 +150,7 @@ func (s *Server) PlaceHold(ctx context.Context, req *ordersv1.PlaceHoldRequest) 
 	if h.Actor == "" {
 		h.Actor = o.Principal.String()
 	}
-	return answer(ctx, func() (app.Answer, error) { return s.app.PlaceHold(ctx, t, h) })
+	return answer(ctx, req.GetName(), func() (app.Answer, error) { return s.app.PlaceHold(ctx, t, h) })
 }
 
 // ReleaseHold takes a hold away.
@@ -156,7 +159,7 @@ func (s *Server) ReleaseHold(ctx context.Context, req *ordersv1.ReleaseHoldReque
 	if err != nil {
 		return nil, err
 	}
-	return answer(ctx, func() (app.Answer, error) { return s.app.ReleaseHold(ctx, t, order.HoldKind(req.GetKind().String())) })
+	return answer(ctx, req.GetName(), func() (app.Answer, error) { return s.app.ReleaseHold(ctx, t, order.HoldKind(req.GetKind().String())) })
 }
 
 // GetOrderRelease returns one release of an order.
@@ -172,7 +175,7 @@ func (s *Server) GetOrderRelease(ctx context.Context, req *ordersv1.GetOrderRele
 	}
 	_, rs, err := s.app.Releases(ctx, o.Name, number-1, 1)
 	if err != nil {
-		return nil, refusal(err)
+		return nil, refusal(err, "orders")
 	}
 	if len(rs) == 0 {
 		return nil, rpcerr.NotFound(req.GetName())
@@ -197,7 +200,7 @@ func (s *Server) ListOrderReleases(ctx context.Context, req *ordersv1.ListOrderR
 	}
 	o, rs, err := s.app.Releases(ctx, req.GetParent(), after, page.Size(req.GetPageSize(), defaultPage, maxPage))
 	if err != nil {
-		return nil, refusal(err)
+		return nil, refusal(err, "orders")
 	}
 	resp := &ordersv1.ListOrderReleasesResponse{}
 	for _, r := range rs {
@@ -231,10 +234,10 @@ func (s *Server) target(ctx context.Context, req proto.Message, name, etag strin
 }
 
 // answer calls a verb that answers with the order.
-func answer(ctx context.Context, verb func() (app.Answer, error)) (*ordersv1.Order, error) {
+func answer(ctx context.Context, resource string, verb func() (app.Answer, error)) (*ordersv1.Order, error) {
 	a, err := verb()
 	if err != nil {
-		return nil, refusal(err)
+		return nil, refusal(err, resource)
 	}
 	rpc.SetPosition(ctx, a.Position)
 	return wire.Order(a.Order), nil

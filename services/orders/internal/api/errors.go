@@ -12,8 +12,8 @@ import (
 )
 
 // refusal is the only place where an error of the domain becomes what a caller sees. What is not listed goes on to the
-// interceptor, which answers INTERNAL with a reference. resource names what was not found.
-func refusal(err error, resource ...string) error {
+// interceptor, which answers INTERNAL with a reference. resource names what the call was about.
+func refusal(err error, resource string) error {
 	var (
 		fields     *order.FieldErrors
 		transition *order.TransitionError
@@ -54,12 +54,9 @@ func refusal(err error, resource ...string) error {
 	case errors.Is(err, order.ErrOtherCustomer):
 		return &rpcerr.Error{Code: codes.PermissionDenied, Reason: ordersv1.Reason_OTHER_CUSTOMER.String(), Message: order.ErrOtherCustomer.Error()}
 	case errors.Is(err, order.ErrNotFound):
-		if len(resource) == 0 {
-			resource = []string{"order"}
-		}
-		return rpcerr.NotFound(resource[0])
+		return rpcerr.NotFound(resource)
 	case errors.Is(err, order.ErrStale):
-		return rpcerr.Stale("order")
+		return rpcerr.Stale(resource)
 	}
 	return rpcerr.FromStore(err)
 }

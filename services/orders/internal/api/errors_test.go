@@ -36,7 +36,7 @@ func TestEveryReasonIsGiven(t *testing.T) {
 	} {
 		for _, err := range []error{x.err, fmt.Errorf("confirm orders/ord_1: %w", x.err)} {
 			var e *rpcerr.Error
-			if got := refusal(err); !errors.As(got, &e) || e.Code != x.code || e.Reason != x.reason {
+			if got := refusal(err, "orders/ord_1"); !errors.As(got, &e) || e.Code != x.code || e.Reason != x.reason {
 				t.Errorf("%v: got %v, want %s %s", err, got, x.code, x.reason)
 				continue
 			}
@@ -51,7 +51,7 @@ func TestEveryReasonIsGiven(t *testing.T) {
 			t.Errorf("reason %s is given for no error", name)
 		}
 	}
-	if got := refusal(order.ErrAlgebra); got != order.ErrAlgebra {
+	if got := refusal(order.ErrAlgebra, "orders/ord_1"); got != order.ErrAlgebra {
 		t.Errorf("an error that is not mapped: got %v, want it unchanged, so that it becomes INTERNAL", got)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
@@ -21,8 +23,6 @@ import (
 	"crossdock.dev/services/orders/internal/order"
 	"crossdock.dev/services/orders/internal/store"
 	"crossdock.dev/services/orders/internal/wire"
-
-	"google.golang.org/protobuf/proto"
 )
 
 // The followed logs.
@@ -167,25 +167,33 @@ func billingMoves(f eventlog.Fact) ([]move, error) {
 	case *billingv1.BillingAuthorized:
 		b := m.BillingAuthorization
 		lines, err := quantities(b.GetGoods())
-		return []move{{b.GetOrderRelease(), func(r order.Release) (order.Release, error) { return r.Authorize(b.GetName(), lines) }}}, err
+		return to(b.GetOrderRelease(), func(r order.Release) (order.Release, error) { return r.Authorize(b.GetName(), lines) }), err
 	case *billingv1.InvoiceIssued:
 		b := m.Invoice
 		lines, err := quantities(b.GetLines())
-		return []move{{b.GetOrderRelease(), func(r order.Release) (order.Release, error) { return r.Bill(b.GetName(), lines) }}}, err
+		return to(b.GetOrderRelease(), func(r order.Release) (order.Release, error) { return r.Bill(b.GetName(), lines) }), err
 	}
 	return nil, nil
 }
 
 func one(s *freightv1.Shipment, what func(order.Release) (order.Release, error)) []move {
-	return []move{{s.GetOrderRelease(), what}}
+	return to(s.GetOrderRelease(), what)
 }
 
 func aboard(shipments []*freightv1.Shipment, what func(order.Release) (order.Release, error)) []move {
 	var ms []move
 	for _, s := range shipments {
-		ms = append(ms, move{s.GetOrderRelease(), what})
+		ms = append(ms, one(s, what)...)
 	}
 	return ms
+}
+
+// to is a move of one release; none when the fact is about no release, such as an invoice for freight alone.
+func to(release string, what func(order.Release) (order.Release, error)) []move {
+	if release == "" {
+		return nil
+	}
+	return []move{{release, what}}
 }
 
 func at(verb func(order.Release, order.Moment) (order.Release, error), when *typev1.EventTime) func(order.Release) (order.Release, error) {

@@ -3,7 +3,6 @@ package order
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"crossdock.dev/kernel/decimal"
@@ -336,8 +335,11 @@ func (o Order) withoutHold(k HoldKind) Order {
 	return o
 }
 
-// maxReason bounds the words of a hold; its fields are always complete.
-const maxReason = 400
+// maxReason bounds the words of a hold, in characters; its fields are always complete.
+const (
+	maxReason = 400
+	andMore   = " ... and more"
+)
 
 // lack puts or renews the MASTER_DATA hold.
 func (o Order) lack(missing []Missing, now time.Time) (Order, []Fact) {
@@ -349,8 +351,9 @@ func (o Order) lack(missing []Missing, now time.Time) (Order, []Fact) {
 	for _, m := range missing {
 		h.Fields = append(h.Fields, m.Field)
 	}
-	if h.Reason = reasons(missing); len(h.Reason) > maxReason {
-		h.Reason = h.Reason[:strings.LastIndex(h.Reason[:maxReason-20], ";")+1] + " and more"
+	h.Reason = reasons(missing)
+	if words := []rune(h.Reason); len(words) > maxReason {
+		h.Reason = string(words[:maxReason-len(andMore)]) + andMore
 	}
 	o = o.withoutHold(HoldMasterData)
 	o.Holds, o.Missing = append(o.Holds, h), missing

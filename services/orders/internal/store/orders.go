@@ -71,7 +71,24 @@ func (r Reader) Order(ctx context.Context, name, etag string) (order.Order, erro
 		o.Lines = append(o.Lines, l)
 		return err
 	})
+	if err != nil {
+		return o, err
+	}
+	missing, err := r.missing(ctx, name)
+	for _, rec := range missing {
+		o.Missing = append(o.Missing, toMissing(rec))
+	}
 	return o, err
+}
+
+func (r Reader) missing(ctx context.Context, name string) ([]*ordersstoragev1.MissingRecord, error) {
+	var out []*ordersstoragev1.MissingRecord
+	err := platform.Each(ctx, r.r, orderMissing, platform.Key(id(name)), func(kv platform.KV) error {
+		rec := &ordersstoragev1.MissingRecord{}
+		out = append(out, rec)
+		return proto.Unmarshal(kv.Value, rec)
+	})
+	return out, err
 }
 
 // OrderByNumber returns the name of a customer's order, "" when there is none with this number.
@@ -229,6 +246,9 @@ func (t *Tx) Save(ctx context.Context, ch order.Change) error {
 	if err := t.reindex(ctx, orderRows(old), orderRows(rec)); err != nil {
 		return err
 	}
+	if err := t.saveMissing(ctx, o); err != nil {
+		return err
+	}
 	for i, l := range o.Lines {
 		if err := t.put(ctx, orderLines, platform.Key(id(o.Name), uint32(i)), lineRecord(l), &ordersstoragev1.OrderLineRecord{}); err != nil {
 			return err
@@ -257,6 +277,31 @@ func (t *Tx) Save(ctx context.Context, ch order.Change) error {
 		}
 	}
 	return nil
+}
+
+// saveMissing replaces the list of what an order misses.
+func (t *Tx) saveMissing(ctx context.Context, o order.Order) error {
+	old, err := t.missing(ctx, o.Name)
+	if err != nil {
+		return err
+	}
+	var was, is []row
+	for i, rec := range old {
+		was = append(was, missingRows(rec)...)
+		if i >= len(o.Missing) {
+			if err := t.tx.Delete(ctx, orderMissing, platform.Key(id(o.Name), uint32(i))); err != nil {
+				return err
+			}
+		}
+	}
+	for i, m := range o.Missing {
+		rec := missingRecord(o, m)
+		is = append(is, missingRows(rec)...)
+		if err := t.put(ctx, orderMissing, platform.Key(id(o.Name), uint32(i)), rec, &ordersstoragev1.MissingRecord{}); err != nil {
+			return err
+		}
+	}
+	return t.reindex(ctx, was, is)
 }
 
 // put writes a record unless it says what is stored already, so that an order of many lines does not fill the log when one of
@@ -302,15 +347,18 @@ func orderRows(rec *ordersstoragev1.OrderRecord) []row {
 	}
 	key, at := id(rec.Name), instant(rec.CreateTime)
 	value := []byte(rec.Customer + " " + key)
-	rows := []row{
+	return []row{
 		{ordersBy, platform.Key("all", at, key), value},
 		{ordersBy, platform.Key("customer", rec.Customer, at, key), value},
 		{ordersBy, platform.Key("number", rec.CustomerOrderNumber, at, key), value},
 	}
-	for _, m := range rec.Missing {
-		for _, want := range m.Keys {
-			rows = append(rows, row{waiting, platform.Key(want, key), []byte(rec.Name)})
-		}
+}
+
+// missingRows are the index rows of what an order misses.
+func missingRows(rec *ordersstoragev1.MissingRecord) []row {
+	var rows []row
+	for _, key := range rec.Keys {
+		rows = append(rows, row{waiting, platform.Key(key, id(rec.Order)), []byte(rec.Order)})
 	}
 	return rows
 }
@@ -321,6 +369,9 @@ var answers = platform.Codec[order.Change]{
 		rec := &ordersstoragev1.AnswerRecord{Order: orderRecord(ch.Order)}
 		for _, l := range ch.Order.Lines {
 			rec.Lines = append(rec.Lines, lineRecord(l))
+		}
+		for _, m := range ch.Order.Missing {
+			rec.Missing = append(rec.Missing, missingRecord(ch.Order, m))
 		}
 		if r := ch.Release; r != nil {
 			rec.Release, rec.Number = releaseRecord(*r), uint32(r.Number)
@@ -344,6 +395,9 @@ var answers = platform.Codec[order.Change]{
 			var line order.Line
 			line, err = toLine(l)
 			o.Lines = append(o.Lines, line)
+		}
+		for _, m := range rec.Missing {
+			o.Missing = append(o.Missing, toMissing(m))
 		}
 		ch := order.Change{Order: o}
 		if err != nil || rec.Release == nil {

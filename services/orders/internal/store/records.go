@@ -32,16 +32,21 @@ func orderRecord(o order.Order) *ordersstoragev1.OrderRecord {
 	for _, h := range o.Holds {
 		rec.Holds = append(rec.Holds, &ordersstoragev1.HoldRecord{Kind: string(h.Kind), Reason: h.Reason, Fields: h.Fields, Actor: h.Actor, CreateTime: stamp(h.Since)})
 	}
-	for _, m := range o.Missing {
-		rec.Missing = append(rec.Missing, &ordersstoragev1.MissingRecord{Field: m.Field, Reason: m.Reason, Keys: m.Keys})
-	}
 	if o.Promise != nil {
 		rec.Promise = &ordersstoragev1.PromiseRecord{Windows: windowsRecord(o.Promise.Windows), Estimate: momentRecord(o.Promise.Estimate)}
 	}
 	return rec
 }
 
-// toOrder reads an order without its lines.
+func missingRecord(o order.Order, m order.Missing) *ordersstoragev1.MissingRecord {
+	return &ordersstoragev1.MissingRecord{Field: m.Field, Reason: m.Reason, Keys: m.Keys, Order: o.Name}
+}
+
+func toMissing(rec *ordersstoragev1.MissingRecord) order.Missing {
+	return order.Missing{Field: rec.Field, Reason: rec.Reason, Keys: rec.Keys}
+}
+
+// toOrder reads an order without its lines and what it misses.
 func toOrder(rec *ordersstoragev1.OrderRecord) (order.Order, error) {
 	p := parser{}
 	o := order.Order{
@@ -55,9 +60,6 @@ func toOrder(rec *ordersstoragev1.OrderRecord) (order.Order, error) {
 	}
 	for _, h := range rec.Holds {
 		o.Holds = append(o.Holds, order.Hold{Kind: order.HoldKind(h.Kind), Reason: h.Reason, Fields: h.Fields, Actor: h.Actor, Since: instant(h.CreateTime)})
-	}
-	for _, m := range rec.Missing {
-		o.Missing = append(o.Missing, order.Missing{Field: m.Field, Reason: m.Reason, Keys: m.Keys})
 	}
 	if rec.Promise != nil {
 		o.Promise = &order.Promise{Windows: p.windows(rec.Promise.Windows), Estimate: moment(rec.Promise.Estimate)}

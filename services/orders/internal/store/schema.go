@@ -23,6 +23,7 @@ const version = 1
 var (
 	orders       = &platform.Bucket{Name: "orders", Kind: platform.Record, Doc: "order id → OrderRecord"}
 	orderLines   = &platform.Bucket{Name: "order_lines", Kind: platform.Record, Doc: "order id, place → OrderLineRecord"}
+	orderMissing = &platform.Bucket{Name: "order_missing", Kind: platform.Record, Doc: "order id, place → MissingRecord; what its MASTER_DATA hold is about"}
 	releases     = &platform.Bucket{Name: "releases", Kind: platform.Record, Doc: "order id, number → ReleaseRecord"}
 	releaseLines = &platform.Bucket{Name: "release_lines", Kind: platform.Record, Doc: "order id, number, place of the order line → ReleaseLineRecord"}
 	orderNumbers = &platform.Bucket{Name: "order_numbers", Kind: platform.Record, Doc: "customer, its order number → OrderNumberRecord; unique for ever"}
@@ -38,7 +39,7 @@ func Schema() platform.Schema {
 	return platform.Schema{
 		Service:    Service,
 		Version:    version,
-		Buckets:    []*platform.Bucket{orders, orderLines, releases, releaseLines, orderNumbers, masterData, ordersBy, waiting, masterDataBy},
+		Buckets:    []*platform.Bucket{orders, orderLines, orderMissing, releases, releaseLines, orderNumbers, masterData, ordersBy, waiting, masterDataBy},
 		Rebuild:    rebuild,
 		Invariants: []platform.Invariant{{Name: "I4 quantities", Check: checkQuantities}},
 	}
@@ -66,6 +67,16 @@ func rebuild(ctx context.Context, r platform.Reader, w *platform.DerivedWriter) 
 			return err
 		}
 		return put(orderRows(rec))
+	})
+	if err != nil {
+		return err
+	}
+	err = platform.Each(ctx, r, orderMissing, nil, func(kv platform.KV) error {
+		rec := &ordersstoragev1.MissingRecord{}
+		if err := proto.Unmarshal(kv.Value, rec); err != nil {
+			return err
+		}
+		return put(missingRows(rec))
 	})
 	if err != nil {
 		return err

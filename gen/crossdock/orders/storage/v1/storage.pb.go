@@ -68,18 +68,16 @@ type OrderRecord struct {
 	Commercial string `protobuf:"bytes,19,opt,name=commercial,proto3" json:"commercial,omitempty"`
 	// What is in the way.
 	Holds []*HoldRecord `protobuf:"bytes,20,rep,name=holds,proto3" json:"holds,omitempty"`
-	// What master data lacks, with the keys that would bring it.
-	Missing []*MissingRecord `protobuf:"bytes,21,rep,name=missing,proto3" json:"missing,omitempty"`
 	// What was promised; absent before confirmation.
-	Promise *PromiseRecord `protobuf:"bytes,22,opt,name=promise,proto3" json:"promise,omitempty"`
+	Promise *PromiseRecord `protobuf:"bytes,21,opt,name=promise,proto3" json:"promise,omitempty"`
 	// How many releases there are.
-	Releases uint32 `protobuf:"varint,23,opt,name=releases,proto3" json:"releases,omitempty"`
+	Releases uint32 `protobuf:"varint,22,opt,name=releases,proto3" json:"releases,omitempty"`
 	// Counts changes; the etag.
-	Revision uint64 `protobuf:"varint,24,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,23,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Business time of creation.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Business time of the last change.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -250,13 +248,6 @@ func (x *OrderRecord) GetCommercial() string {
 func (x *OrderRecord) GetHolds() []*HoldRecord {
 	if x != nil {
 		return x.Holds
-	}
-	return nil
-}
-
-func (x *OrderRecord) GetMissing() []*MissingRecord {
-	if x != nil {
-		return x.Missing
 	}
 	return nil
 }
@@ -451,7 +442,7 @@ func (x *HoldRecord) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// MissingRecord is one thing that master data lacks.
+// MissingRecord is one thing that master data lacks. Bucket "order_missing", key: order id, place in the list.
 type MissingRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The order's field.
@@ -459,7 +450,9 @@ type MissingRecord struct {
 	// What is missing, in words.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Keys of which any may bring it, such as "items/NS-TANK-40".
-	Keys          []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
+	Keys []string `protobuf:"bytes,3,rep,name=keys,proto3" json:"keys,omitempty"`
+	// The order that waits for it.
+	Order         string `protobuf:"bytes,4,opt,name=order,proto3" json:"order,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -513,6 +506,13 @@ func (x *MissingRecord) GetKeys() []string {
 		return x.Keys
 	}
 	return nil
+}
+
+func (x *MissingRecord) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
 }
 
 // MomentRecord is an instant at a place.
@@ -1295,7 +1295,9 @@ type AnswerRecord struct {
 	// The release's lines.
 	ReleaseLines []*ReleaseLineRecord `protobuf:"bytes,5,rep,name=release_lines,json=releaseLines,proto3" json:"release_lines,omitempty"`
 	// The places of the release's lines in the order, in the same order.
-	Places        []uint32 `protobuf:"varint,6,rep,packed,name=places,proto3" json:"places,omitempty"`
+	Places []uint32 `protobuf:"varint,6,rep,packed,name=places,proto3" json:"places,omitempty"`
+	// What master data lacks for the order.
+	Missing       []*MissingRecord `protobuf:"bytes,7,rep,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1372,6 +1374,13 @@ func (x *AnswerRecord) GetPlaces() []uint32 {
 	return nil
 }
 
+func (x *AnswerRecord) GetMissing() []*MissingRecord {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
 // RevalidateTask is the payload of a task that looks again at orders that wait for master data.
 type RevalidateTask struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1431,7 +1440,7 @@ var File_crossdock_orders_storage_v1_storage_proto protoreflect.FileDescriptor
 
 const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"\n" +
-	")crossdock/orders/storage/v1/storage.proto\x12\x1bcrossdock.orders.storage.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\b\n" +
+	")crossdock/orders/storage/v1/storage.proto\x12\x1bcrossdock.orders.storage.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\b\n" +
 	"\vOrderRecord\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x122\n" +
@@ -1457,13 +1466,12 @@ const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"commercial\x18\x13 \x01(\tR\n" +
 	"commercial\x12=\n" +
 	"\x05holds\x18\x14 \x03(\v2'.crossdock.orders.storage.v1.HoldRecordR\x05holds\x12D\n" +
-	"\amissing\x18\x15 \x03(\v2*.crossdock.orders.storage.v1.MissingRecordR\amissing\x12D\n" +
-	"\apromise\x18\x16 \x01(\v2*.crossdock.orders.storage.v1.PromiseRecordR\apromise\x12\x1a\n" +
-	"\breleases\x18\x17 \x01(\rR\breleases\x12\x1a\n" +
-	"\brevision\x18\x18 \x01(\x04R\brevision\x12;\n" +
-	"\vcreate_time\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"\apromise\x18\x15 \x01(\v2*.crossdock.orders.storage.v1.PromiseRecordR\apromise\x12\x1a\n" +
+	"\breleases\x18\x16 \x01(\rR\breleases\x12\x1a\n" +
+	"\brevision\x18\x17 \x01(\x04R\brevision\x12;\n" +
+	"\vcreate_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
-	"\vupdate_time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"\vupdate_time\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\"r\n" +
 	"\x10ExternalIdRecord\x12\x16\n" +
 	"\x06system\x18\x01 \x01(\tR\x06system\x12\x12\n" +
@@ -1477,11 +1485,12 @@ const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"\x06fields\x18\x03 \x03(\tR\x06fields\x12\x14\n" +
 	"\x05actor\x18\x04 \x01(\tR\x05actor\x12;\n" +
 	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"Q\n" +
+	"createTime\"g\n" +
 	"\rMissingRecord\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n" +
-	"\x04keys\x18\x03 \x03(\tR\x04keys\"f\n" +
+	"\x04keys\x18\x03 \x03(\tR\x04keys\x12\x14\n" +
+	"\x05order\x18\x04 \x01(\tR\x05order\"f\n" +
 	"\fMomentRecord\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
 	"\x04zone\x18\x02 \x01(\tR\x04zone\x12\x12\n" +
@@ -1545,14 +1554,15 @@ const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"\x11OrderNumberRecord\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\tR\x05order\"D\n" +
 	"\x10MasterDataRecord\x120\n" +
-	"\bresource\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\bresource\"\xdd\x02\n" +
+	"\bresource\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\bresource\"\xa3\x03\n" +
 	"\fAnswerRecord\x12>\n" +
 	"\x05order\x18\x01 \x01(\v2(.crossdock.orders.storage.v1.OrderRecordR\x05order\x12B\n" +
 	"\x05lines\x18\x02 \x03(\v2,.crossdock.orders.storage.v1.OrderLineRecordR\x05lines\x12D\n" +
 	"\arelease\x18\x03 \x01(\v2*.crossdock.orders.storage.v1.ReleaseRecordR\arelease\x12\x16\n" +
 	"\x06number\x18\x04 \x01(\rR\x06number\x12S\n" +
 	"\rrelease_lines\x18\x05 \x03(\v2..crossdock.orders.storage.v1.ReleaseLineRecordR\freleaseLines\x12\x16\n" +
-	"\x06places\x18\x06 \x03(\rR\x06places\":\n" +
+	"\x06places\x18\x06 \x03(\rR\x06places\x12D\n" +
+	"\amissing\x18\a \x03(\v2*.crossdock.orders.storage.v1.MissingRecordR\amissing\":\n" +
 	"\x0eRevalidateTask\x12\x12\n" +
 	"\x04keys\x18\x01 \x03(\tR\x04keys\x12\x14\n" +
 	"\x05after\x18\x02 \x01(\tR\x05afterB?Z=crossdock.dev/gen/crossdock/orders/storage/v1;ordersstoragev1b\x06proto3"
@@ -1592,30 +1602,30 @@ var file_crossdock_orders_storage_v1_storage_proto_goTypes = []any{
 var file_crossdock_orders_storage_v1_storage_proto_depIdxs = []int32{
 	1,  // 0: crossdock.orders.storage.v1.OrderRecord.ship_to_external:type_name -> crossdock.orders.storage.v1.ExternalIdRecord
 	2,  // 1: crossdock.orders.storage.v1.OrderRecord.holds:type_name -> crossdock.orders.storage.v1.HoldRecord
-	3,  // 2: crossdock.orders.storage.v1.OrderRecord.missing:type_name -> crossdock.orders.storage.v1.MissingRecord
-	6,  // 3: crossdock.orders.storage.v1.OrderRecord.promise:type_name -> crossdock.orders.storage.v1.PromiseRecord
-	15, // 4: crossdock.orders.storage.v1.OrderRecord.create_time:type_name -> google.protobuf.Timestamp
-	15, // 5: crossdock.orders.storage.v1.OrderRecord.update_time:type_name -> google.protobuf.Timestamp
-	15, // 6: crossdock.orders.storage.v1.HoldRecord.create_time:type_name -> google.protobuf.Timestamp
-	15, // 7: crossdock.orders.storage.v1.MomentRecord.time:type_name -> google.protobuf.Timestamp
-	4,  // 8: crossdock.orders.storage.v1.WindowsRecord.pickup_from:type_name -> crossdock.orders.storage.v1.MomentRecord
-	4,  // 9: crossdock.orders.storage.v1.WindowsRecord.pickup_to:type_name -> crossdock.orders.storage.v1.MomentRecord
-	4,  // 10: crossdock.orders.storage.v1.WindowsRecord.deliver_from:type_name -> crossdock.orders.storage.v1.MomentRecord
-	4,  // 11: crossdock.orders.storage.v1.WindowsRecord.deliver_by:type_name -> crossdock.orders.storage.v1.MomentRecord
-	5,  // 12: crossdock.orders.storage.v1.PromiseRecord.windows:type_name -> crossdock.orders.storage.v1.WindowsRecord
-	4,  // 13: crossdock.orders.storage.v1.PromiseRecord.estimate:type_name -> crossdock.orders.storage.v1.MomentRecord
-	1,  // 14: crossdock.orders.storage.v1.OrderLineRecord.external_ids:type_name -> crossdock.orders.storage.v1.ExternalIdRecord
-	7,  // 15: crossdock.orders.storage.v1.OrderLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
-	5,  // 16: crossdock.orders.storage.v1.ReleaseRecord.windows:type_name -> crossdock.orders.storage.v1.WindowsRecord
-	15, // 17: crossdock.orders.storage.v1.ReleaseRecord.release_time:type_name -> google.protobuf.Timestamp
-	4,  // 18: crossdock.orders.storage.v1.ReleaseRecord.estimate:type_name -> crossdock.orders.storage.v1.MomentRecord
-	4,  // 19: crossdock.orders.storage.v1.ReleaseRecord.milestone:type_name -> crossdock.orders.storage.v1.MomentRecord
-	7,  // 20: crossdock.orders.storage.v1.ReleaseLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
-	16, // 21: crossdock.orders.storage.v1.MasterDataRecord.resource:type_name -> google.protobuf.Any
-	0,  // 22: crossdock.orders.storage.v1.AnswerRecord.order:type_name -> crossdock.orders.storage.v1.OrderRecord
-	8,  // 23: crossdock.orders.storage.v1.AnswerRecord.lines:type_name -> crossdock.orders.storage.v1.OrderLineRecord
-	9,  // 24: crossdock.orders.storage.v1.AnswerRecord.release:type_name -> crossdock.orders.storage.v1.ReleaseRecord
-	10, // 25: crossdock.orders.storage.v1.AnswerRecord.release_lines:type_name -> crossdock.orders.storage.v1.ReleaseLineRecord
+	6,  // 2: crossdock.orders.storage.v1.OrderRecord.promise:type_name -> crossdock.orders.storage.v1.PromiseRecord
+	15, // 3: crossdock.orders.storage.v1.OrderRecord.create_time:type_name -> google.protobuf.Timestamp
+	15, // 4: crossdock.orders.storage.v1.OrderRecord.update_time:type_name -> google.protobuf.Timestamp
+	15, // 5: crossdock.orders.storage.v1.HoldRecord.create_time:type_name -> google.protobuf.Timestamp
+	15, // 6: crossdock.orders.storage.v1.MomentRecord.time:type_name -> google.protobuf.Timestamp
+	4,  // 7: crossdock.orders.storage.v1.WindowsRecord.pickup_from:type_name -> crossdock.orders.storage.v1.MomentRecord
+	4,  // 8: crossdock.orders.storage.v1.WindowsRecord.pickup_to:type_name -> crossdock.orders.storage.v1.MomentRecord
+	4,  // 9: crossdock.orders.storage.v1.WindowsRecord.deliver_from:type_name -> crossdock.orders.storage.v1.MomentRecord
+	4,  // 10: crossdock.orders.storage.v1.WindowsRecord.deliver_by:type_name -> crossdock.orders.storage.v1.MomentRecord
+	5,  // 11: crossdock.orders.storage.v1.PromiseRecord.windows:type_name -> crossdock.orders.storage.v1.WindowsRecord
+	4,  // 12: crossdock.orders.storage.v1.PromiseRecord.estimate:type_name -> crossdock.orders.storage.v1.MomentRecord
+	1,  // 13: crossdock.orders.storage.v1.OrderLineRecord.external_ids:type_name -> crossdock.orders.storage.v1.ExternalIdRecord
+	7,  // 14: crossdock.orders.storage.v1.OrderLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
+	5,  // 15: crossdock.orders.storage.v1.ReleaseRecord.windows:type_name -> crossdock.orders.storage.v1.WindowsRecord
+	15, // 16: crossdock.orders.storage.v1.ReleaseRecord.release_time:type_name -> google.protobuf.Timestamp
+	4,  // 17: crossdock.orders.storage.v1.ReleaseRecord.estimate:type_name -> crossdock.orders.storage.v1.MomentRecord
+	4,  // 18: crossdock.orders.storage.v1.ReleaseRecord.milestone:type_name -> crossdock.orders.storage.v1.MomentRecord
+	7,  // 19: crossdock.orders.storage.v1.ReleaseLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
+	16, // 20: crossdock.orders.storage.v1.MasterDataRecord.resource:type_name -> google.protobuf.Any
+	0,  // 21: crossdock.orders.storage.v1.AnswerRecord.order:type_name -> crossdock.orders.storage.v1.OrderRecord
+	8,  // 22: crossdock.orders.storage.v1.AnswerRecord.lines:type_name -> crossdock.orders.storage.v1.OrderLineRecord
+	9,  // 23: crossdock.orders.storage.v1.AnswerRecord.release:type_name -> crossdock.orders.storage.v1.ReleaseRecord
+	10, // 24: crossdock.orders.storage.v1.AnswerRecord.release_lines:type_name -> crossdock.orders.storage.v1.ReleaseLineRecord
+	3,  // 25: crossdock.orders.storage.v1.AnswerRecord.missing:type_name -> crossdock.orders.storage.v1.MissingRecord
 	26, // [26:26] is the sub-list for method output_type
 	26, // [26:26] is the sub-list for method input_type
 	26, // [26:26] is the sub-list for extension type_name
