@@ -292,6 +292,36 @@ func TestManyWait(t *testing.T) {
 	check(t, "released", released, many)
 }
 
+// TestLargeOrder: the most lines that the contract takes, none of them known, are held, and go on when the items arrive.
+func TestLargeOrder(t *testing.T) {
+	w := newWorld(t)
+	w.seed("items/NS-TANK-40")
+	in := simple("parties/CUS-HHS", "HH-LARGE", "locations/LOC-DETH", "", "1", "EA", "410.00")
+	in.Lines = nil
+	for i := range 1000 {
+		in.Lines = append(in.Lines, &ordersv1.OrderLine{Line: fmt.Sprint(i + 1), Quantity: &typev1.Quantity{Value: "1", Unit: "EA"}, UnitPrice: "410.00",
+			Description: strings.Repeat("d", 100), ExternalIds: []*typev1.ExternalId{
+				{System: "x12", Qualifier: "UP", Value: fmt.Sprintf("%080d", i)}, {System: "x12", Qualifier: "VN", Value: "NS-TANK-40"}}})
+	}
+	o := w.create(in)
+	check(t, "fields of the hold", len(o.Holds[0].Fields), 1000)
+	if n := len(o.Holds[0].Reason); n > 400 {
+		t.Errorf("the reason has %d bytes, want at most 400", n)
+	}
+	for _, m := range seed(t) {
+		if nameOf(m) == "items/NS-TANK-40" {
+			w.tell("masterdata", nameOf(m), changed(m))
+		}
+	}
+	o = w.get(o.Name)
+	check(t, "states", states(o), "CONFIRMED RELEASED OPEN NOT_BILLABLE")
+	check(t, "85000 lb go by truckload", o.Mode, "TL")
+	r, _ := fact(w, &ordersv1.OrderReleased{})
+	check(t, "released lines", len(r.Release.Lines), 1000)
+	w.tell("freight", "x", w.journey(r.Release).proof(nil))
+	check(t, "states", states(w.get(o.Name)), "CONFIRMED RELEASED DELIVERED NOT_BILLABLE")
+}
+
 func TestRepeatsAndDuplicates(t *testing.T) {
 	w := newWorld(t)
 	w.seed()
@@ -428,6 +458,10 @@ func TestPartners(t *testing.T) {
 	a = lak.Do("POST", "/v1/orders", body(other), "Idempotency-Key", "k3")
 	check(t, "for another customer", a.Status, http.StatusForbidden)
 	check(t, "reason", a.Problem(t).Reason, "OTHER_CUSTOMER")
+
+	adapter := simple("", "LC-2", "locations/LOC-PITL", "items/NS-GLOVE-30", "10", "CS", "42.00")
+	adapter.Source = "interchanges/edi_1/sets/1"
+	check(t, "a document that is not its own", lak.Do("POST", "/v1/orders", body(adapter), "Idempotency-Key", "k8").Status, http.StatusBadRequest)
 
 	missing := "orders/ord_00000000000000000000000000"
 	for _, x := range []struct {
