@@ -3,18 +3,28 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
-// TestMain runs the program that TestKill kills, when it is told to.
+// TestMain runs the programs that TestKill and TestFileLimit start, when it is told to.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("STORE_TO_FILL"); path != "" {
 		fill(path)
+	}
+	if path := os.Getenv("STORE_TO_LIMIT"); path != "" {
+		if err := meetLimit(path, os.Getenv("STORE_NO_SYNC") != ""); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -88,4 +98,70 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestFileLimit has the operating system refuse to let the file grow, once where bbolt extends it and once where it writes.
+func TestFileLimit(t *testing.T) {
+	for _, noSync := range []string{"", "1"} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "STORE_TO_LIMIT="+filepath.Join(t.TempDir(), "test.db"), "STORE_NO_SYNC="+noSync)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("no sync %q: %v\n%s", noSync, err, out)
+		}
+	}
+}
+
+// meetLimit fills a store up to a limit of its process, raises the limit and goes on with the same store.
+func meetLimit(path string, noSync bool) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	var whole syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &whole); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	o := testOptions(path)
+	o.NoSync = noSync
+	s, err := Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	made := 0
+	put := func() error {
+		_, err := s.Change(ctx, Cause{}, func(tx *Tx) ([]byte, error) {
+			return nil, tx.Put(ctx, people, Key(uint64(made)), make([]byte, 8000))
+		})
+		if err == nil {
+			made++
+		}
+		return err
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 600 << 10, Max: whole.Max}); err != nil {
+		return err
+	}
+	for err == nil && made < 1000 {
+		err = put()
+	}
+	if !errors.Is(err, ErrFull) || s.Ready() != nil {
+		return fmt.Errorf("at the limit, after %d changes: %v, ready %v, want ErrFull and ready", made, err, s.Ready())
+	}
+	if err := put(); !errors.Is(err, ErrFull) {
+		return fmt.Errorf("still at the limit: %v, want ErrFull", err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &whole); err != nil {
+		return err
+	}
+	for range 20 {
+		if err := put(); err != nil {
+			return fmt.Errorf("after the limit was raised: %w", err)
+		}
+	}
+	if s.Last().Sequence != uint64(made) {
+		return fmt.Errorf("last %v, want %d", s.Last(), made)
+	}
+	r, err := s.Verify(ctx)
+	if err != nil || len(r.Breaches) > 0 {
+		return fmt.Errorf("verify: %w %q", err, r.Breaches)
+	}
+	return nil
 }

@@ -88,7 +88,7 @@ func (r *Runner) Wake() <-chan struct{} {
 	return r.wake
 }
 
-// Drain waits for the attempts under way.
+// Drain waits for the attempts under way. It is called between the end of the loop, which cancels them, and closing the store.
 func (r *Runner) Drain() { r.wait.Wait() }
 
 // Step carries out what is due at now, and the first task of each subject that is not backing off. With Parallel set it starts
