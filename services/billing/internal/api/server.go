@@ -131,7 +131,7 @@ func (s *Server) SubmitFreightBill(ctx context.Context, req *billingv1.SubmitFre
 	if err != nil {
 		return nil, refuse(name, err)
 	}
-	return message.FreightBill(b), nil
+	return bill(ctx, b), nil
 }
 
 // submitted reads a bill as sent, naming every bad field. A partner bills for itself alone.
@@ -174,6 +174,20 @@ func submitted(p origin.Principal, m *billingv1.FreightBill) (freightbill.Bill, 
 	return b, nil
 }
 
+// bill is a bill as the caller may see it. Why a bill matched no load names loads that may be another carrier's; a partner learns no
+// more than if they did not exist.
+func bill(ctx context.Context, b freightbill.Bill) *billingv1.FreightBill {
+	m := message.FreightBill(b)
+	if origin.From(ctx).Principal.Kind == origin.Partner {
+		for _, f := range m.GetFindings() {
+			if f.GetRule() == freightbill.MatchRule && !f.GetPassed() {
+				f.Detail = "no single load of yours matches"
+			}
+		}
+	}
+	return m
+}
+
 // GetFreightBill returns one bill.
 func (s *Server) GetFreightBill(ctx context.Context, req *billingv1.GetFreightBillRequest) (*billingv1.FreightBill, error) {
 	b, err := s.app.FreightBill(ctx, req.GetName())
@@ -183,7 +197,7 @@ func (s *Server) GetFreightBill(ctx context.Context, req *billingv1.GetFreightBi
 	if err != nil {
 		return nil, refuse(req.GetName(), err)
 	}
-	return message.FreightBill(b), nil
+	return bill(ctx, b), nil
 }
 
 // ListFreightBills pages through the visible bills, newest first.
@@ -199,7 +213,7 @@ func (s *Server) ListFreightBills(ctx context.Context, req *billingv1.ListFreigh
 	}
 	out := &billingv1.ListFreightBillsResponse{NextPageToken: next(last, args)}
 	for _, b := range found {
-		out.FreightBills = append(out.FreightBills, message.FreightBill(b))
+		out.FreightBills = append(out.FreightBills, bill(ctx, b))
 	}
 	return out, nil
 }

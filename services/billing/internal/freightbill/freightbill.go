@@ -189,6 +189,9 @@ func DuplicateFinding(b Bill, earlier *Earlier) (f Finding, duplicate bool) {
 	return f, false
 }
 
+// MatchRule is the rule of Match's finding.
+const MatchRule = "MATCH"
+
 // Candidate is a load that a bill may be for.
 type Candidate struct {
 	Load             string
@@ -203,7 +206,7 @@ type Candidate struct {
 // Match finds the one load that a bill is for, by load number or carrier's reference. With none or several left the bill is
 // unmatched; the finding keeps why each candidate was left out.
 func Match(b Bill, candidates []Candidate) (load string, f Finding) {
-	f = Finding{Rule: "MATCH", Subject: b.LoadNumber, Owner: Finance}
+	f = Finding{Rule: MatchRule, Subject: b.LoadNumber, Owner: Finance}
 	var left []Candidate
 	var why []string
 	for _, c := range candidates {

@@ -360,9 +360,12 @@ func (i Invoice) Issue(number string, at time.Time, zone *time.Location) (out In
 	return i, true, nil
 }
 
+// GoodsLabel is the label of the goods' branch in an invoice's explanation.
+const GoodsLabel = "Goods"
+
 // Explain leads from an invoice's total to contract, quantities, proof of delivery and milestone.
 func Explain(i Invoice, a Authorization) rating.Node {
-	goods := rating.Node{Label: "Goods", Value: i.GoodsTotal.Label(), Rule: "sum of the lines, each rounded once half-up", Source: i.Release}
+	goods := rating.Node{Label: GoodsLabel, Value: i.GoodsTotal.Label(), Rule: "sum of the lines, each rounded once half-up", Source: i.Release}
 	for _, g := range i.Goods {
 		goods.Children = append(goods.Children, rating.Node{
 			Label: "Line " + g.Line + " " + strings.TrimPrefix(g.Item, "items/"), Value: g.Amount.Label(),

@@ -64,6 +64,17 @@ func Evaluate(e Evidence) []Conjunct {
 	return []Conjunct{delivered(e), proof(e), holds(e), charges(e), quantities(e), exceptions(e)}
 }
 
+// most is how many of a list are said in words; a delivery of a thousand lines is not told line by line.
+const most = 5
+
+// join says the first of a list and how many more there are.
+func join(list []string) string {
+	if len(list) <= most {
+		return strings.Join(list, "; ")
+	}
+	return fmt.Sprintf("%s; and %d more", strings.Join(list[:most], "; "), len(list)-most)
+}
+
 func delivered(e Evidence) Conjunct {
 	c := Conjunct{Condition: Delivered}
 	switch {
@@ -99,7 +110,7 @@ func holds(e Evidence) Conjunct {
 	for _, h := range e.Holds {
 		open = append(open, h.Kind+" ("+h.Reason+")")
 	}
-	c.Evidence = e.Shipment.Order + " is held: " + strings.Join(open, "; ")
+	c.Evidence = e.Shipment.Order + " is held: " + join(open)
 	return c
 }
 
@@ -108,7 +119,7 @@ func charges(e Evidence) Conjunct {
 	if e.Shipment.Terms != shipment.Collect && e.Load.AccruedCharges == 0 {
 		missing = append(append([]string(nil), missing...), "the carrier's cost is not accrued")
 	}
-	c := Conjunct{Condition: ChargesComplete, Met: len(missing) == 0, Evidence: strings.Join(missing, "; ")}
+	c := Conjunct{Condition: ChargesComplete, Met: len(missing) == 0, Evidence: join(missing)}
 	if c.Met {
 		c.Evidence = "goods and freight are priced by " + e.Policy.Contract
 		if e.Shipment.Terms == shipment.Collect {
@@ -139,7 +150,7 @@ func quantities(e Evidence) Conjunct {
 	if len(wrong) == 0 && !some {
 		wrong = append(wrong, "nothing was accepted")
 	}
-	c.Met, c.Evidence = len(wrong) == 0, strings.Join(wrong, "; ")
+	c.Met, c.Evidence = len(wrong) == 0, join(wrong)
 	if c.Met {
 		c.Evidence = fmt.Sprintf("%d lines accepted by %s", len(e.Shipment.Lines), e.Shipment.Proof)
 	}
@@ -166,7 +177,7 @@ func exceptions(e Evidence) Conjunct {
 	}
 	c := Conjunct{Condition: ExceptionsResolved, Met: len(open) == 0, Evidence: "none"}
 	if len(open) > 0 {
-		c.Evidence = strings.Join(open, "; ")
+		c.Evidence = join(open)
 		if c.Met = e.Policy.BillCleanPart; c.Met {
 			c.Evidence += "; " + e.Policy.Contract + " bills the clean part"
 		}

@@ -573,10 +573,10 @@ func eventOf(fact any) (platform.Fact, error) {
 			Payload: &billingv1.BillingAuthorized{BillingAuthorization: message.Authorization(a)}}, nil
 	case invoice.ApprovedFact:
 		return platform.Fact{Type: "InvoiceApproved", Subject: f.Invoice.Name, Related: f.Invoice.Related(),
-			Payload: &billingv1.InvoiceApproved{Invoice: message.Invoice(f.Invoice)}}, nil
+			Payload: &billingv1.InvoiceApproved{Invoice: told(f.Invoice)}}, nil
 	case invoice.IssuedFact:
 		return platform.Fact{Type: "InvoiceIssued", Subject: f.Invoice.Name, Related: f.Invoice.Related(),
-			Payload: &billingv1.InvoiceIssued{Invoice: message.Invoice(f.Invoice)}}, nil
+			Payload: &billingv1.InvoiceIssued{Invoice: told(f.Invoice)}}, nil
 	case freightbill.ReceivedFact:
 		return billEvent("FreightBillReceived", f.Bill, &billingv1.FreightBillReceived{FreightBill: message.FreightBill(f.Bill)}), nil
 	case freightbill.ApprovedFact:
@@ -589,6 +589,23 @@ func eventOf(fact any) (platform.Fact, error) {
 			Payload: &billingv1.JournalEntryPosted{JournalEntry: message.JournalEntry(f.Posting)}}, nil
 	}
 	return platform.Fact{}, fmt.Errorf("no event for a fact of type %T", fact)
+}
+
+// mostExplained is how many lines of an invoice a fact explains one by one.
+const mostExplained = 100
+
+// told is an invoice as facts hold it: whole, but for the explanation of many lines, which anybody gets from the invoice. All facts
+// of one change have to fit into one entry of the log.
+func told(i invoice.Invoice) *billingv1.Invoice {
+	m := message.Invoice(i)
+	if len(i.Goods) > mostExplained {
+		for _, n := range m.GetExplanation().GetChildren() {
+			if n.GetLabel() == invoice.GoodsLabel {
+				n.Children = nil
+			}
+		}
+	}
+	return m
 }
 
 func billEvent(kind string, b freightbill.Bill, payload proto.Message) platform.Fact {
