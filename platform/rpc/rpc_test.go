@@ -421,6 +421,7 @@ func TestGatewayRefusesBeforeDecoding(t *testing.T) {
 		{name: "an empty segment", method: "GET", path: "/v1//widgets", status: 400, reason: "BAD_PATH"},
 		{name: "a backslash", method: "GET", path: `/v1/widgets\w1`, status: 400, reason: "BAD_PATH"},
 		{name: "a body too large", method: "POST", path: "/v1/widgets", authorization: "Bearer " + f.Token(tok), body: `{"label":"` + strings.Repeat("a", 64) + `"}`, status: 413, reason: "BODY_TOO_LARGE"},
+		{name: "a bad token with a body too large", method: "POST", path: "/v1/widgets", authorization: "Bearer " + f.Token(other), body: strings.Repeat("{", 65), status: 401, reason: "UNAUTHENTICATED"},
 		{name: "two keys", method: "POST", path: "/v1/widgets", authorization: "Bearer " + f.Token(tok), headers: []string{"Idempotency-Key", "a", "Idempotency-Key", "b"}, status: 400, reason: "INVALID_FIELDS"},
 		{name: "a key that cannot be carried", method: "POST", path: "/v1/widgets", authorization: "Bearer " + f.Token(tok), headers: []string{"Idempotency-Key", "é"}, status: 400, reason: "INVALID_FIELDS"},
 	} {
