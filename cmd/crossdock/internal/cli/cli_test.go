@@ -402,7 +402,9 @@ func TestExitStatuses(t *testing.T) {
 		codes.PermissionDenied: 4, codes.ResourceExhausted: 6, codes.FailedPrecondition: 5, codes.Aborted: 5, codes.OutOfRange: 1,
 		codes.Unimplemented: 1, codes.Internal: 1, codes.Unavailable: 6, codes.DataLoss: 1, codes.Unauthenticated: 4,
 	} {
-		connect := func(string) (grpc.ClientConnInterface, error) { return refusing{err: status.Error(code, "the reason")}, nil }
+		connect := func(string) (grpc.ClientConnInterface, error) {
+			return refusing{err: status.Error(code, "the reason")}, nil
+		}
 		got, out, errOut := run(t, connect, "orders", "list")
 		if got != want || out != "" || !strings.HasPrefix(errOut, "error: the reason (") || strings.Contains(errOut, "goroutine") {
 			t.Errorf("%v: exit %d, stdout %q, stderr %q; want exit %d and one error", code, got, out, errOut, want)
@@ -457,7 +459,9 @@ func TestChangesCarryARequestID(t *testing.T) {
 
 // Without the health service nothing counts as serving, and what is reachable is shown all the same.
 func TestStatusOfASuiteThatIsDown(t *testing.T) {
-	connect := func(string) (grpc.ClientConnInterface, error) { return refusing{err: status.Error(codes.Unavailable, "refused")}, nil }
+	connect := func(string) (grpc.ClientConnInterface, error) {
+		return refusing{err: status.Error(codes.Unavailable, "refused")}, nil
+	}
 	code, out, errOut := run(t, connect, "status", "--data", t.TempDir(), "-o", "json")
 	var all []struct {
 		Service, Health string
@@ -496,7 +500,9 @@ func TestUpRefusals(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
-	connect := func(string) (grpc.ClientConnInterface, error) { return refusing{err: errors.Join(context.Canceled)}, nil }
+	connect := func(string) (grpc.ClientConnInterface, error) {
+		return refusing{err: errors.Join(context.Canceled)}, nil
+	}
 	if code, _, errOut := run(t, connect, "orders", "list"); code != 1 || strings.Contains(errOut, "goroutine") {
 		t.Errorf("exit %d, %s; want 1", code, errOut)
 	}

@@ -128,6 +128,14 @@ func refusal(err error) *rpcerr.Error {
 	return nil
 }
 
+// problem is an error in one line of a table or list.
+func problem(err error) string {
+	if e := refusal(err); e != nil {
+		return fmt.Sprintf("%s (%s)", e.Message, e.Reason)
+	}
+	return err.Error()
+}
+
 func printFailure(w io.Writer, what, reason string, more []string, callID, try string) {
 	fmt.Fprintf(w, "error: %s (%s)\n", what, reason)
 	for _, m := range more {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -55,7 +56,7 @@ func (c *statusCmd) Run(ctx context.Context, env *Env) error {
 		}
 		s := serviceStatus{Service: name, Version: versions[name], Consumers: []consumerStatus{}}
 		if err := s.ask(ctx, cc); err != nil {
-			s.Health, s.Problem = unreachable, err.Error()
+			s.Health, s.Problem = unreachable, problem(err)
 		}
 		all = append(all, s)
 	}
@@ -143,6 +144,9 @@ func printStatus(env *Env, all []serviceStatus) error {
 	}
 	if err := show.Table(env.Out, columns, rows); err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(all, func(s serviceStatus) bool { return s.Problem == "" }) {
+		return nil // one line about all of them follows
 	}
 	for _, s := range all {
 		if s.Problem != "" {
