@@ -39,6 +39,8 @@ type ClientConfig struct {
 	Dialer func(ctx context.Context, addr string) (net.Conn, error)
 	// Rand makes trace ids for calls that belong to no trace; nil means the machine's.
 	Rand io.Reader
+	// Files is where methods' policies are read; nil means where generated code is registered.
+	Files *protoregistry.Files
 }
 
 // Dial makes a connection that is opened with the first call. Calls wait for the server within their deadline, carry the
@@ -54,15 +56,18 @@ func Dial(c ClientConfig) (*grpc.ClientConn, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
+	if c.Files == nil {
+		c.Files = protoregistry.GlobalFiles
+	}
 	tlsConfig, err := auth.ClientTLS(c.Identity, c.Service)
 	if err != nil {
 		return nil, fmt.Errorf("rpc dial %s: %w", c.Service, err)
 	}
-	serviceConfig, err := retryConfig(protoregistry.GlobalFiles)
+	serviceConfig, err := retryConfig(c.Files)
 	if err != nil {
 		return nil, fmt.Errorf("rpc dial %s: %w", c.Service, err)
 	}
-	cl := &client{ClientConfig: c, policies: auth.NewPolicies(nil)}
+	cl := &client{ClientConfig: c, policies: auth.NewPolicies(c.Files)}
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig)),
 		grpc.WithResolvers(discovery.Static()),

@@ -10,9 +10,11 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/internal/widgettest"
 	"crossdock.dev/platform/origin"
 	"crossdock.dev/platform/platformtest"
 	"crossdock.dev/platform/rpc"
@@ -73,6 +75,31 @@ func TestRetriesOnlyWhereSafe(t *testing.T) {
 		f.code = test.code
 		if err := test.call(); status.Code(err) != test.want || f.calls.Load() != test.calls {
 			t.Errorf("%s: got %v after %d calls, want %v after %d", test.name, err, f.calls.Load(), test.want, test.calls)
+		}
+	}
+}
+
+// A change that no request id makes safe is sent once, whatever its contract says of ids.
+func TestNoRetryWithoutRequestID(t *testing.T) {
+	var calls atomic.Int64
+	fail := func(context.Context, *dynamicpb.Message) (*dynamicpb.Message, error) {
+		calls.Add(1)
+		return nil, rpcerr.Unavailable("")
+	}
+	f := start(t, widgettest.Handlers{Purge: fail, Get: fail}, nil)
+	cc, err := rpc.Dial(rpc.ClientConfig{
+		Target: "static:///memory:0", Service: service, Identity: f.PKI.User(auth.DevUser), Files: f.contract.Files(),
+		Dialer: func(ctx context.Context, _ string) (net.Conn, error) { return f.Connect(ctx) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	for method, want := range map[string]int64{widgettest.Purge: 1, widgettest.Get: 4} {
+		calls.Store(0)
+		err := cc.Invoke(t.Context(), method, f.contract.Message("GetWidgetRequest"), f.contract.Message("Widget"))
+		if status.Code(err) != codes.Unavailable || calls.Load() != want {
+			t.Errorf("%s: got %v after %d calls, want UNAVAILABLE after %d", method, err, calls.Load(), want)
 		}
 	}
 }

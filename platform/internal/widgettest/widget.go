@@ -67,6 +67,9 @@ func New() (*Contract, error) {
 // Policies reads the policies of the contract.
 func (c *Contract) Policies() *auth.Policies { return auth.NewPolicies(c.files) }
 
+// Files holds the contract's descriptor, for clients that read policies from it.
+func (c *Contract) Files() *protoregistry.Files { return c.files }
+
 // Message makes an empty message of the contract by name, such as "CreateWidgetRequest".
 func (c *Contract) Message(name string) *dynamicpb.Message {
 	return dynamicpb.NewMessage(c.file.Messages().ByName(protoreflect.Name(name)))
