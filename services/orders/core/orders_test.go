@@ -241,7 +241,7 @@ func TestSelfHealing(t *testing.T) {
 			w.tell("masterdata", nameOf(m), changed(m))
 		}
 	}
-	check(t, "facts", strings.Join(w.facts(before), "; "), "OrderHoldReleased OrderConfirmed OrderReleased CommitmentChanged OrderHeld")
+	check(t, "facts", strings.Join(w.facts(before), "; "), "OrderHoldReleased OrderConfirmed OrderReleased CommitmentChanged OrderHoldReleased OrderHeld")
 	o = w.get(o.Name)
 	check(t, "states", states(o), "CONFIRMED RELEASED OPEN NOT_BILLABLE")
 	check(t, "ship day", o.Promise.ShipDate.Day, int32(10))

@@ -10,7 +10,7 @@ type OrderCreated struct{ Order Order }
 // OrderConfirmed: an order was promised.
 type OrderConfirmed struct{ Order Order }
 
-// OrderHeld: a hold was put on an order, or a hold's words changed.
+// OrderHeld: a hold was put on an order.
 type OrderHeld struct {
 	Order Order
 	Hold  Hold

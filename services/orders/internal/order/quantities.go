@@ -205,9 +205,7 @@ func (q Quantities) Bill(x decimal.Decimal) (Quantities, error) {
 // Exchange replaces, within an order line's quantities, those of one release by what they have become. Both count the same
 // released quantity.
 func (q Quantities) Exchange(was, is Quantities) (Quantities, error) {
-	n := q.minus(was).plus(is).n
-	n.Ordered, n.CancelledBefore = q.n.Ordered, q.n.CancelledBefore
-	return Restore(n)
+	return Restore(q.minus(was).plus(is).n)
 }
 
 // plus and minus work number by number; the result need not be anybody's quantities.

@@ -105,7 +105,7 @@ func (o Order) settle(c Catalog, p Policy, now time.Time, told []Fact) (Change, 
 }
 
 // Revalidate looks again for what a MASTER_DATA hold is about. When all is there, the hold goes and the order goes on; when
-// something else is missing now, the hold says so.
+// something else is missing now, another hold that says so takes its place.
 func (o Order) Revalidate(c Catalog, p Policy, now time.Time) (Change, error) {
 	hold, held := o.Hold(HoldMasterData)
 	if !held {
@@ -124,7 +124,7 @@ func (o Order) Revalidate(c Catalog, p Policy, now time.Time) (Change, error) {
 		return Change{Order: before}, nil
 	}
 	o, told := o.lack(missing, now)
-	return Change{Order: o, Facts: told}, nil
+	return Change{Order: o, Facts: append([]Fact{OrderHoldReleased{o.withoutHold(HoldMasterData), hold}}, told...)}, nil
 }
 
 // ReleaseLines hands quantities to planning: those that are asked for, or all that is unreleased when none are. The order must

@@ -241,14 +241,15 @@ func TestReleaseAfterThePromise(t *testing.T) {
 
 func TestHighestApprovedVersionInForce(t *testing.T) {
 	s := newShelf(true)
-	s.terms = append(s.terms,
-		order.Terms{Contract: "contracts/A-3", Version: 3, EffectiveFrom: calendar.MustParseDate("2026-03-04")},
-		order.Terms{Contract: "contracts/A-2", Version: 2, EffectiveFrom: calendar.MustParseDate("2026-03-03"), AutoRelease: true})
+	one, two, three := s.terms[0],
+		order.Terms{Contract: "contracts/A-2", Version: 2, EffectiveFrom: calendar.MustParseDate("2026-03-03"), AutoRelease: true},
+		order.Terms{Contract: "contracts/A-3", Version: 3, EffectiveFrom: calendar.MustParseDate("2026-03-04")}
+	s.terms = []order.Terms{three, two, one}
 	ch := create(t, draft(), s)
 	if got, want := ch.Release.Contract, "contracts/A-2"; got != want {
 		t.Errorf("contract %s, want %s: it is in force on the ship date 2026-03-03", got, want)
 	}
-	s.terms = s.terms[1:2]
+	s.terms = []order.Terms{three}
 	if got, want := create(t, draft(), s).Order.Holds[0].Reason, "parties/CUS-A has no approved contract in force on 2026-03-03"; got != want {
 		t.Errorf("hold %q, want %q", got, want)
 	}
