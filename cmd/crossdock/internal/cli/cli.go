@@ -109,12 +109,17 @@ func Main(ctx context.Context, o Options) int {
 	if err != nil {
 		return report(o.Err, &failure{status: exitUsage, what: err.Error(), reason: "USAGE", try: "crossdock --help"}, "")
 	}
-	env := &Env{Globals: c.Globals, Out: o.Out, Err: o.Err, Style: o.Style, Machine: o.Machine, Rand: o.Rand, Connect: o.Connect, conns: map[string]*grpc.ClientConn{}}
+	env := &Env{Globals: c.Globals, Out: o.Out, Err: o.Err, Style: o.Style, Machine: o.Machine, Rand: o.Rand, conns: map[string]*grpc.ClientConn{}}
 	if env.callID, err = env.newID("cli"); err != nil {
 		return report(o.Err, err, "")
 	}
-	if env.Connect == nil {
-		env.Connect = env.dial
+	connect := o.Connect
+	if connect == nil {
+		connect = env.dial
+	}
+	env.Connect = func(service string) (grpc.ClientConnInterface, error) {
+		cc, err := connect(service)
+		return &namedConn{cc, service}, err
 	}
 	defer env.close()
 	ctx = metadata.AppendToOutgoingContext(ctx, rpc.MetaRequestID, env.callID)
@@ -124,6 +129,19 @@ func Main(ctx context.Context, o Options) int {
 		return report(o.Err, err, env.callID)
 	}
 	return exitDone
+}
+
+// namedConn says in its errors whose they are.
+type namedConn struct {
+	grpc.ClientConnInterface
+	service string
+}
+
+func (c *namedConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	if err := c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...); err != nil {
+		return &callError{c.service, err}
+	}
+	return nil
 }
 
 func (e *Env) newID(prefix string) (string, error) {

@@ -123,10 +123,26 @@ func refusal(err error) *rpcerr.Error {
 	case errors.As(err, &e):
 		return e
 	case errors.As(err, &answered):
-		return rpcerr.FromStatus(answered.GRPCStatus())
+		e = rpcerr.FromStatus(answered.GRPCStatus())
+	default:
+		return nil
 	}
-	return nil
+	var call *callError
+	if e.Domain == "" && (e.Code == codes.Unavailable || e.Code == codes.DeadlineExceeded) && errors.As(err, &call) {
+		e.Message = call.service + " cannot be reached" // nobody of the suite has answered: the text is the transport's
+	}
+	return e
 }
+
+// callError is what a call to a service returned.
+type callError struct {
+	service string
+	err     error
+}
+
+func (e *callError) Error() string { return e.service + ": " + e.err.Error() }
+
+func (e *callError) Unwrap() error { return e.err }
 
 // problem is an error in one line of a table or list.
 func problem(err error) string {

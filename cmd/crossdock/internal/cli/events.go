@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
@@ -53,13 +53,17 @@ func (c *eventsTailCmd) Run(ctx context.Context, env *Env) error {
 	}
 	reached := map[string]*eventlogv1.Position{}
 	var facts []fact
+	var missing []string
 	for _, s := range services {
 		some, last, err := c.read(ctx, env, s)
-		if err != nil {
-			if len(c.Service) == 0 && status.Code(err) == codes.Unimplemented {
-				continue // a service without a log has no facts
-			}
-			return fmt.Errorf("%s: %w", s, err)
+		e := refusal(err)
+		switch {
+		case err == nil:
+		case len(services) > 1 && e != nil && e.Code == codes.Unavailable:
+			missing = append(missing, s) // the others are shown all the same
+			fmt.Fprintln(env.Err, problem(err))
+		default:
+			return err
 		}
 		facts, reached[s] = append(facts, some...), last
 	}
@@ -71,6 +75,9 @@ func (c *eventsTailCmd) Run(ctx context.Context, env *Env) error {
 		if err := c.print(env, f); err != nil {
 			return err
 		}
+	}
+	if !c.Follow && len(missing) > 0 {
+		return &failure{status: exitPartial, what: "not read: " + strings.Join(missing, ", "), reason: "PARTIAL", try: "crossdock status"}
 	}
 	if !c.Follow {
 		return nil
@@ -85,7 +92,7 @@ func (c *eventsTailCmd) read(ctx context.Context, env *Env, service string) ([]f
 		return nil, nil, err
 	}
 	client := eventlogv1.NewEventLogServiceClient(cc)
-	log, err := client.GetLog(ctx, &eventlogv1.GetLogRequest{})
+	log, err := client.GetLog(ctx, &eventlogv1.GetLogRequest{}, grpc.WaitForReady(false))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -147,7 +154,7 @@ func (c *eventsTailCmd) follow(ctx context.Context, env *Env, reached map[string
 					return
 				}
 				select {
-				case problems <- fmt.Errorf("%s: %w", service, err):
+				case problems <- fmt.Errorf("%s: %s", service, problem(err)):
 				case <-ctx.Done():
 					return
 				}
