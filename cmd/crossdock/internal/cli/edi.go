@@ -15,8 +15,8 @@ import (
 )
 
 type ediCmd struct {
-	Parse    ediParseCmd    `cmd:"" help:"Print what an X12 file says, segment by segment."`
-	Validate ediValidateCmd `cmd:"" help:"Check an X12 file and name every finding with its segment and element."`
+	Parse    ediParseCmd    `cmd:"" help:"Print the structure of an X12 file and every finding, as JSON."`
+	Validate ediValidateCmd `cmd:"" help:"Check an X12 file: every finding with its segment and element, and the 997 that answers; exit 1 with errors."`
 	Submit   ediSubmitCmd   `cmd:"" help:"Hand an X12 file to the running suite, as if a partner had sent it."`
 }
 
@@ -43,11 +43,7 @@ func runEdi(ctx context.Context, in io.Reader, env *Env, verb, file string) erro
 	if err != nil {
 		return err
 	}
-	args := []string{verb}
-	if env.Output == "json" {
-		args = append(args, "-o", "json")
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "edi"), append(args, file)...)
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "edi"), verb, file)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, env.Out, env.Err
 	err = cmd.Run()
 	var exit *exec.ExitError

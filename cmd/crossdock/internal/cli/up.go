@@ -27,6 +27,7 @@ type upCmd struct {
 	StoryClock bool      `help:"Business time comes from a file that stands still until it is set (clock.json in the data folder)."`
 	ClockStart time.Time `help:"Where the story clock stands when it is made." default:"2026-03-02T11:00:00Z" placeholder:"TIME"`
 	PortBase   int       `help:"First port: gRPC from here, gateways +100, admin +200, edge +980, tower +981." default:"${port_base}"`
+	Profiles   string    `help:"What is agreed with each EDI partner; default is that of the checkout that the programs were built in." type:"path" placeholder:"FILE"`
 	Then       string    `help:"Command to run by the shell once everything is ready; CROSSDOCK_RUN names the run file." placeholder:"COMMAND"`
 	ThenExit   bool      `help:"Stop after the --then command, with its exit status."`
 }
@@ -49,6 +50,13 @@ func (c *upCmd) Run(ctx context.Context, env *Env) error {
 	if missing := suite.MissingPrograms(bin); len(missing) > 0 {
 		return &failure{status: exitFailed, reason: "PROGRAMS_MISSING", try: "make build",
 			what: fmt.Sprintf("not in %s: %s", bin, strings.Join(missing, ", "))}
+	}
+	profiles := c.Profiles
+	if profiles == "" {
+		profiles = filepath.Join(filepath.Dir(bin), "integrations", "edi", "partners", "day.yaml")
+	}
+	if _, err := os.Stat(profiles); err != nil {
+		return &failure{status: exitUsage, what: "partner profiles: " + err.Error(), reason: "USAGE", try: "crossdock up --profiles FILE"}
 	}
 	l := env.layout()
 	if err := l.Prepare(); err != nil {
@@ -78,7 +86,7 @@ func (c *upCmd) Run(ctx context.Context, env *Env) error {
 			}
 		}
 	}
-	if err := suite.WriteConfigs(l, run, pki); err != nil {
+	if err := suite.WriteConfigs(l, run, pki, profiles); err != nil {
 		return err
 	}
 	for name, a := range run.Services {
@@ -276,12 +284,13 @@ func (w *watcher) summary(storyClock bool) error {
 	_, err := fmt.Fprintf(w.env.Out, `
   Tower        %s
   Partners     %s   (OpenAPI: /openapi/orders.json)
+  EDI inbox    %s
   Clock        %s
   Logs         %s
   Try          crossdock status  ·  crossdock explain <any id or number>  ·  ^C stops all
 
 %s
-`, w.run.TowerURL, w.run.EdgeURL, clockText, filepath.Join(w.run.DataDir, "logs"),
+`, w.run.TowerURL, w.run.EdgeURL, filepath.Join(w.run.DataDir, "data", "edi", "inbox"), clockText, filepath.Join(w.run.DataDir, "logs"),
 		w.env.Style.Bold("  DEVELOPMENT on loopback: identities without protection, every scope for whoever runs on this machine. Never use it elsewhere."))
 	return err
 }

@@ -125,7 +125,7 @@ func (l *lockedBuffer) String() string {
 }
 
 func up(ctx context.Context, out, errOut *lockedBuffer, args ...string) int {
-	return cli.Main(ctx, cli.Options{Args: append([]string{"up"}, args...), In: strings.NewReader(""), Out: out, Err: errOut, Machine: clock.SystemMachine(), Rand: zeros{}})
+	return cli.Main(ctx, cli.Options{Args: append([]string{"up", "--profiles", os.DevNull}, args...), In: strings.NewReader(""), Out: out, Err: errOut, Machine: clock.SystemMachine(), Rand: zeros{}})
 }
 
 func TestUp(t *testing.T) {

@@ -10,7 +10,8 @@ import (
 	"crossdock.dev/platform/auth"
 )
 
-// file is what `crossdock up` writes for each service: the words that all services share, and the edge's own.
+// file is what `crossdock up` writes for each service: the words that all services share, and what is the edge's and
+// the EDI adapter's own.
 type file struct {
 	GRPC        string            `yaml:"grpc_addr"`
 	HTTP        string            `yaml:"http_addr,omitempty"`
@@ -21,6 +22,7 @@ type file struct {
 	TokenKey    string            `yaml:"token_key_file,omitempty"`
 	Gateways    map[string]string `yaml:"gateways,omitempty"`
 	Peers       map[string]string `yaml:"peers,omitempty"`
+	Profiles    string            `yaml:"profiles_file,omitempty"`
 	DataDir     string            `yaml:"data_dir"`
 	Clock       *clockBlock       `yaml:"clock,omitempty"`
 	Development bool              `yaml:"development"`
@@ -33,14 +35,15 @@ type clockBlock struct {
 
 const header = "# Written anew by each `crossdock up`: changes here are lost. Development on loopback alone.\n"
 
-// WriteConfigs writes the configuration of every service of a plan.
-func WriteConfigs(l Layout, r Run, pki *auth.PKI) error {
+// WriteConfigs writes the configuration of every service of a plan. profiles is the file that says what is agreed with each
+// EDI partner.
+func WriteConfigs(l Layout, r Run, pki *auth.PKI, profiles string) error {
 	for _, s := range services {
 		var b bytes.Buffer
 		b.WriteString(header)
 		enc := yaml.NewEncoder(&b)
 		enc.SetIndent(2)
-		if err := enc.Encode(configOf(s, l, r, pki)); err != nil {
+		if err := enc.Encode(configOf(s, l, r, pki, profiles)); err != nil {
 			return fmt.Errorf("configuration of %s: %w", s.Name, err)
 		}
 		if err := os.WriteFile(l.Config(s.Name), b.Bytes(), 0o600); err != nil {
@@ -50,7 +53,7 @@ func WriteConfigs(l Layout, r Run, pki *auth.PKI) error {
 	return nil
 }
 
-func configOf(s Service, l Layout, r Run, pki *auth.PKI) file {
+func configOf(s Service, l Layout, r Run, pki *auth.PKI, profiles string) file {
 	a := r.Services[s.Name]
 	f := file{GRPC: a.GRPC, HTTP: a.HTTP, Admin: a.Admin, TLS: pki.Service(s.Name), DataDir: l.Data(s.Name), Development: true}
 	if s.gateway {
@@ -63,6 +66,9 @@ func configOf(s Service, l Layout, r Run, pki *auth.PKI) file {
 				f.Gateways[other.Name] = "https://" + r.Services[other.Name].HTTP
 			}
 		}
+	}
+	if s.Name == "edi" {
+		f.Profiles = profiles
 	}
 	for _, peer := range s.peers {
 		if f.Peers == nil {
