@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -32,6 +33,25 @@ import (
 	"crossdock.dev/services/freight/core"
 )
 
+// lines collects log lines of several writers.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// holds reports whether a text stands in a line.
+func (l *lines) holds(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Contains(l.b.Bytes(), []byte(text))
+}
+
 // world is a running freight service with a masterdata feed that tests tell facts on.
 type world struct {
 	t          *testing.T
@@ -45,14 +65,14 @@ type world struct {
 	workflow   freightv1.FreightServiceClient
 	edi        freightv1.FreightServiceClient
 	user       freightv1.FreightServiceClient
-	log        *bytes.Buffer // what the service wrote to its log lines
+	log        *lines // what the service wrote to its log lines
 	calls      int
 }
 
 // newWorld starts at a business time with the day's master data read.
 func newWorld(t *testing.T, now string) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), dir: t.TempDir(), clock: clock.NewManual(at(now)), ids: typeid.Sequence(1), log: &bytes.Buffer{}}
+	w := &world{t: t, ctx: t.Context(), dir: t.TempDir(), clock: clock.NewManual(at(now)), ids: typeid.Sequence(1), log: &lines{}}
 	var err error
 	w.masterdata, err = store.Open(w.ctx, store.Options{
 		Path: filepath.Join(t.TempDir(), "masterdata.db"), Schema: store.Schema{Service: "masterdata", Version: 1}, Clock: w.clock, NoSync: true,
@@ -125,11 +145,15 @@ func (w *world) tell(facts ...proto.Message) {
 // drive lets everything that is due happen.
 func (w *world) drive() {
 	w.t.Helper()
+	w.must(w.step())
+}
+
+func (w *world) step() error {
 	var steppers []step.Stepper
 	for _, s := range w.core.Steppers() {
 		steppers = append(steppers, s.Stepper)
 	}
-	w.must(platformtest.Drive(w.ctx, w.clock.Now, 1000, steppers...))
+	return platformtest.Drive(w.ctx, w.clock.Now, 1000, steppers...)
 }
 
 func (w *world) set(now string) {

@@ -159,7 +159,7 @@ func (s *Server) CreateProofOfDelivery(ctx context.Context, r *freightv1.CreateP
 		Cause: cause, Statement: st, ReceivedBy: given.GetReceivedBy(), Sees: sees(ctx),
 	})
 	if err != nil {
-		return nil, refuse("loads/"+given.GetLoad(), err)
+		return nil, refuse(given.GetLoad(), err)
 	}
 	rpc.SetPosition(ctx, at)
 	_, receivedBy, err := s.app.Proof(ctx, out.Name, sees(ctx))
