@@ -190,7 +190,7 @@ func TestFirstOrder(t *testing.T) {
 		t.Errorf("freight (-want +got):\n%s", diff)
 	}
 	tree := flat(i.GetExplanation())
-	for _, leads := range []string{"13558.47 USD", "contracts/CUS-XYZ-1", j.proof(), "120 × 9.25", "2026-03-04T14:20:00Z", "54.91 USD", j.release()} {
+	for _, leads := range []string{"13558.47 USD", "contracts/CUS-XYZ-1", j.proof(), "120 × 9.25", "2026-03-04T14:20:00Z", "54.91 USD", j.release(), "3156 LBR", j.shipment()} {
 		if !strings.Contains(tree, leads) {
 			t.Errorf("the explanation does not lead to %q:\n%s", leads, tree)
 		}
@@ -256,6 +256,59 @@ func TestAllPages(t *testing.T) {
 		}
 		if got, want := text(b.GetAmount()), "-578.47"; b.GetAccount() == "2100" && got != want { // 397.82 of 14 and 180.65 of 15
 			t.Errorf("accrued freight %s, want %s", got, want)
+		}
+	}
+}
+
+// Page 17: two orders on one load, each invoiced when it is delivered; the carrier bills the load once, and not before both are.
+func TestTwoOrdersOneLoad(t *testing.T) {
+	w := newWorld(t)
+	pin, hh := stories()["13"].job, stories()["13"].job
+	pin.n, pin.po, pin.customer, pin.terms, pin.lines, pin.shipTo = 170, "PC-1017", "CUS-PIN", "PREPAID", "100×96.00", "LOC-INDP"
+	hh.n, hh.po, hh.lines = 171, "HH-1017", "225×189.00"
+	hh.weight = &typev1.Quantity{Value: "9000", Unit: "LBR"}
+	pin.charges, hh.charges = "LHS 771.85 FUE 204.63 SOC 75.00", "LHS 771.85 FUE 204.63 SOC 75.00"
+	hh.on = pin.n
+	w.releaseOrder(pin)
+	w.releaseOrder(hh)
+	both := func(state freightv1.Load_State) *freightv1.Load {
+		l := pin.bookedFact().GetLoad()
+		l.State, l.Shipments = state, []string{pin.shipment(), hh.shipment()}
+		return l
+	}
+	booked := pin.bookedFact()
+	booked.Load = both(freightv1.Load_BOOKED)
+	booked.Shipments = append(booked.Shipments, hh.bookedFact().GetShipments()...)
+	w.tell("freight", pin.load(), booked)
+	w.deliver(pin)
+	w.prove(pin, 0, 0)
+	w.issue(pin)
+	const billed, total = "LHS 771.85 FUE 204.63 SOC 75.00 DET 90.00", "1141.48"
+	early, err := w.bill(pin, "EARLY", billed, total)
+	w.must(err)
+	if early.GetState() != billingv1.FreightBill_EXCEPTION {
+		t.Errorf("a bill before the second delivery is %s, want EXCEPTION", early.GetState())
+	}
+	w.deliver(hh)
+	w.prove(hh, 0, 0)
+	done := both(freightv1.Load_COMPLETED)
+	done.Charges.Charges = charges(billed, "USD")
+	w.tell("freight", pin.load(), &freightv1.LoadCompleted{Load: done})
+	w.issue(hh)
+	b, err := w.bill(pin, "CXAA-17", billed, total)
+	w.must(err)
+	if b.GetState() != billingv1.FreightBill_APPROVED {
+		t.Errorf("bill %s, want APPROVED: %v", b.GetState(), b.GetFindings())
+	}
+	want := map[string]string{
+		"1100": "53446.60", "1150": "0.00", "2000": "-1141.48", "2100": "0.00", "4000": "-52125.00", "4100": "-1321.60", "5100": "1141.48",
+	}
+	if diff := cmp.Diff(want, w.balances()); diff != "" {
+		t.Errorf("trial balance (-want +got):\n%s", diff)
+	}
+	for _, po := range []string{"po:PC-1017", "po:HH-1017"} { // accrual, detention, authorisation, invoice, bill
+		if n := len(w.journal(po)); n != 5 {
+			t.Errorf("%d entries lead to %s, want 5", n, po)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -248,13 +249,14 @@ type job struct {
 	delivered, proven string
 	issued            string
 	paymentTerms      string
+	on                int // the job whose load carries this one too; 0 is its own
 }
 
 func (j job) order() string    { return fmt.Sprintf("orders/ord_%d", j.n) }
 func (j job) release() string  { return j.order() + "/releases/1" }
 func (j job) shipment() string { return fmt.Sprintf("shipments/shp_%d", j.n) }
-func (j job) load() string     { return fmt.Sprintf("loads/load_%d", j.n) }
-func (j job) number() string   { return fmt.Sprintf("NL2603%04d", j.n) }
+func (j job) load() string     { return fmt.Sprintf("loads/load_%d", cmp.Or(j.on, j.n)) }
+func (j job) number() string   { return fmt.Sprintf("NL2603%04d", cmp.Or(j.on, j.n)) }
 func (j job) proof() string    { return fmt.Sprintf("proofsOfDelivery/pod_%d", j.n) }
 
 // first is page 01: the real purchase order 08292233294.

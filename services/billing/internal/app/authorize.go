@@ -149,6 +149,11 @@ func price(tx *store.Tx, r shipment.Release, s shipment.Shipment, l shipment.Loa
 	f.freight, f.freightTotal, f.why, err = invoice.PriceFreight(t, invoice.Carriage{
 		Terms: s.Terms, Currency: r.Currency, ShipDate: l.ShipDate, Mode: s.Mode, Lane: lane, Weight: s.GrossWeight, Accessorials: extras,
 	})
+	if len(f.freight) > 0 {
+		f.why.Children = append(f.why.Children, rating.Node{
+			Label: "Shipped gross weight", Value: s.GrossWeight.String(), Rule: "as shipped, also when fewer units are accepted", Source: s.Name,
+		})
+	}
 	return f, err
 }
 
