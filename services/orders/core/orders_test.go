@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
 	"crossdock.dev/platform/platformtest"
@@ -123,6 +124,43 @@ func TestOutOfOrder(t *testing.T) {
 	check(t, "accepted", want.Accepted, "120")
 	check(t, "shipped", want.Shipped, "120")
 	check(t, "parked or deferred facts", w.parked(), uint64(0))
+}
+
+// TestCarriersSayNo: the last refusal takes the order back to planned; a later offer and a late estimate are told.
+func TestCarriersSayNo(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	o := w.create(customerOrder())
+	released, _ := fact(w, &ordersv1.OrderReleased{})
+	j := w.journey(released.Release)
+	exhausted := &freightv1.TendersExhausted{Load: j.load, Shipments: j.all()}
+	late := &freightv1.EtaChanged{Shipment: j.shipment, Estimate: event("2026-03-05T15:00:00Z")}
+	for _, x := range []struct {
+		told     proto.Message
+		want     string
+		estimate string
+	}{
+		{j.planned(), "CONFIRMED PLANNED OPEN NOT_BILLABLE", ""},
+		{j.tendered(), "CONFIRMED TENDERED OPEN NOT_BILLABLE", ""},
+		{exhausted, "CONFIRMED PLANNED OPEN NOT_BILLABLE", ""},
+		{j.tendered(), "CONFIRMED TENDERED OPEN NOT_BILLABLE", ""},
+		{j.booked(), "CONFIRMED SECURED OPEN NOT_BILLABLE", ""},
+		{late, "CONFIRMED SECURED OPEN NOT_BILLABLE", "2026-03-05T15:00:00Z"},
+	} {
+		w.tell("freight", "x", x.told)
+		what := string(x.told.ProtoReflect().Descriptor().Name())
+		o = w.get(o.Name)
+		check(t, "states after "+what, states(o), x.want)
+		estimate := ""
+		if e := o.Promise.Estimate; e != nil {
+			estimate = e.Time.AsTime().Format(time.RFC3339)
+		}
+		check(t, "estimate after "+what, estimate, x.estimate)
+	}
+	commitment, told := fact(w, &ordersv1.CommitmentChanged{})
+	check(t, "estimate told", commitment.Promise.Estimate.Time.AsTime().Format(time.RFC3339), "2026-03-05T15:00:00Z")
+	check(t, "promise kept", commitment.Promise.DeliverBy.Time.AsTime().Format(time.RFC3339), "2026-03-04T22:00:00Z")
+	check(t, "subject", told.Subject, o.Name)
 }
 
 // TestPartialRelease releases 60 of 100 and 40 of 40, and bills what was released.

@@ -2,14 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"crossdock.dev/platform/auth"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/services/orders/core"
+	"crossdock.dev/services/orders/internal/config"
 )
 
 func TestCommand(t *testing.T) {
@@ -29,6 +33,57 @@ func TestCommand(t *testing.T) {
 		if code := command(t.Context(), x.args, &out, &errOut); code != x.code || !strings.Contains(out.String(), x.out) {
 			t.Errorf("%q: code %d, output %q, errors %q; want code %d, output with %q", x.args, code, &out, &errOut, x.code, x.out)
 		}
+	}
+}
+
+// watcher closes seen when the log says that the program has started.
+type watcher struct {
+	mu   sync.Mutex
+	text strings.Builder
+	seen chan struct{}
+}
+
+func (w *watcher) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(b)
+	if strings.Contains(string(b), `"msg":"started"`) {
+		close(w.seen)
+	}
+	return len(b), nil
+}
+
+// TestRun starts the program while all that it follows is down, and stops it: it is up without them.
+func TestRun(t *testing.T) {
+	pki, err := auth.DevPKI(t.TempDir(), "orders", "edge")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := config.Default()
+	cfg.GRPCAddr, cfg.HTTPAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	cfg.DataDir, cfg.Development = filepath.Join(t.TempDir(), "data"), true
+	cfg.TLS, cfg.TokenKeys = pki.Service("orders"), pki.TokenKeys()
+	cfg.Peers = map[string]string{}
+	for _, log := range config.Feeds() {
+		cfg.Peers[log] = "static:///127.0.0.1:1"
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	log := &watcher{seen: make(chan struct{})}
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, cfg, log) }()
+	select {
+	case <-log.seen:
+	case err := <-done:
+		t.Fatalf("ended at once: %v\n%s", err, log.text.String())
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("stopped with %v", err)
+	}
+	var out bytes.Buffer
+	if code := store.RunVerify(&out, core.Path(cfg.DataDir), core.Schema()); code != 0 {
+		t.Errorf("verify: code %d, want 0: %s", code, &out)
 	}
 }
 

@@ -36,20 +36,30 @@ func Create(d Draft, c Catalog, p Policy, now time.Time) (Change, error) {
 	if len(missing) > 0 {
 		o, held = o.lack(missing, now)
 	}
-	if o.StatedTotal.Currency() != "" && o.Currency != "" {
-		total, err := o.Total()
-		if err != nil {
-			return Change{}, err
-		}
-		if total != o.StatedTotal {
-			h := Hold{Kind: HoldCustomer, Fields: []string{"stated_total"}, Actor: us, Since: now,
-				Reason: fmt.Sprintf("the order says %s, its lines add up to %s", o.StatedTotal.Label(), total.Label())}
-			o.Holds = append(o.Holds, h)
-			held = append(held, OrderHeld{o, h})
-		}
+	o, wrong, err := o.checkTotal("", now)
+	if err != nil {
+		return Change{}, err
 	}
+	held = append(held, wrong...)
 	ch := Change{Order: o, Facts: append([]Fact{OrderCreated{o.clone()}}, held...)}
 	return ch.goOn(o, basis, now)
+}
+
+// checkTotal puts a CUSTOMER hold on an order whose stated total is not the sum of its lines. It looks once: when the order's
+// currency has become known, which was not known before.
+func (o Order) checkTotal(before string, now time.Time) (Order, []Fact, error) {
+	if o.StatedTotal.Currency() == "" || o.Currency == "" || before != "" {
+		return o, nil, nil
+	}
+	total, err := o.Total()
+	if err != nil || total == o.StatedTotal {
+		return o, nil, err
+	}
+	h := Hold{Kind: HoldCustomer, Fields: []string{"stated_total"}, Actor: us, Since: now,
+		Reason: fmt.Sprintf("the order says %s, its lines add up to %s", o.StatedTotal.Label(), total.Label())}
+	o = o.clone()
+	o.Holds = append(o.Holds, h)
+	return o, []Fact{OrderHeld{o.clone(), h}}, nil
 }
 
 // goOn confirms and releases what nothing holds any more; before is the order as it was before the verb.
@@ -107,8 +117,8 @@ func (o Order) settle(c Catalog, p Policy, now time.Time, told []Fact) (Change, 
 // Revalidate looks again for what a MASTER_DATA hold is about. When all is there, the hold goes and the order goes on; when
 // something else is missing now, another hold that says so takes its place.
 func (o Order) Revalidate(c Catalog, p Policy, now time.Time) (Change, error) {
-	hold, held := o.Hold(HoldMasterData)
-	if !held {
+	hold, ok := o.Hold(HoldMasterData)
+	if !ok {
 		return Change{Order: o}, nil
 	}
 	before := o
@@ -116,15 +126,21 @@ func (o Order) Revalidate(c Catalog, p Policy, now time.Time) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	if len(missing) == 0 {
-		o = o.withoutHold(HoldMasterData)
-		return Change{Order: o, Facts: []Fact{OrderHoldReleased{o.clone(), hold}}}.goOn(before, basis, now)
-	}
-	if slices.EqualFunc(missing, before.Missing, func(a, b Missing) bool { return a.Field == b.Field && a.Reason == b.Reason }) {
+	if len(missing) > 0 && slices.EqualFunc(missing, before.Missing, func(a, b Missing) bool { return a.Field == b.Field && a.Reason == b.Reason }) {
 		return Change{Order: before}, nil
 	}
-	o, told := o.lack(missing, now)
-	return Change{Order: o, Facts: append([]Fact{OrderHoldReleased{o.withoutHold(HoldMasterData), hold}}, told...)}, nil
+	o = o.withoutHold(HoldMasterData)
+	told := []Fact{OrderHoldReleased{o.clone(), hold}}
+	o, wrong, err := o.checkTotal(before.Currency, now)
+	if err != nil {
+		return Change{}, err
+	}
+	told = append(told, wrong...)
+	if len(missing) == 0 {
+		return Change{Order: o, Facts: told}.goOn(before, basis, now)
+	}
+	o, held := o.lack(missing, now)
+	return Change{Order: o, Facts: append(told, held...)}, nil
 }
 
 // ReleaseLines hands quantities to planning: those that are asked for, or all that is unreleased when none are. The order must
@@ -341,13 +357,10 @@ const (
 	andMore   = " ... and more"
 )
 
-// lack puts or renews the MASTER_DATA hold.
+// lack puts the MASTER_DATA hold.
 func (o Order) lack(missing []Missing, now time.Time) (Order, []Fact) {
 	o = o.clone()
 	h := Hold{Kind: HoldMasterData, Actor: us, Since: now}
-	if old, ok := o.Hold(HoldMasterData); ok {
-		h.Since = old.Since
-	}
 	for _, m := range missing {
 		h.Fields = append(h.Fields, m.Field)
 	}
@@ -355,7 +368,6 @@ func (o Order) lack(missing []Missing, now time.Time) (Order, []Fact) {
 	if words := []rune(h.Reason); len(words) > maxReason {
 		h.Reason = string(words[:maxReason-len(andMore)]) + andMore
 	}
-	o = o.withoutHold(HoldMasterData)
 	o.Holds, o.Missing = append(o.Holds, h), missing
 	return o, []Fact{OrderHeld{o.clone(), h}}
 }

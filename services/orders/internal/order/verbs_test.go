@@ -287,6 +287,28 @@ func TestHolds(t *testing.T) {
 	}
 }
 
+// TestTotalIsCheckedOnce: when the currency becomes known with the customer, and not again after a user has let it pass.
+func TestTotalIsCheckedOnce(t *testing.T) {
+	s, p := newShelf(true), order.DefaultPolicy()
+	customer := s.customers["parties/CUS-A"]
+	delete(s.customers, "parties/CUS-A")
+	dr := draft()
+	dr.StatedTotal = &order.StatedTotal{Units: 15121, Currency: "USD"}
+	o := create(t, dr, s).Order
+	s.customers["parties/CUS-A"] = customer
+	ch, err := o.Revalidate(s, p, now)
+	if err != nil || facts(ch) != "OrderHoldReleased OrderHeld" {
+		t.Fatalf("facts %q, error %v; want one hold in the place of the other", facts(ch), err)
+	}
+	if h := ch.Order.Holds; len(h) != 1 || h[0].Kind != order.HoldCustomer {
+		t.Errorf("holds %v, want CUSTOMER alone", h)
+	}
+	ch, err = ch.Order.ReleaseHold(order.HoldCustomer, s, p, now)
+	if err != nil || facts(ch) != "OrderHoldReleased OrderConfirmed OrderReleased CommitmentChanged" {
+		t.Errorf("facts %q, error %v; want the order to go on", facts(ch), err)
+	}
+}
+
 func TestCancel(t *testing.T) {
 	s := newShelf(false)
 	o := create(t, draft(), s).Order
