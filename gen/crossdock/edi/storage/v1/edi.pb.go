@@ -707,8 +707,14 @@ type MessageCount struct {
 	Sent uint64 `protobuf:"varint,7,opt,name=sent,proto3" json:"sent,omitempty"`
 	// Acknowledgements that came in.
 	Acknowledgements uint64 `protobuf:"varint,8,opt,name=acknowledgements,proto3" json:"acknowledgements,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// The party, as in the key.
+	Party string `protobuf:"bytes,9,opt,name=party,proto3" json:"party,omitempty"`
+	// The day, as in the key.
+	Day string `protobuf:"bytes,10,opt,name=day,proto3" json:"day,omitempty"`
+	// The set, as in the key.
+	Set           string `protobuf:"bytes,11,opt,name=set,proto3" json:"set,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MessageCount) Reset() {
@@ -797,6 +803,27 @@ func (x *MessageCount) GetAcknowledgements() uint64 {
 	return 0
 }
 
+func (x *MessageCount) GetParty() string {
+	if x != nil {
+		return x.Party
+	}
+	return ""
+}
+
+func (x *MessageCount) GetDay() string {
+	if x != nil {
+		return x.Day
+	}
+	return ""
+}
+
+func (x *MessageCount) GetSet() string {
+	if x != nil {
+		return x.Set
+	}
+	return ""
+}
+
 // CodeMap is the copy of a code map of masterdata. Key: list, resource name.
 type CodeMap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -870,61 +897,6 @@ func (x *CodeMap) GetValidFrom() string {
 	return ""
 }
 
-// SetWork is the payload of a task about a set.
-type SetWork struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id of the interchange.
-	Interchange string `protobuf:"bytes,1,opt,name=interchange,proto3" json:"interchange,omitempty"`
-	// Index of the set.
-	Index         uint32 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *SetWork) Reset() {
-	*x = SetWork{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *SetWork) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*SetWork) ProtoMessage() {}
-
-func (x *SetWork) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use SetWork.ProtoReflect.Descriptor instead.
-func (*SetWork) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *SetWork) GetInterchange() string {
-	if x != nil {
-		return x.Interchange
-	}
-	return ""
-}
-
-func (x *SetWork) GetIndex() uint32 {
-	if x != nil {
-		return x.Index
-	}
-	return 0
-}
-
 var File_crossdock_edi_storage_v1_edi_proto protoreflect.FileDescriptor
 
 const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
@@ -988,7 +960,7 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\x06sha256\x18\x01 \x01(\fR\x06sha256\x12 \n" +
 	"\vinterchange\x18\x02 \x01(\tR\vinterchange\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\rR\x05index\x12\x14\n" +
-	"\x05order\x18\x04 \x01(\tR\x05order\"\xf7\x01\n" +
+	"\x05order\x18\x04 \x01(\tR\x05order\"\xb1\x02\n" +
 	"\fMessageCount\x12\x1a\n" +
 	"\breceived\x18\x01 \x01(\x04R\breceived\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x1c\n" +
@@ -998,16 +970,17 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\vin_progress\x18\x06 \x01(\x04R\n" +
 	"inProgress\x12\x12\n" +
 	"\x04sent\x18\a \x01(\x04R\x04sent\x12*\n" +
-	"\x10acknowledgements\x18\b \x01(\x04R\x10acknowledgements\"p\n" +
+	"\x10acknowledgements\x18\b \x01(\x04R\x10acknowledgements\x12\x14\n" +
+	"\x05party\x18\t \x01(\tR\x05party\x12\x10\n" +
+	"\x03day\x18\n" +
+	" \x01(\tR\x03day\x12\x10\n" +
+	"\x03set\x18\v \x01(\tR\x03set\"p\n" +
 	"\aCodeMap\x12\x14\n" +
 	"\x05party\x18\x01 \x01(\tR\x05party\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x1c\n" +
 	"\tcanonical\x18\x03 \x01(\tR\tcanonical\x12\x1d\n" +
 	"\n" +
-	"valid_from\x18\x04 \x01(\tR\tvalidFrom\"A\n" +
-	"\aSetWork\x12 \n" +
-	"\vinterchange\x18\x01 \x01(\tR\vinterchange\x12\x14\n" +
-	"\x05index\x18\x02 \x01(\rR\x05indexB6Z4crossdock.dev/gen/crossdock/edi/storage/v1;storagev1b\x06proto3"
+	"valid_from\x18\x04 \x01(\tR\tvalidFromB6Z4crossdock.dev/gen/crossdock/edi/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_crossdock_edi_storage_v1_edi_proto_rawDescOnce sync.Once
@@ -1021,7 +994,7 @@ func file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP() []byte {
 	return file_crossdock_edi_storage_v1_edi_proto_rawDescData
 }
 
-var file_crossdock_edi_storage_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_crossdock_edi_storage_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_crossdock_edi_storage_v1_edi_proto_goTypes = []any{
 	(*Interchange)(nil),           // 0: crossdock.edi.storage.v1.Interchange
 	(*TransactionSet)(nil),        // 1: crossdock.edi.storage.v1.TransactionSet
@@ -1032,16 +1005,15 @@ var file_crossdock_edi_storage_v1_edi_proto_goTypes = []any{
 	(*PurchaseOrder)(nil),         // 6: crossdock.edi.storage.v1.PurchaseOrder
 	(*MessageCount)(nil),          // 7: crossdock.edi.storage.v1.MessageCount
 	(*CodeMap)(nil),               // 8: crossdock.edi.storage.v1.CodeMap
-	(*SetWork)(nil),               // 9: crossdock.edi.storage.v1.SetWork
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_crossdock_edi_storage_v1_edi_proto_depIdxs = []int32{
-	10, // 0: crossdock.edi.storage.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
-	1,  // [1:1] is the sub-list for method output_type
-	1,  // [1:1] is the sub-list for method input_type
-	1,  // [1:1] is the sub-list for extension type_name
-	1,  // [1:1] is the sub-list for extension extendee
-	0,  // [0:1] is the sub-list for field type_name
+	9, // 0: crossdock.edi.storage.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edi_storage_v1_edi_proto_init() }
@@ -1055,7 +1027,7 @@ func file_crossdock_edi_storage_v1_edi_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edi_storage_v1_edi_proto_rawDesc), len(file_crossdock_edi_storage_v1_edi_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

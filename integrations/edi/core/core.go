@@ -1,0 +1,154 @@
+// Package core assembles the EDI adapter: the store, the folders, the feed it follows and the tasks it carries out. It is imported
+// by the adapter's own program and by tests alone, so that a simulation can run the same assembly as production in one
+// goroutine.
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/integrations/edi/internal/api"
+	"crossdock.dev/integrations/edi/internal/app"
+	"crossdock.dev/integrations/edi/internal/inbound"
+	"crossdock.dev/integrations/edi/internal/peers"
+	"crossdock.dev/integrations/edi/internal/profile"
+	edistore "crossdock.dev/integrations/edi/internal/store"
+	"crossdock.dev/integrations/edi/internal/transport"
+	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/eventlog"
+	"crossdock.dev/platform/rpc"
+	"crossdock.dev/platform/step"
+	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/tasks"
+	"crossdock.dev/platform/typeid"
+)
+
+// Service is the name of the service and of its log.
+const Service = "edi"
+
+// Deps is what the assembly is given.
+type Deps struct {
+	DataDir      string
+	ProfilesFile string // what is agreed with each partner
+	InboxDir     string // empty: inbox in DataDir
+	OutboxDir    string // empty: outbox in DataDir
+	Business     clock.Business
+	Machine      clock.Machine
+	IDs          typeid.Source
+	Rand         io.Reader
+	Log          *slog.Logger
+	Feeds        map[string]eventlog.Source          // masterdata
+	Peers        map[string]grpc.ClientConnInterface // orders
+	Parallel     int                                 // tasks under way at once; 0 in a simulation
+}
+
+// Core is the running service without its listeners.
+type Core struct {
+	store     *store.Store
+	app       *app.App
+	api       *api.Server
+	followers *eventlog.Followers
+	runner    *tasks.Runner
+	deps      Deps
+}
+
+// Open reads the profiles and opens the store and the folders, or creates them.
+func Open(ctx context.Context, d Deps) (_ *Core, err error) {
+	profiles, err := profile.Load(d.ProfilesFile)
+	if err != nil {
+		return nil, fmt.Errorf("profiles: %w", err)
+	}
+	if err := os.MkdirAll(d.DataDir, 0o750); err != nil {
+		return nil, fmt.Errorf("open %s: %w", Service, err)
+	}
+	// The store is opened first: its lock keeps a second program out of the folders.
+	db, err := store.Open(ctx, store.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log, Random: d.Rand})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", Service, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	c := app.Config{Store: db, Clock: d.Business, IDs: d.IDs, Rand: d.Rand, Profiles: profiles, Orders: peers.New(d.Peers["orders"])}
+	if c.Documents, err = transport.NewDocuments(filepath.Join(d.DataDir, "documents")); err != nil {
+		return nil, err
+	}
+	if c.Inbox, err = transport.NewInbox(cmp.Or(d.InboxDir, filepath.Join(d.DataDir, "inbox"))); err != nil {
+		return nil, err
+	}
+	if c.Outbox, err = transport.NewOutbox(cmp.Or(d.OutboxDir, filepath.Join(d.DataDir, "outbox"))); err != nil {
+		return nil, err
+	}
+	a := app.New(c)
+	consumer := eventlog.NewConsumer(eventlog.ConsumerConfig{
+		Log: "masterdata", Source: d.Feeds["masterdata"], Store: db, Logger: d.Log, Keys: inbound.Keys, Apply: inbound.Apply,
+	})
+	runner := tasks.NewRunner(tasks.Config{
+		Store: db, Handlers: a.Handlers(), Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,
+	})
+	return &Core{db, a, api.New(db, a, c.Documents), eventlog.NewFollowers(consumer), runner, d}, nil
+}
+
+// Path is the store's file in a data folder.
+func Path(dir string) string { return filepath.Join(dir, Service+".db") }
+
+// Schema is what the store keeps, for verify.
+func Schema() store.Schema { return edistore.Schema() }
+
+// Store is the open store.
+func (c *Core) Store() *store.Store { return c.store }
+
+// Register registers the service and its feed.
+func (c *Core) Register(r grpc.ServiceRegistrar) {
+	ediv1.RegisterEdiServiceServer(r, c.api)
+	eventlogv1.RegisterEventLogServiceServer(r, eventlog.NewServer(c.store, c.followers.Consumers(), c.runner))
+}
+
+// Gateways is empty: no method is for partners.
+func (c *Core) Gateways() []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error {
+	return nil
+}
+
+// Steppers are the feed, the inbox and the tasks, in the order in which one leads to the next. The inbox has no wake: it is
+// looked at every tick.
+func (c *Core) Steppers() []step.Config {
+	var loops []step.Config
+	for _, consumer := range c.followers.Consumers() {
+		loops = append(loops, step.Config{
+			Name: "follow " + consumer.Log(), Stepper: consumer, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log,
+			Wake: []func() <-chan struct{}{consumer.Wake},
+		})
+	}
+	return append(loops,
+		step.Config{Name: "inbox", Stepper: c.app, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log},
+		step.Config{
+			Name: "tasks", Stepper: c.runner, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log,
+			Wake: []func() <-chan struct{}{c.runner.Wake, c.store.Changed},
+		},
+	)
+}
+
+// Waiter is the set of followed feeds.
+func (c *Core) Waiter() rpc.Waiter { return c.followers }
+
+// Followers lets a simulation say that nobody reads while a call waits.
+func (c *Core) Followers() *eventlog.Followers { return c.followers }
+
+// Close waits for tasks under way and closes the store.
+func (c *Core) Close() error {
+	c.runner.Drain()
+	return c.store.Close()
+}

@@ -1,0 +1,79 @@
+// Package app is what the adapter does: it takes files in, answers them, decides about each set, hands orders on and sends our
+// own interchanges. Each verb reads, lets package message decide, and writes in one change of the store; bytes are on the disk
+// before a change refers to them.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"crossdock.dev/integrations/edi/internal/message"
+	"crossdock.dev/integrations/edi/internal/profile"
+	"crossdock.dev/integrations/edi/internal/store"
+	"crossdock.dev/integrations/edi/internal/transport"
+	"crossdock.dev/platform/clock"
+	platform "crossdock.dev/platform/store"
+	"crossdock.dev/platform/tasks"
+	"crossdock.dev/platform/typeid"
+)
+
+// Config is what an App works with.
+type Config struct {
+	Store     *platform.Store
+	Clock     clock.Business
+	IDs       typeid.Source
+	Rand      io.Reader // for trace ids
+	Profiles  profile.Set
+	Inbox     transport.Inbox
+	Outbox    transport.Outbox
+	Documents transport.Documents
+	Orders    Orders
+}
+
+// App takes interchanges in and hands on what they say.
+type App struct{ Config }
+
+// New returns an App.
+func New(c Config) *App { return &App{c} }
+
+// Kinds of tasks.
+const (
+	judgeTask = "judge" // decide about an 850
+	orderTask = "order" // hand an order on
+	sendTask  = "send"  // put one of our interchanges into the outbox
+)
+
+// Handlers carry out the tasks.
+func (a *App) Handlers() map[string]tasks.Handler {
+	return map[string]tasks.Handler{judgeTask: a.judge, orderTask: a.order, sendTask: a.send}
+}
+
+// work names a set in the payload of a task: id of the interchange, "/", index.
+func work(id string, index int) []byte { return fmt.Appendf(nil, "%s/%d", id, index) }
+
+func parseWork(t tasks.Task) (id string, index int, err error) {
+	id, n, _ := strings.Cut(string(t.Payload), "/")
+	if index, err = strconv.Atoi(n); err != nil {
+		return "", 0, tasks.Permanent(fmt.Errorf("payload %q names no set", t.Payload))
+	}
+	return id, index, nil
+}
+
+// load reads a set with its interchange.
+func (a *App) load(ctx context.Context, t tasks.Task) (x message.Interchange, s message.Set, err error) {
+	id, index, err := parseWork(t)
+	if err != nil {
+		return x, s, err
+	}
+	err = a.Store.View(ctx, func(r platform.Reader) (err error) {
+		if x, err = store.Interchange(ctx, r, id); err != nil {
+			return err
+		}
+		s, err = store.SetOf(ctx, r, id, index)
+		return err
+	})
+	return x, s, err
+}

@@ -1,0 +1,205 @@
+// Package profile holds what was agreed with each partner's mailbox: addresses, test or live, which sets go which way, and how
+// our own interchanges look. Profiles are data. The package promises that a file with a mistake is refused whole, every bad row
+// named at once, and leaves what follows from an agreement to others.
+package profile
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"crossdock.dev/integrations/edi/mapping"
+	"crossdock.dev/integrations/edi/x12"
+	"crossdock.dev/platform/conf"
+)
+
+// Address is one end of a mailbox.
+type Address struct {
+	// Qualifier is ISA05 or ISA07.
+	Qualifier string `yaml:"qualifier"`
+	// ID is ISA06 or ISA08, without padding.
+	ID string `yaml:"id"`
+	// Group is GS02 or GS03 of what we send.
+	Group string `yaml:"group"`
+}
+
+// Pair is the address as resources show it, "12/4405197800".
+func (a Address) Pair() string { return a.Qualifier + "/" + a.ID }
+
+// Profile is the agreement about one mailbox of a partner.
+type Profile struct {
+	// Party is the partner, "parties/CUS-XYZ".
+	Party string `yaml:"party"`
+	// Partner and Us are the two ends, seen from us.
+	Partner Address `yaml:"partner"`
+	Us      Address `yaml:"us"`
+	// Usage is ISA15 as agreed: P or T.
+	Usage string `yaml:"usage"`
+	// Versions are the releases that the partner may send: the first six characters of GS08.
+	Versions []string `yaml:"versions"`
+	// Inbound and Outbound are the agreed sets.
+	Inbound  []string `yaml:"inbound"`
+	Outbound []string `yaml:"outbound"`
+	// Currency is that of the partner's documents when they do not say it, ISO 4217.
+	Currency string `yaml:"currency"`
+	// ControlVersion and Version are ISA12 and GS08 of what we send.
+	ControlVersion string `yaml:"control_version"`
+	Version        string `yaml:"version"`
+	// Element, Component and Segment are the separators of what we send.
+	Element   string `yaml:"element"`
+	Component string `yaml:"component"`
+	Segment   string `yaml:"segment"`
+	// LineBreak is true when a line break follows each segment terminator.
+	LineBreak bool `yaml:"line_break"`
+	// SameOrderAgain says what becomes of an order number that comes again with the same content in another envelope:
+	// "duplicate" sets it aside, "ask" parks it.
+	SameOrderAgain string `yaml:"same_order_again"`
+	// AcknowledgeWithin is how soon the partner acknowledges what we send.
+	AcknowledgeWithin time.Duration `yaml:"acknowledge_within"`
+}
+
+// Handled are the sets that this program can take in and send.
+var (
+	handledInbound  = []string{"850", "997"}
+	handledOutbound = []string{"997"}
+)
+
+// Supports reports whether the partner may send a set.
+func (p Profile) Supports(set string) bool { return slices.Contains(p.Inbound, set) }
+
+// Release reports whether the partner may send groups of a version (GS08), with or without a convention's suffix.
+func (p Profile) Release(version string) bool {
+	return slices.ContainsFunc(p.Versions, func(v string) bool { return strings.HasPrefix(version, v) })
+}
+
+// Envelope is how our interchanges to this mailbox look.
+func (p Profile) Envelope() mapping.Envelope {
+	e := mapping.Envelope{
+		From: mapping.Address{Qualifier: p.Us.Qualifier, ID: p.Us.ID}, To: mapping.Address{Qualifier: p.Partner.Qualifier, ID: p.Partner.ID},
+		FromGroup: p.Us.Group, ToGroup: p.Partner.Group, ControlVersion: p.ControlVersion, Version: p.Version, Usage: p.Usage,
+		Separators: x12.Separators{Element: p.Element, Component: p.Component, Segment: p.Segment},
+	}
+	if p.LineBreak {
+		e.AfterSegment = "\n"
+	}
+	return e
+}
+
+// Set is every profile.
+type Set struct {
+	byPair map[[2]string]Profile
+}
+
+// Find returns the profile of a mailbox by the two addresses of an interchange from it.
+func (s Set) Find(partner, us string) (Profile, bool) {
+	p, ok := s.byPair[[2]string{partner, us}]
+	return p, ok
+}
+
+// Len is the number of mailboxes.
+func (s Set) Len() int { return len(s.byPair) }
+
+// file is the layout of the file.
+type file struct {
+	Profiles []Profile `yaml:"profiles"`
+}
+
+// Load reads and checks a file of profiles. The error names every bad row.
+func Load(path string) (Set, error) {
+	var f file
+	if err := conf.Load(path, &f); err != nil {
+		return Set{}, err
+	}
+	s := Set{byPair: map[[2]string]Profile{}}
+	for _, p := range f.Profiles {
+		s.byPair[[2]string{p.Partner.Pair(), p.Us.Pair()}] = p
+	}
+	return s, nil
+}
+
+var (
+	party     = regexp.MustCompile(`^parties/[A-Z0-9-]{2,40}$`)
+	qualifier = regexp.MustCompile(`^[A-Z0-9]{2}$`)
+	isaID     = regexp.MustCompile(`^[ -~]{1,15}$`)
+	groupID   = regexp.MustCompile(`^[ -~]{2,15}$`)
+	release   = regexp.MustCompile(`^[0-9]{6}$`)
+	version   = regexp.MustCompile(`^[0-9]{6}[A-Z0-9]{0,6}$`)
+	isa12     = regexp.MustCompile(`^[0-9]{5}$`)
+	currency  = regexp.MustCompile(`^[A-Z]{3}$`)
+)
+
+// Check names every bad row.
+func (f *file) Check(problems *conf.Problems) {
+	if len(f.Profiles) == 0 {
+		problems.Add("profiles", "none")
+	}
+	seen := map[[2]string]int{}
+	for i, p := range f.Profiles {
+		row := fmt.Sprintf("profiles[%d] %s", i, cmp.Or(p.Party, "without a party"))
+		match := func(key, value string, want *regexp.Regexp) {
+			if !want.MatchString(value) {
+				problems.Add(row+"."+key, "%q does not look like %s", value, want)
+			}
+		}
+		one := func(key, value string, of ...string) {
+			if !slices.Contains(of, value) {
+				problems.Add(row+"."+key, "%q is none of %s", value, strings.Join(of, ", "))
+			}
+		}
+		match("party", p.Party, party)
+		for _, end := range []struct {
+			key string
+			Address
+		}{{"partner", p.Partner}, {"us", p.Us}} {
+			match(end.key+".qualifier", end.Qualifier, qualifier)
+			match(end.key+".id", end.ID, isaID)
+			match(end.key+".group", end.Group, groupID)
+		}
+		one("usage", p.Usage, "P", "T")
+		if len(p.Versions) == 0 {
+			problems.Add(row+".versions", "none")
+		}
+		for _, v := range p.Versions {
+			match("versions", v, release)
+		}
+		for _, set := range p.Inbound {
+			one("inbound", set, handledInbound...)
+		}
+		for _, set := range p.Outbound {
+			one("outbound", set, handledOutbound...)
+		}
+		if !slices.Contains(p.Outbound, "997") {
+			problems.Add(row+".outbound", "has no 997: every group is acknowledged")
+		}
+		match("currency", p.Currency, currency)
+		match("control_version", p.ControlVersion, isa12)
+		match("version", p.Version, version)
+		checkSeparators(problems, row, p)
+		one("same_order_again", p.SameOrderAgain, "duplicate", "ask")
+		if p.AcknowledgeWithin <= 0 {
+			problems.Add(row+".acknowledge_within", "is required")
+		}
+		pair := [2]string{p.Partner.Pair(), p.Us.Pair()}
+		if first, ok := seen[pair]; ok {
+			problems.Add(row, "has the addresses of profiles[%d]", first)
+		}
+		seen[pair] = i
+	}
+}
+
+// checkSeparators: each is one character that cannot stand in data, and no two are the same.
+func checkSeparators(problems *conf.Problems, row string, p Profile) {
+	all := map[string]string{}
+	for _, s := range []struct{ key, value string }{{"element", p.Element}, {"component", p.Component}, {"segment", p.Segment}} {
+		switch {
+		case len(s.value) != 1 || strings.ContainsAny(s.value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ?"):
+			problems.Add(row+"."+s.key, "%q is not one character that is neither letter, digit, blank nor ? (which stands in for separators in data)", s.value)
+		case all[s.value] != "":
+			problems.Add(row+"."+s.key, "is the same as %s", all[s.value])
+		}
+		all[s.value] = s.key
+	}
+}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
+	"crossdock.dev/integrations/edi/internal/message"
+	"crossdock.dev/platform/store"
+)
+
+// tellIntake tells that an interchange came and was kept, and what was decided at once: of the whole where it waits or is
+// refused as a whole, else of each set that is settled.
+func tellIntake(tx *store.Tx, x message.Interchange, of []message.Set) error {
+	names := related(x, of...)
+	err := tx.Emit(store.Fact{Type: "MessageReceived", Subject: x.Name(), Related: names, Payload: &ediv1.MessageReceived{Interchange: Message(x, of)}})
+	if err != nil {
+		return err
+	}
+	switch x.Disposition {
+	case message.Quarantined:
+		return tx.Emit(store.Fact{Type: "MessageParked", Subject: x.Name(), Related: names, Payload: &ediv1.MessageParked{Interchange: Message(x, nil)}})
+	case message.Unreadable:
+		return tx.Emit(store.Fact{Type: "MessageRejected", Subject: x.Name(), Related: names, Payload: &ediv1.MessageRejected{Interchange: Message(x, nil)}})
+	}
+	for _, s := range of {
+		if err := tellSet(tx, x, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellSet tells what became of a set. Of one in progress there is nothing to tell yet, of an acknowledgement there is no more
+// than its interchange says.
+func tellSet(tx *store.Tx, x message.Interchange, s message.Set) error {
+	f := store.Fact{Subject: message.SetName(x.ID, s.Index), Related: append([]string{x.Name()}, related(x, s)...)}
+	switch s.Disposition {
+	case message.Applied, message.Duplicate:
+		f.Type, f.Payload = "MessageApplied", &ediv1.MessageApplied{Interchange: x.Name(), Party: x.Party, TransactionSet: SetMessage(s)}
+	case message.Parked:
+		f.Type, f.Payload = "MessageParked", &ediv1.MessageParked{Interchange: Message(x, nil), TransactionSet: SetMessage(s)}
+	case message.Rejected:
+		f.Type, f.Payload = "MessageRejected", &ediv1.MessageRejected{Interchange: Message(x, nil), TransactionSet: SetMessage(s)}
+	default:
+		return nil
+	}
+	return tx.Emit(f)
+}
+
+// related are the names and numbers that lead to an interchange and its sets.
+func related(x message.Interchange, of ...message.Set) []string {
+	names := []string{"interchange:" + x.Name()}
+	if x.Party != "" {
+		names = append(names, x.Party)
+	}
+	if x.Answer != "" {
+		names = append(names, "interchange:"+message.Name(x.Answer))
+	}
+	seen := map[string]bool{}
+	for _, s := range of {
+		list := s.Related
+		if s.Result != "" {
+			list = append(list[:len(list):len(list)], s.Result)
+		}
+		for _, name := range list {
+			if !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}

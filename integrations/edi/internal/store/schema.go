@@ -1,0 +1,52 @@
+// Package store keeps interchanges, their sets, what was seen before, our control numbers and the counts of messages. State and
+// facts are written by the same calls, so that one is never without the other.
+package store
+
+import (
+	storagev1 "crossdock.dev/gen/crossdock/edi/storage/v1"
+	"crossdock.dev/platform/store"
+)
+
+// The buckets. Ids of interchanges are time-ordered, so that a scan backwards is newest first. What must be unique for ever
+// (identities, control numbers, order numbers) is a record and never dropped.
+var (
+	interchanges   = &store.Bucket{Name: "interchanges", Kind: store.Record, Doc: "interchange id → storage.Interchange"}
+	sets           = &store.Bucket{Name: "sets", Kind: store.Record, Doc: "interchange id, index from 1 → storage.TransactionSet"}
+	deliveries     = &store.Bucket{Name: "deliveries", Kind: store.Record, Doc: "delivery id → storage.Delivery"}
+	delivered      = &store.Bucket{Name: "delivered", Kind: store.Record, Doc: "delivery id, number from 1 → storage.Reference"}
+	identities     = &store.Bucket{Name: "identities", Kind: store.Record, Doc: "sender, receiver, ISA13 → storage.Identity"}
+	controlNumbers = &store.Bucket{Name: "control_numbers", Kind: store.Record, Doc: "our address, the partner's → storage.ControlNumbers"}
+	outboundGroups = &store.Bucket{Name: "outbound_groups", Kind: store.Record, Doc: "our address, the partner's, GS06 → storage.Reference"}
+	purchaseOrders = &store.Bucket{Name: "purchase_orders", Kind: store.Record, Doc: "party, order number → storage.PurchaseOrder"}
+	requests       = &store.Bucket{Name: "requests", Kind: store.Record, Doc: "interchange id, index, piece → bytes of the orders.CreateOrderRequest to send"}
+	messageCounts  = &store.Bucket{Name: "message_counts", Kind: store.Record, Doc: "party, day, set → storage.MessageCount"}
+	codeMaps       = &store.Bucket{Name: "code_maps", Kind: store.Record, Doc: "list, resource name → storage.CodeMap"}
+)
+
+var (
+	interchangeTable = store.NewTable(interchanges, func() *storagev1.Interchange { return &storagev1.Interchange{} })
+	setTable         = store.NewTable(sets, func() *storagev1.TransactionSet { return &storagev1.TransactionSet{} })
+	deliveryTable    = store.NewTable(deliveries, func() *storagev1.Delivery { return &storagev1.Delivery{} })
+	deliveredTable   = store.NewTable(delivered, func() *storagev1.Reference { return &storagev1.Reference{} })
+	identityTable    = store.NewTable(identities, func() *storagev1.Identity { return &storagev1.Identity{} })
+	controlTable     = store.NewTable(controlNumbers, func() *storagev1.ControlNumbers { return &storagev1.ControlNumbers{} })
+	groupTable       = store.NewTable(outboundGroups, func() *storagev1.Reference { return &storagev1.Reference{} })
+	orderTable       = store.NewTable(purchaseOrders, func() *storagev1.PurchaseOrder { return &storagev1.PurchaseOrder{} })
+	countTable       = store.NewTable(messageCounts, func() *storagev1.MessageCount { return &storagev1.MessageCount{} })
+	codeMapTable     = store.NewTable(codeMaps, func() *storagev1.CodeMap { return &storagev1.CodeMap{} })
+)
+
+// Schema is what the adapter keeps.
+func Schema() store.Schema {
+	return store.Schema{
+		Service: "edi",
+		Version: 1,
+		Buckets: []*store.Bucket{
+			interchanges, sets, deliveries, delivered, identities, controlNumbers, outboundGroups, purchaseOrders, requests, messageCounts, codeMaps,
+		},
+		Invariants: []store.Invariant{
+			{Name: "I3 messages", Check: checkCounts},
+			{Name: "I7 control numbers", Check: checkControlNumbers},
+		},
+	}
+}
