@@ -39,6 +39,9 @@ type StatedTotal struct {
 	Currency string
 }
 
+// maxTotal is more than any order, and fits an amount of every currency.
+var maxTotal = decimal.Int(10_000_000_000_000)
+
 // order reads the values; paths in errors are those of the request.
 func (d Draft) order() (Order, error) {
 	var bad FieldErrors
@@ -88,7 +91,7 @@ func (d Draft) order() (Order, error) {
 	if len(d.Lines) == 0 {
 		bad.Add("order.lines", "at least one is required")
 	}
-	seen := map[string]bool{}
+	seen, total := map[string]bool{}, decimal.Zero
 	for i, l := range d.Lines {
 		path := fmt.Sprintf("order.lines[%d]", i)
 		if l.ID == "" {
@@ -112,6 +115,10 @@ func (d Draft) order() (Order, error) {
 			bad.Add(path+".unit_price", "must be a decimal of zero or more")
 		}
 		o.Lines = append(o.Lines, line)
+		total = total.Add(quantity.Mul(line.Price))
+	}
+	if maxTotal.Less(total) {
+		bad.Add("order.lines", "add up to more than %s", maxTotal)
 	}
 	return o, bad.Err()
 }

@@ -97,12 +97,6 @@ func (o Order) Confirm(c Catalog, p Policy, now time.Time) (Change, error) {
 	if len(o.Holds) > 0 {
 		return Change{}, &HeldError{o.Holds}
 	}
-	return o.settle(c, p, now, nil)
-}
-
-// settle looks up what the order rests on and goes on with it, after the facts told so far; it refuses with *MissingError when
-// master data lacks something.
-func (o Order) settle(c Catalog, p Policy, now time.Time, told []Fact) (Change, error) {
 	before := o
 	o, basis, missing, err := o.touch(now).Resolve(c, p, now)
 	if err != nil {
@@ -111,7 +105,7 @@ func (o Order) settle(c Catalog, p Policy, now time.Time, told []Fact) (Change, 
 	if len(missing) > 0 {
 		return Change{}, &MissingError{missing}
 	}
-	return Change{Order: o, Facts: told}.goOn(before, basis, now)
+	return Change{Order: o}.goOn(before, basis, now)
 }
 
 // Revalidate looks again for what a MASTER_DATA hold is about. When all is there, the hold goes and the order goes on; when

@@ -180,6 +180,15 @@ func TestEveryBadFieldIsNamed(t *testing.T) {
 	}
 }
 
+func TestTooMuchMoney(t *testing.T) {
+	dr := draft(order.DraftLine{ID: "1", Item: "items/PUMP", Quantity: "999999999999999999999999", Unit: "EA", Price: "999999999999.999999"})
+	dr.StatedTotal = &order.StatedTotal{Units: 1, Currency: "USD"}
+	var bad *order.FieldErrors
+	if _, err := order.Create(dr, newShelf(false), order.DefaultPolicy(), now); !errors.As(err, &bad) || bad.Fields[0].Path != "order.lines" {
+		t.Errorf("got %v, want order.lines to be named", err)
+	}
+}
+
 // TestMode is LTL up to 10,000 lb and TL above: 250 pumps of 40 lb are the limit.
 func TestMode(t *testing.T) {
 	for quantity, want := range map[string]order.Mode{"250": order.LTL, "251": order.TL} {

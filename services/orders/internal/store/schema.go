@@ -27,11 +27,11 @@ var (
 	releases     = &platform.Bucket{Name: "releases", Kind: platform.Record, Doc: "order id, number → ReleaseRecord"}
 	releaseLines = &platform.Bucket{Name: "release_lines", Kind: platform.Record, Doc: "order id, number, place of the order line → ReleaseLineRecord"}
 	orderNumbers = &platform.Bucket{Name: "order_numbers", Kind: platform.Record, Doc: "customer, its order number → OrderNumberRecord; unique for ever"}
-	masterData   = &platform.Bucket{Name: "masterdata", Kind: platform.Record, Doc: "resource name → MasterDataRecord"}
+	masterData   = &platform.Bucket{Name: "masterdata", Kind: platform.Record, Copies: "masterdata", Doc: "resource name → MasterDataRecord"}
 
 	ordersBy     = &platform.Bucket{Name: "orders_by", Kind: platform.Derived, Doc: "\"all\" | \"customer\", name | \"number\", number; creation, order id → customer"}
 	waiting      = &platform.Bucket{Name: "orders_waiting", Kind: platform.Derived, Doc: "key of master data, order id → order name"}
-	masterDataBy = &platform.Bucket{Name: "masterdata_by", Kind: platform.Derived, Doc: "external id, lane's ends or contract's party; resource name → resource name"}
+	masterDataBy = &platform.Bucket{Name: "masterdata_by", Kind: platform.Derived, Copies: "masterdata", Doc: "external id, lane's ends or contract's party; resource name → resource name"}
 )
 
 // Schema is what the service keeps.
