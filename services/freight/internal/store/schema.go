@@ -19,7 +19,7 @@ var (
 	proofs     = &store.Bucket{Name: "proofs", Kind: store.Record, Doc: "proof name → ProofRecord"}
 	exceptions = &store.Bucket{Name: "proof_exceptions", Kind: store.Record, Doc: "proof name, index → ProofExceptionRecord"}
 	series     = &store.Bucket{Name: "number_series", Kind: store.Record, Doc: "series such as NL2603 → NumberSeriesRecord"}
-	masterdata = &store.Bucket{Name: "masterdata", Kind: store.Record, Doc: "resource name → MasterdataRecord: the copy of masterdata's feed"}
+	masterdata = &store.Bucket{Name: "masterdata", Kind: store.Record, Copies: "masterdata", Doc: "resource name → MasterdataRecord: the copy of masterdata's feed"}
 
 	signatories = &store.Bucket{Name: "signatories", Kind: store.Personal, Doc: "proof name → name of the person who signed, UTF-8"}
 
@@ -29,7 +29,7 @@ var (
 	loadsByCarrier      = &store.Bucket{Name: "loads_by_carrier", Kind: store.Derived, Doc: "carrier that booked, load name → load name"}
 	tendersByLoad       = &store.Bucket{Name: "tenders_by_load", Kind: store.Derived, Doc: "load, tender name → tender name"}
 	tendersByCarrier    = &store.Bucket{Name: "tenders_by_carrier", Kind: store.Derived, Doc: "carrier, tender name → tender name"}
-	masterdataByKey     = &store.Bucket{Name: "masterdata_by_key", Kind: store.Derived, Doc: "kind and look-up key, see masterdataRows → resource name"}
+	masterdataByKey     = &store.Bucket{Name: "masterdata_by_key", Kind: store.Derived, Copies: "masterdata", Doc: "kind and look-up key, see masterdataRows → resource name"}
 )
 
 // Schema is what freight keeps.
