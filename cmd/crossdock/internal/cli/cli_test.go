@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,7 +72,11 @@ func anOrder(id, po, customer string) *ordersv1.Order {
 		Promise: &ordersv1.Promise{DeliverBy: local("2026-03-04T22:00:00Z")},
 		Holds:   []*ordersv1.Hold{{Kind: ordersv1.Hold_CREDIT}},
 		Lines: []*ordersv1.OrderLine{
-			{Quantity: &typev1.Quantity{Value: "120", Unit: "EA"}}, {Quantity: &typev1.Quantity{Value: "220", Unit: "EA"}},
+			{Line: "1", Item: "items/AB3542", Quantity: &typev1.Quantity{Value: "120", Unit: "EA"}, ExternalIds: []*typev1.ExternalId{
+				{System: "x12", Kind: "item", Qualifier: "CB", Value: "065322-117"}, {System: "x12", Kind: "item", Qualifier: "VN", Value: "AB3542"}},
+				Quantities: &ordersv1.LineQuantities{Ordered: "120", Released: "100", Unreleased: "20", Lost: "0"}},
+			{Line: "2", Item: "items/RD5322", Quantity: &typev1.Quantity{Value: "220", Unit: "EA"},
+				Quantities: &ordersv1.LineQuantities{Ordered: "220", Released: "220", Unreleased: "0", Lost: "0"}},
 		},
 	}
 }
@@ -192,7 +197,7 @@ func (fakeTower) Explain(_ context.Context, req *towerv1.ExplainRequest) (*tower
 			Name: "cases/" + orderID, Order: "orders/" + orderID, CustomerOrderNumber: "08292233294", Customer: "parties/CUS-XYZ", Carrier: "parties/CAR-CXBB",
 			LoadNumber: "NL26030001", Stage: towerv1.Case_BOOKED, WaitsFor: "departure", WaitsUntil: at("2026-03-03T21:00:00Z"),
 			OrderTotal: usd(13045, 94), FreightCost: usd(425, 24), OpenWorkItems: 1,
-			References: []*towerv1.Case_Reference{{Kind: "po", Value: "08292233294"}, {Kind: "load", Value: "NL26030001"}},
+			References: []*towerv1.Case_Reference{{Kind: "po", Value: "08292233294"}, {Kind: "load_number", Value: "NL26030001"}, {Kind: "order", Value: "orders/" + orderID}, {Kind: "order", Value: orderID}, {Kind: "po", Value: "po:08292233294"}},
 		},
 		Steps: []*towerv1.Step{
 			{Service: "orders", Type: "OrderCreated", Subject: "orders/" + orderID, Summary: "6 lines, 13045.94 USD", OccurTime: at("2026-03-02T11:05:00Z"),
@@ -255,6 +260,17 @@ func (fakeLog) ReadEntries(_ context.Context, req *eventlogv1.ReadEntriesRequest
 	return &eventlogv1.ReadEntriesResponse{Entries: all[req.GetAfter().GetSequence():]}, nil
 }
 
+// TailEntries tells one new fact, loses the stream, and tells another one after that.
+func (fakeLog) TailEntries(req *eventlogv1.TailEntriesRequest, stream grpc.ServerStreamingServer[eventlogv1.TailEntriesResponse]) error {
+	next := req.GetAfter().GetSequence() + 1
+	err := stream.Send(&eventlogv1.TailEntriesResponse{Entries: []*eventlogv1.Entry{head(next, &eventlogv1.Fact{Type: "OrderClosed", Subject: fmt.Sprintf("orders/%d", next)})}})
+	if err != nil || next == 3 {
+		return err
+	}
+	<-stream.Context().Done()
+	return stream.Context().Err()
+}
+
 func (l fakeLog) VerifyStore(context.Context, *eventlogv1.VerifyStoreRequest) (*eventlogv1.VerifyReport, error) {
 	r := &eventlogv1.VerifyReport{Entries: 2, Records: 3, Checks: []string{"I1 replay"}}
 	if l.breach != "" {
@@ -274,7 +290,7 @@ type services struct {
 	data     string
 }
 
-func newSuite(t *testing.T) *services {
+func newServices(t *testing.T) *services {
 	t.Helper()
 	s := &services{t: t, conns: map[string]grpc.ClientConnInterface{}, orders: &fakeOrders{}, freight: &fakeFreight{}, workflow: &fakeWorkflow{}, edge: &fakeEdge{}, data: t.TempDir()}
 	for service, register := range map[string]func(grpc.ServiceRegistrar){
@@ -317,7 +333,7 @@ func run(t *testing.T, connect func(string) (grpc.ClientConnInterface, error), a
 }
 
 func TestGolden(t *testing.T) {
-	s := newSuite(t)
+	s := newServices(t)
 	for name, c := range map[string]struct {
 		args []string
 		exit int
@@ -355,8 +371,46 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// lines passes on what is written.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) { l <- string(p); return len(p), nil }
+
+// The tail goes on where it was when the stream is lost, says so, and ends without an error when it is interrupted.
+func TestEventsFollow(t *testing.T) {
+	s := newServices(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	out, errOut, machine := make(lines, 100), make(lines, 100), clock.NewManual(time.Now())
+	ended := make(chan int, 1)
+	go func() {
+		ended <- cli.Main(ctx, cli.Options{Args: []string{"events", "tail", "--service", "orders", "-o", "name", "--from", "3"}, Out: out, Err: errOut, Machine: immediate{machine}, Rand: zeros{},
+			Connect: func(service string) (grpc.ClientConnInterface, error) { return s.conns[service], nil }})
+	}()
+	for _, want := range []string{"orders/3\n", "orders/4\n"} {
+		if got := <-out; got != want {
+			t.Fatalf("line %q, want %q", got, want)
+		}
+	}
+	if got, want := <-errOut, "lost the log, trying again: orders: the service ended the stream\n"; got != want {
+		t.Errorf("stderr %q, want %q", got, want)
+	}
+	cancel()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit %d, want 0", code)
+	}
+}
+
+// immediate is a machine clock on which no time passes while waiting.
+type immediate struct{ clock.Machine }
+
+func (immediate) After(time.Duration) <-chan time.Time {
+	ch := make(chan time.Time, 1)
+	ch <- time.Time{}
+	return ch
+}
+
 func TestLimitAndFilter(t *testing.T) {
-	s := newSuite(t)
+	s := newServices(t)
 	code, out, _ := s.run("orders", "list", "-o", "name", "--limit", "2", "--customer", "CUS-XYZ")
 	if got := strings.Count(out, "\n"); code != 0 || got != 2 {
 		t.Errorf("exit %d, %d lines; want 0 and 2", code, got)
@@ -370,7 +424,7 @@ func TestLimitAndFilter(t *testing.T) {
 }
 
 func TestGetByWhatPeopleHave(t *testing.T) {
-	s := newSuite(t)
+	s := newServices(t)
 	for _, ref := range []string{"orders/" + orderID, orderID, "08292233294"} {
 		if code, out, errOut := s.run("orders", "get", ref, "-o", "name"); code != 0 || out != "orders/"+orderID+"\n" {
 			t.Errorf("%s: exit %d, %q, %s; want the order", ref, code, out, errOut)
@@ -440,7 +494,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestChangesCarryARequestID(t *testing.T) {
-	s := newSuite(t)
+	s := newServices(t)
 	code, out, errOut := s.run("keys", "create", "CAR-CXBB", "--role", "carrier")
 	if code != 0 || !strings.Contains(out, "cdk_secret") || !strings.Contains(errOut, "request id: cli-00000000000000000000\n") {
 		t.Errorf("create: exit %d, %q, %q; want the secret and the request id", code, out, errOut)

@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
 
@@ -72,11 +76,7 @@ func printThread(w io.Writer, style show.Style, t *towerv1.Thread) error {
 	if c.GetInvoiceNumber() != "" {
 		line("invoice", c.GetInvoiceNumber()+"  "+show.Money(c.GetInvoicedTotal()))
 	}
-	var refs []string
-	for _, r := range c.GetReferences() {
-		refs = append(refs, r.GetKind()+" "+r.GetValue())
-	}
-	line("leads here", strings.Join(refs, " · "))
+	line("leads here", strings.Join(numbers(c.GetReferences()), " · "))
 	b.WriteString("\n")
 	for i, s := range t.GetSteps() {
 		branch, trunk := "├─", "│ "
@@ -88,14 +88,42 @@ func printThread(w io.Writer, style show.Style, t *towerv1.Thread) error {
 			summary = s.GetSubject()
 		}
 		fmt.Fprintf(&b, "%s %s  %s  %s\n", branch, show.Time(s.GetOccurTime()), style.Bold(s.GetService()+" "+s.GetType()), summary)
-		fmt.Fprintf(&b, "%s   %s\n", trunk, style.Dim(fmt.Sprintf("heard %s, committed %s as %s/%d/%d", show.Time(s.GetReceiveTime()), show.Time(s.GetApplyTime()),
-			s.GetPosition().GetLog(), s.GetPosition().GetEpoch(), s.GetPosition().GetSequence())))
-		why := "by " + show.Text(s.GetActor())
-		if s.GetCause() != "" {
-			why += ", because of " + s.GetCause()
-		}
-		fmt.Fprintf(&b, "%s   %s\n", trunk, style.Dim(why))
+		fmt.Fprintf(&b, "%s   %s\n", trunk, style.Dim(whence(s)))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// numbers are the references that people use. Resource names, ids and the log's own spellings ("po:0829...") lead to the case
+// too, and stand in the JSON.
+func numbers(refs []*towerv1.Case_Reference) []string {
+	var out []string
+	for _, r := range refs {
+		text := strings.ReplaceAll(r.GetKind(), "_", " ") + " " + r.GetValue()
+		if strings.ContainsAny(r.GetValue(), "/:") || typeID.MatchString(r.GetValue()) || r.GetKind() == "journal_entry" || slices.Contains(out, text) {
+			continue
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// whence says when the suite heard of a step and committed it, where, who began it and why.
+func whence(s *towerv1.Step) string {
+	day := func(t *timestamppb.Timestamp) string {
+		text := show.Time(t)
+		if d := show.Time(s.GetOccurTime()); t != nil && s.GetOccurTime() != nil && text[:len(time.DateOnly)] == d[:len(time.DateOnly)] {
+			return text[len(time.DateOnly)+1:]
+		}
+		return text
+	}
+	parts := []string{
+		"heard " + day(s.GetReceiveTime()),
+		fmt.Sprintf("committed %s as %s/%d/%d", day(s.GetApplyTime()), s.GetPosition().GetLog(), s.GetPosition().GetEpoch(), s.GetPosition().GetSequence()),
+		"by " + show.Text(s.GetActor()),
+	}
+	if s.GetCause() != "" {
+		parts = append(parts, "because of "+s.GetCause())
+	}
+	return strings.Join(parts, " · ")
 }

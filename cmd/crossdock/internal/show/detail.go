@@ -14,8 +14,8 @@ import (
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
 )
 
-// Detail prints everything that a message says, one field a line in the order of the contract, what is not set left out.
-// Lists of plain messages become tables, explanations trees.
+// Detail prints what a message says, one field a line in the order of the contract, what is not set left out. Lists of
+// messages become tables where they can, explanations trees.
 func Detail(w io.Writer, m proto.Message) error {
 	d := detail{w: w}
 	d.message(m.ProtoReflect(), "")
@@ -147,58 +147,134 @@ func scalar(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	return v.String()
 }
 
-// list prints messages: values one a line, plain messages as a table, others as blocks.
+// list prints messages: values one a line, others as a table of what fits on one line, with plain messages inside them as
+// tables of their own below; anything deeper as blocks.
 func (d *detail) list(f protoreflect.FieldDescriptor, l protoreflect.List, indent string) {
-	if l.Len() > 0 {
-		if _, ok := known(l.Get(0).Message().Interface()); ok {
-			for i := range l.Len() {
-				text, _ := known(l.Get(i).Message().Interface())
-				d.printf("%s%s\n", indent, text)
-			}
-			return
+	if values, ok := valuesOf(l); ok {
+		for _, v := range values {
+			d.printf("%s%s\n", indent, v)
 		}
-	}
-	if columns, rows, ok := d.rows(f, l); ok {
-		d.table(columns, rows, indent)
 		return
 	}
-	for i := range l.Len() {
-		d.printf("%s%d\n", indent, i+1)
-		d.message(l.Get(i).Message(), indent+"  ")
+	flat, inner, ok := d.shape(f.Message(), l)
+	if !ok || len(flat) == 0 {
+		for i := range l.Len() {
+			d.printf("%s%d\n", indent, i+1)
+			d.message(l.Get(i).Message(), indent+"  ")
+		}
+		return
+	}
+	columns := make([]Column, len(flat))
+	rows := make([][]string, l.Len())
+	for i, field := range flat {
+		columns[i].Head = strings.ToUpper(label(field))
+		for j := range rows {
+			rows[j] = append(rows[j], d.cell(l.Get(j).Message(), field))
+		}
+	}
+	d.table(columns, rows, indent)
+	for _, field := range inner {
+		d.printf("%s%s\n", indent, label(field))
+		d.beside(field, l, indent+"  ")
 	}
 }
 
-// rows makes a table of messages whose set fields all fit on one line.
-func (d *detail) rows(f protoreflect.FieldDescriptor, l protoreflect.List) (columns []Column, rows [][]string, ok bool) {
-	fields := f.Message().Fields()
-	for i := range fields.Len() {
-		field := fields.Get(i)
-		set := false
+// shape sorts the set fields of a list's messages into those that fit into a cell and those that are plain messages
+// themselves; ok is false when there is something deeper.
+func (d *detail) shape(m protoreflect.MessageDescriptor, l protoreflect.List) (flat, inner []protoreflect.FieldDescriptor, ok bool) {
+	for i := range m.Fields().Len() {
+		field := m.Fields().Get(i)
+		set, fits, plain := false, true, true
 		for j := range l.Len() {
-			m := l.Get(j).Message()
-			if !m.Has(field) {
+			item := l.Get(j).Message()
+			if !item.Has(field) {
 				continue
 			}
-			if set = true; !d.short(field, m.Get(field)) {
-				return nil, nil, false
-			}
+			v := item.Get(field)
+			set = true
+			fits = fits && d.fits(field, v)
+			plain = plain && field.Message() != nil && !field.IsList() && !field.IsMap() && d.plain(v.Message())
 		}
-		if !set {
-			continue
-		}
-		columns = append(columns, Column{Head: strings.ToUpper(label(field))})
-		for j := range l.Len() {
-			if len(rows) <= j {
-				rows = append(rows, nil)
-			}
-			cell := None
-			if m := l.Get(j).Message(); m.Has(field) {
-				cell = d.text(field, m.Get(field))
-			}
-			rows[j] = append(rows[j], cell)
+		switch {
+		case !set:
+		case fits:
+			flat = append(flat, field)
+		case plain:
+			inner = append(inner, field)
+		default:
+			return nil, nil, false
 		}
 	}
-	return columns, rows, len(columns) > 0
+	return flat, inner, true
+}
+
+// fits says whether a field fits into a cell: one line, or a list of values.
+func (d *detail) fits(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+	if d.short(f, v) {
+		return true
+	}
+	if !f.IsList() || f.Message() == nil {
+		return false
+	}
+	_, ok := valuesOf(v.List())
+	return ok
+}
+
+func (d *detail) plain(m protoreflect.Message) bool {
+	plain := true
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		plain = d.short(f, v)
+		return plain
+	})
+	return plain
+}
+
+// cell is a field of a message in a table.
+func (d *detail) cell(m protoreflect.Message, f protoreflect.FieldDescriptor) string {
+	if !m.Has(f) {
+		return None
+	}
+	if f.IsList() && f.Message() != nil {
+		values, _ := valuesOf(m.Get(f).List())
+		return strings.Join(values, "; ")
+	}
+	return d.text(f, m.Get(f))
+}
+
+// valuesOf is a list of messages that are one value each.
+func valuesOf(l protoreflect.List) ([]string, bool) {
+	var out []string
+	for i := range l.Len() {
+		text, ok := known(l.Get(i).Message().Interface())
+		if !ok {
+			return nil, false
+		}
+		out = append(out, text)
+	}
+	return out, true
+}
+
+// beside prints a plain message inside each item of a list, the items side by side; a row of nothing but zeros is left out.
+func (d *detail) beside(field protoreflect.FieldDescriptor, l protoreflect.List, indent string) {
+	columns := []Column{{}}
+	for i := range l.Len() {
+		columns = append(columns, Column{Head: fmt.Sprint(i + 1), Right: true})
+	}
+	var rows [][]string
+	fields := field.Message().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		row, told := []string{label(f)}, false
+		for j := range l.Len() {
+			cell := d.cell(l.Get(j).Message().Get(field).Message(), f)
+			told = told || cell != None && cell != "0"
+			row = append(row, cell)
+		}
+		if told {
+			rows = append(rows, row)
+		}
+	}
+	d.table(columns, rows, indent)
 }
 
 func (d *detail) table(columns []Column, rows [][]string, indent string) {
