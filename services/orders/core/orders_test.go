@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -669,6 +670,57 @@ func TestShipDates(t *testing.T) {
 	check(t, "pick-up", r.Release.PickupFrom.Time.AsTime().Format(time.RFC3339), "2026-03-07T23:00:00Z")
 	check(t, "delivery", r.Release.DeliverBy.Time.AsTime().Format(time.RFC3339), "2026-03-08T13:00:00Z")
 	check(t, "ship day", r.Release.ShipDate.Day, int32(7))
+}
+
+// TestOrdersOfTheDay creates every REST order of the day at the instant at which it was confirmed.
+func TestOrdersOfTheDay(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	raw, err := os.ReadFile("testdata/rest_orders.json")
+	w.must(err)
+	var sent []struct {
+		PO, Customer, Mode, Currency string
+		ShipFrom                     string `json:"ship_from"`
+		ShipTo                       string `json:"ship_to"`
+		Pickup                       string `json:"pickup_appointment_local"`
+		Delivery                     string `json:"delivery_appointment_local"`
+		ByUser                       any    `json:"release_by_user"`
+		Lines                        []struct{ Line, SKU, Quantity, Unit, Price string }
+	}
+	w.must(json.Unmarshal(raw, &sent))
+	confirmed := map[string]map[string]string{}
+	for _, r := range table(t, "ship_dates.csv") {
+		confirmed[r["order"]] = r
+	}
+	checked := 0
+	for _, x := range sent {
+		row, ok := confirmed[x.PO]
+		if !ok && x.Pickup == "" {
+			t.Errorf("%s has no ship date", x.PO)
+			continue
+		}
+		if ok {
+			at, err := time.Parse(time.RFC3339, row["confirmed"])
+			w.must(err)
+			w.clock.Set(at)
+			checked++
+		}
+		in := &ordersv1.Order{Customer: "parties/" + x.Customer, CustomerOrderNumber: x.PO, Mode: x.Mode, CurrencyCode: x.Currency, ShipFrom: "locations/" + x.ShipFrom,
+			ShipTo: "locations/" + x.ShipTo, PickupAppointmentLocal: x.Pickup, DeliveryAppointmentLocal: x.Delivery}
+		for _, l := range x.Lines {
+			in.Lines = append(in.Lines, &ordersv1.OrderLine{Line: l.Line, Item: "items/" + l.SKU, Quantity: &typev1.Quantity{Value: l.Quantity, Unit: l.Unit}, UnitPrice: l.Price})
+		}
+		o := w.create(in)
+		want := "CONFIRMED RELEASED OPEN NOT_BILLABLE"
+		if x.ByUser != nil {
+			want = "CONFIRMED UNRELEASED OPEN NOT_BILLABLE"
+		}
+		check(t, x.PO, states(o), want)
+		if d := o.Promise.GetShipDate(); ok {
+			check(t, x.PO+" ships", fmt.Sprintf("%04d-%02d-%02d", d.GetYear(), d.GetMonth(), d.GetDay()), row["ship_date"])
+		}
+	}
+	check(t, "REST orders with a ship date by the rule", checked, 41) // PC-1009 has appointments
 }
 
 // TestVerifyRunning: the running service is checked, I4 included.
