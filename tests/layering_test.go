@@ -12,6 +12,10 @@ func TestLayering(t *testing.T) {
 	plumbing := []string{
 		"crossdock.dev/services/*/internal/app/...", "crossdock.dev/services/*/internal/api/...", "crossdock.dev/services/*/internal/store/...",
 		"crossdock.dev/services/*/internal/inbound/...", "crossdock.dev/services/*/internal/peers/...", "crossdock.dev/services/*/internal/config/...",
+		// Between records and contracts, where a service's store and api share the translation.
+		"crossdock.dev/services/*/internal/wire/...",
+		// Masterdata keeps its resources as messages: these two say which there are, and hand their values to the rules.
+		"crossdock.dev/services/masterdata/internal/catalog", "crossdock.dev/services/masterdata/internal/resource",
 		// The front door and the control tower own no business rules: what they do is plumbing and pages.
 		"crossdock.dev/services/edge/internal/...", "crossdock.dev/services/tower/internal/...",
 	}

@@ -6,6 +6,7 @@ require (
 	crossdock.dev/gen v0.0.0
 	crossdock.dev/kernel v0.0.0
 	crossdock.dev/platform v0.0.0
+	github.com/google/go-cmp v0.7.0
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.33.0
 	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e
 	google.golang.org/grpc v1.85.0

@@ -610,8 +610,12 @@ func (c *Consumer) Status(ctx context.Context) (*eventlogv1.Consumer, error) {
 	if pos := store.PositionOf(rec.Position); pos.Sequence >= at.Sequence {
 		at, ignored = pos, 0
 	}
-	return &eventlogv1.Consumer{Name: "consumers/" + c.c.Log, Log: c.c.Log, Cursor: store.PositionProto(at), Read: rec.Read + ignored,
-		Applied: rec.Applied, Ignored: rec.Ignored + ignored, Deferred: rec.Deferred, Parked: rec.Parked}, nil
+	out := &eventlogv1.Consumer{Name: "consumers/" + c.c.Log, Log: c.c.Log, Cursor: store.PositionProto(at), Read: rec.Read + ignored,
+		Applied: rec.Applied, Ignored: rec.Ignored + ignored, Deferred: rec.Deferred, Parked: rec.Parked}
+	if err := c.Err(); err != nil {
+		out.Error = err.Error()
+	}
+	return out, nil
 }
 
 func parseWaitingName(id string) (sequence uint64, index uint32, err error) {

@@ -28,6 +28,7 @@ import (
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/step"
+	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/telemetry"
 )
 
@@ -303,7 +304,7 @@ func (r *runner) run(ctx context.Context) error {
 	for _, l := range r.Loops {
 		r.part(&r.loops, "loop "+l.Name, func() error { return step.Loop(loopCtx, l) })
 	}
-	r.part(&r.loops, "health", func() error { r.watchReady(loopCtx); return nil })
+	r.part(&r.loops, "health", func() error { return r.watchReady(loopCtx) })
 	version, revision := telemetry.Build()
 	r.Log.Info("started", "version", version, "revision", revision, "grpc_addr", addrs.GRPC.String(), "http_addr", text(addrs.HTTP), "admin_addr", addrs.Admin.String())
 	if r.Started != nil {
@@ -320,13 +321,16 @@ func (r *runner) run(ctx context.Context) error {
 	return failure
 }
 
-// watchReady keeps the health service in step with Ready.
-func (r *runner) watchReady(ctx context.Context) {
+// watchReady keeps the health service in step with Ready. A store whose last commit has an unknown outcome ends the program:
+// only opening the file anew tells what is in it.
+func (r *runner) watchReady(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		st := healthv1.HealthCheckResponse_SERVING
-		if err := r.ready(); err != nil {
+		if err := r.ready(); errors.Is(err, store.ErrOutcomeUnknown) {
+			return err
+		} else if err != nil {
 			st = healthv1.HealthCheckResponse_NOT_SERVING
 		}
 		r.health.SetServingStatus("", st)
@@ -335,7 +339,7 @@ func (r *runner) watchReady(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-tick.C:
 		}
 	}

@@ -18,20 +18,20 @@ import (
 
 var (
 	// Consumers holds a ConsumerRecord for each followed log, by its name.
-	Consumers = &Bucket{"consumers", Record, "log → ConsumerRecord"}
+	Consumers = &Bucket{Name: "consumers", Kind: Record, Doc: "log → ConsumerRecord"}
 	// DeferredFacts holds facts that wait for another feed.
-	DeferredFacts = &Bucket{"deferred_facts", Record, "log, sequence, index → WaitingFact"}
+	DeferredFacts = &Bucket{Name: "deferred_facts", Kind: Record, Doc: "log, sequence, index → WaitingFact"}
 	// ParkedFacts holds facts that could not be applied, and their later siblings.
-	ParkedFacts = &Bucket{"parked_facts", Record, "log, sequence, index → WaitingFact"}
+	ParkedFacts = &Bucket{Name: "parked_facts", Kind: Record, Doc: "log, sequence, index → WaitingFact"}
 	// waitingKeys leads from the keys of a consumer to the facts that wait on them.
-	waitingKeys = &Bucket{"waiting_keys", Derived, "log, key, sequence, index → name of the bucket that holds the fact"}
+	waitingKeys = &Bucket{Name: "waiting_keys", Kind: Derived, Doc: "log, key, sequence, index → name of the bucket that holds the fact"}
 
 	// Tasks holds a TaskRecord for each task that is not done, by its id.
-	Tasks = &Bucket{"tasks", Record, "id → TaskRecord"}
+	Tasks = &Bucket{Name: "tasks", Kind: Record, Doc: "id → TaskRecord"}
 	// taskQueue puts tasks in the order in which they are looked at.
-	taskQueue = &Bucket{"task_queue", Derived, "timed or not, due time, number → QueuedTask"}
+	taskQueue = &Bucket{Name: "task_queue", Kind: Derived, Doc: "timed or not, due time, number → QueuedTask"}
 	// counters holds number series of the platform.
-	counters = &Bucket{"counters", Record, "name → last number given, 8 bytes"}
+	counters = &Bucket{Name: "counters", Kind: Record, Doc: "name → last number given, 8 bytes"}
 )
 
 var platformBuckets = []*Bucket{Consumers, DeferredFacts, ParkedFacts, waitingKeys, Tasks, taskQueue, counters}

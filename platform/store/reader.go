@@ -55,6 +55,7 @@ type reader struct {
 	btx    *bbolt.Tx
 	cat    *catalogue
 	writes map[string]map[string]write // by bucket and key
+	copies map[string]bool             // followed logs of which a copy was read; nil in a View
 }
 
 func (r *reader) Get(ctx context.Context, b *Bucket, key []byte) ([]byte, error) {
@@ -147,6 +148,9 @@ func (r *reader) open(ctx context.Context, b *Bucket) (*bbolt.Bucket, error) {
 	bb := r.btx.Bucket([]byte(b.Name))
 	if bb == nil {
 		return nil, fmt.Errorf("bucket %s is missing in %s", b.Name, r.btx.DB().Path())
+	}
+	if b.Copies != "" && r.copies != nil {
+		r.copies[b.Copies] = true
 	}
 	return bb, nil
 }

@@ -26,6 +26,10 @@ type Bucket struct {
 	Kind Kind
 	// Doc says what key and record are.
 	Doc string
+	// Copies is the followed log whose facts the bucket holds a copy of; empty for what is the service's own. A change that
+	// reads a copy builds on that log, as far as it has been read: the entry says so, and whoever acts on the change's facts
+	// waits until it has read as far.
+	Copies string
 }
 
 // Invariant is a rule about the records of one service that must always hold.

@@ -798,3 +798,48 @@ func TestKeyOrder(t *testing.T) {
 		t.Errorf("Prefix(01ffff).To = %x, want 02", got.To)
 	}
 }
+
+// A change that reads a copy of another log builds on that log as far as it was read; one that does not read it does not.
+func TestCopiesAreCausalPast(t *testing.T) {
+	ctx := t.Context()
+	copied := &Bucket{Name: "copied", Kind: Record, Copies: "other"}
+	own := &Bucket{Name: "own", Kind: Record}
+	s, err := Open(ctx, Options{Path: filepath.Join(t.TempDir(), "x.db"), Clock: clock.Fixed(time.Unix(0, 0)),
+		Schema: Schema{Service: "x", Version: 1, Buckets: []*Bucket{copied, own}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	change := func(fn func(tx *Tx) error) []*eventlogv1.Position {
+		t.Helper()
+		if _, err := s.Change(ctx, Cause{}, func(tx *Tx) ([]byte, error) { return nil, fn(tx) }); err != nil {
+			t.Fatal(err)
+		}
+		entries, _, err := s.ReadLog(ctx, Position{Log: "x", Epoch: 1, Sequence: s.Last().Sequence - 1}, 1)
+		if err != nil || len(entries) != 1 {
+			t.Fatalf("last entry: %v, %v", entries, err)
+		}
+		var head eventlogv1.Head
+		if err := proto.Unmarshal(entries[0].Head, &head); err != nil {
+			t.Fatal(err)
+		}
+		return head.GetAfter()
+	}
+	change(func(tx *Tx) error {
+		return PutProto(ctx, tx, Consumers, []byte("other"), &storagev1.ConsumerRecord{
+			Position: &eventlogv1.Position{Log: "other", Epoch: 1, Sequence: 7},
+		})
+	})
+	if after := change(func(tx *Tx) error { return tx.Put(ctx, own, []byte("k"), []byte("v")) }); len(after) != 0 {
+		t.Errorf("without reading the copy: after %v, want nothing", after)
+	}
+	after := change(func(tx *Tx) error {
+		if _, err := tx.Get(ctx, copied, []byte("missing")); !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		return tx.Put(ctx, own, []byte("k"), []byte("w"))
+	})
+	if len(after) != 1 || after[0].GetLog() != "other" || after[0].GetSequence() != 7 {
+		t.Errorf("after reading the copy: after %v, want other/7", after)
+	}
+}

@@ -14,6 +14,9 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+
+	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
+	"crossdock.dev/platform/origin"
 )
 
 // maxBatch is how many changes share a commit at most, and how many may wait.
@@ -186,7 +189,7 @@ func (s *Store) change(btx *bbolt.Tx, last *tip, p *Pending) (out Outcome, err, 
 			return Outcome{s.position(rec.Sequence), answer, true}, err, nil
 		}
 	}
-	tx := &Tx{reader: reader{btx: btx, cat: s.cat, writes: map[string]map[string]write{}},
+	tx := &Tx{reader: reader{btx: btx, cat: s.cat, writes: map[string]map[string]write{}, copies: map[string]bool{}},
 		at: s.position(last.sequence + 1)}
 	answer, err := s.call(tx, p)
 	if err != nil {
@@ -195,7 +198,11 @@ func (s *Store) change(btx *bbolt.Tx, last *tip, p *Pending) (out Outcome, err, 
 	if !tx.wrote() && p.cause.RequestID == "" {
 		return Outcome{s.position(last.sequence), answer, false}, nil, nil
 	}
-	e, err := newEntry(s.cat, *last, s.clock.Now(), p.cause, tx, answer, s.random)
+	cause := p.cause
+	if cause.After, err = tx.past(cause.After); err != nil {
+		return out, err, nil
+	}
+	e, err := newEntry(s.cat, *last, s.clock.Now(), cause, tx, answer, s.random)
 	if err != nil {
 		return out, err, nil
 	}
@@ -220,6 +227,19 @@ func (s *Store) call(tx *Tx, p *Pending) (answer []byte, err error) {
 		}
 	}()
 	return p.fn(tx)
+}
+
+// past is the causal past of a change: what its cause knew, and the followed logs of which it read a copy.
+func (t *Tx) past(after []Position) ([]Position, error) {
+	for _, log := range slices.Sorted(maps.Keys(t.copies)) {
+		var read storagev1.ConsumerRecord
+		err := GetProto(context.Background(), t, Consumers, []byte(log), &read)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
+		after = origin.MergeAfter(after, []Position{PositionOf(read.GetPosition())})
+	}
+	return after, nil
 }
 
 // applyDerived writes the derived part of a change, which the log does not hold.

@@ -55,11 +55,15 @@ func TestEveryActTwice(t *testing.T) {
 	}
 	counts, err := ediv1.NewEdiServiceClient(s.Conn("edi")).ListMessageCounts(t.Context(), &ediv1.ListMessageCountsRequest{})
 	must(t, err)
+	got := map[string]uint64{}
 	for _, c := range counts.GetMessageCounts() {
-		if c.GetSet() == "850" && (c.GetReceived() != 3 || c.GetApplied() != 1 || c.GetDuplicate() != 2) {
-			t.Errorf("850s: %v, want 3 received, 1 applied, 2 duplicate", c)
+		if c.GetSet() == "850" {
+			got["received"] += c.GetReceived()
+			got["applied"] += c.GetApplied()
+			got["duplicate"] += c.GetDuplicate()
 		}
 	}
+	equal(t, "850s", got, map[string]uint64{"received": 3, "applied": 1, "duplicate": 2})
 	verify(t, s)
 }
 

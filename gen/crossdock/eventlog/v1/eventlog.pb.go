@@ -795,7 +795,9 @@ type Consumer struct {
 	// Facts that wait for another feed now.
 	Deferred uint64 `protobuf:"varint,7,opt,name=deferred,proto3" json:"deferred,omitempty"`
 	// Facts that could not be applied and wait for a person now.
-	Parked        uint64 `protobuf:"varint,8,opt,name=parked,proto3" json:"parked,omitempty"`
+	Parked uint64 `protobuf:"varint,8,opt,name=parked,proto3" json:"parked,omitempty"`
+	// Why the last step did not come to its end, in words; empty when it did.
+	Error         string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -884,6 +886,13 @@ func (x *Consumer) GetParked() uint64 {
 		return x.Parked
 	}
 	return 0
+}
+
+func (x *Consumer) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
 }
 
 // ParkedFact is a fact that could not be applied, or a later one of the same key.
@@ -1774,7 +1783,7 @@ func (x *ListTasksRequest) GetPageToken() string {
 	return ""
 }
 
-// ListTasksResponse holds tasks in order of due time.
+// ListTasksResponse holds tasks in order of creation.
 type ListTasksResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In order of creation.
@@ -1943,7 +1952,7 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x125\n" +
 	"\x05first\x18\x03 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x05first\x123\n" +
 	"\x04last\x18\x04 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x04last\x12\x1b\n" +
-	"\tlast_hash\x18\x05 \x01(\fR\blastHash\"\xe5\x01\n" +
+	"\tlast_hash\x18\x05 \x01(\fR\blastHash\"\xfb\x01\n" +
 	"\bConsumer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03log\x18\x02 \x01(\tR\x03log\x127\n" +
@@ -1952,7 +1961,8 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\aapplied\x18\x05 \x01(\x04R\aapplied\x12\x18\n" +
 	"\aignored\x18\x06 \x01(\x04R\aignored\x12\x1a\n" +
 	"\bdeferred\x18\a \x01(\x04R\bdeferred\x12\x16\n" +
-	"\x06parked\x18\b \x01(\x04R\x06parked\"\xcd\x01\n" +
+	"\x06parked\x18\b \x01(\x04R\x06parked\x12\x14\n" +
+	"\x05error\x18\t \x01(\tR\x05error\"\xcd\x01\n" +
 	"\n" +
 	"ParkedFact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12;\n" +

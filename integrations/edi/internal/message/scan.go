@@ -146,6 +146,9 @@ func (c *scan) observe(e x12.Event) {
 	}
 	switch e.Kind {
 	case x12.GroupStart:
+		if e.Segment.ID == "" {
+			c.fault("a set stands outside of any group")
+		}
 		c.group, c.first, c.findings = e.Segment, len(c.out.Sets), 0
 		c.ack.Options = x12.AckOptions{Supports: func(set string) bool { return set != "997" && c.out.Profile.Supports(set) }}
 		if version := strings.TrimSpace(e.Segment.Get(8)); !c.out.Profile.Release(version) {

@@ -20,7 +20,7 @@ var (
 	purchaseOrders = &store.Bucket{Name: "purchase_orders", Kind: store.Record, Doc: "party, order number → storage.PurchaseOrder"}
 	requests       = &store.Bucket{Name: "requests", Kind: store.Record, Doc: "interchange id, index, piece → bytes of the orders.CreateOrderRequest to send"}
 	messageCounts  = &store.Bucket{Name: "message_counts", Kind: store.Record, Doc: "party, day, set → storage.MessageCount"}
-	codeMaps       = &store.Bucket{Name: "code_maps", Kind: store.Record, Doc: "list, resource name → storage.CodeMap"}
+	codeMaps       = &store.Bucket{Name: "code_maps", Kind: store.Record, Doc: "list, resource name → storage.CodeMap", Copies: "masterdata"}
 )
 
 var (

@@ -25,7 +25,7 @@ const Service = "billing"
 
 // The buckets.
 var (
-	masterData     = record("masterdata", "resource name → MasterDataRecord: copies of master data")
+	masterData     = &platform.Bucket{Name: "masterdata", Kind: platform.Record, Doc: "resource name → MasterDataRecord", Copies: "masterdata"}
 	releases       = record("releases", "release → ReleaseRecord")
 	releaseLines   = record("release_lines", "release, place → ReleaseLineRecord")
 	holds          = record("holds", "order, kind → HoldRecord: open holds")

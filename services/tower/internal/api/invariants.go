@@ -57,15 +57,16 @@ func check(ctx context.Context, s *platform.Store, suite Suite) (*towerv1.Invari
 				}
 			}
 			for _, ref := range c.GetReferences() {
-				if !owned(ref.GetValue()) {
+				owner := ownerOf(ref.GetValue())
+				if owner == "" {
 					continue
 				}
-				told, err := store.Told(ctx, r, ref.GetValue())
+				told, err := store.ToldBy(ctx, r, owner, ref.GetValue())
 				if err != nil {
 					return err
 				}
 				if !told {
-					breach("I8", "%s refers to %s, of which no fact was told", c.GetName(), ref.GetValue())
+					breach("I8", "%s refers to %s, of which %s told no fact", c.GetName(), ref.GetValue(), owner)
 				}
 			}
 			return nil
@@ -74,12 +75,15 @@ func check(ctx context.Context, s *platform.Store, suite Suite) (*towerv1.Invari
 	return report, err
 }
 
-// owned says whether a reference names a resource whose owner tells a fact with it as subject.
-func owned(ref string) bool {
-	for _, collection := range []string{"orders/", "shipments/", "loads/", "tenders/", "invoices/", "freightBills/", "processes/", "workItems/"} {
-		if id, ok := strings.CutPrefix(ref, collection); ok {
-			return !strings.Contains(id, "/")
-		}
+// ownerOf is the service that owns the resource a reference names; empty for numbers and for parts of resources.
+func ownerOf(ref string) string {
+	collection, id, ok := strings.Cut(ref, "/")
+	if !ok || strings.Contains(id, "/") {
+		return ""
 	}
-	return false
+	return map[string]string{
+		"orders": "orders", "shipments": "freight", "loads": "freight", "tenders": "freight", "proofsOfDelivery": "freight",
+		"billingAuthorizations": "billing", "invoices": "billing", "freightBills": "billing", "processes": "workflow",
+		"workItems": "workflow", "interchanges": "edi",
+	}[collection]
 }

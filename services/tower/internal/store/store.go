@@ -128,10 +128,10 @@ func StepsOf(ctx context.Context, r store.Reader, refs []string) ([]*storagev1.S
 	return out, nil
 }
 
-// Told says whether any fact is about a reference as its subject.
-func Told(ctx context.Context, r store.Reader, subject string) (bool, error) {
-	all, err := StepsOf(ctx, r, []string{subject})
-	return slices.ContainsFunc(all, func(s *storagev1.Step) bool { return s.GetStep().GetSubject() == subject }), err
+// ToldBy says whether a service told any fact about a reference.
+func ToldBy(ctx context.Context, r store.Reader, service, ref string) (bool, error) {
+	all, err := StepsOf(ctx, r, []string{ref})
+	return slices.ContainsFunc(all, func(s *storagev1.Step) bool { return s.GetStep().GetService() == service }), err
 }
 
 // PutParty keeps a party's name for people.
