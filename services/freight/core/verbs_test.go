@@ -3,6 +3,7 @@ package core_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -14,8 +15,10 @@ import (
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
+	"crossdock.dev/platform/page"
 	"crossdock.dev/platform/platformtest"
 	"crossdock.dev/platform/rpcerr"
+	"crossdock.dev/platform/store"
 )
 
 // pumps is a truckload to Pittsburgh, where CXCC (late acceptances allowed) is asked before CXAA.
@@ -177,6 +180,7 @@ func TestLateAccept(t *testing.T) {
 	if got := w.load(l.GetName()); got.GetCarrier() != "parties/CAR-CXCC" || got.GetTender() != late.GetName() || got.GetEquipment() != "TL53" {
 		t.Errorf("booked with %s by %s, want CXCC by %s", got.GetCarrier(), got.GetTender(), late.GetName())
 	}
+	w.waiting(0)
 	states := map[string]freightv1.Tender_State{}
 	for _, x := range w.tenders(l.GetName()) {
 		states[x.GetScac()] = x.GetState()
@@ -191,7 +195,9 @@ func TestLateAccept(t *testing.T) {
 	w.tells(begin)
 
 	l, late, out = w.expired("ord_2")
+	w.waiting(1)
 	w.accept(out.GetName(), "")
+	w.waiting(0)
 	_, err = w.edi.AcceptTender(w.ctx, &freightv1.AcceptTenderRequest{Name: late.GetName(), RequestId: w.id()})
 	w.refused("late accept of a load that another took", err, "LOAD_NOT_OPEN")
 
@@ -410,6 +416,24 @@ func TestPartnerIsolation(t *testing.T) {
 	w.refused("plan as edi", err, "PERMISSION_DENIED")
 	_, err = w.workflow.AcceptTender(w.ctx, &freightv1.AcceptTenderRequest{Name: out.GetName(), RequestId: w.id()})
 	w.refused("accept as workflow", err, "PERMISSION_DENIED")
+}
+
+// A page token is no secret: one that a carrier makes up shows it nothing of others.
+func TestForgedPageToken(t *testing.T) {
+	w := newWorld(t, "2026-03-04T14:00:00Z")
+	other := w.booked(w.release("ord_1", "PO-1", "CUS-PIN", "LOC-NASP", "TL", "2026-03-05", line("10", "NS-PANEL-20", "200", "EA"))) // CXAA
+	w.claim(other.GetName(), freightv1.Milestone_ARRIVED_PICKUP, 1, "2026-03-04T08:00")
+	mine := w.booked(w.pumps("ord_2")) // CXCC
+	const me = "parties/CAR-CXCC"
+	carrier := w.server.Partner(me, "freight.read")
+	for _, x := range []struct{ path, token string }{
+		{"/v1/" + mine.GetName() + "/claims?pageToken=", page.Token(store.Key(other.GetName()), "ListClaimsRequest", me, mine.GetName())},
+		{"/v1/loads?pageToken=", page.Token(store.Key("parties/ZZZ"), "ListLoadsRequest", me, "")},
+		{"/v1/tenders?pageToken=", page.Token(store.Key("parties/ZZZ"), "ListTendersRequest", me, "", "STATE_UNSPECIFIED")},
+		{"/v1/shipments?pageToken=", page.Token(store.Key("parties/ZZZ"), "ListShipmentsRequest", me, "")},
+	} {
+		expectProblem(t, carrier.Do("GET", x.path+url.QueryEscape(x.token), ""), 400, "INVALID_PAGE_TOKEN", "pageToken")
+	}
 }
 
 // Bad input names every bad field, by gRPC and by REST.

@@ -338,6 +338,16 @@ func (w *world) tells(after uint64, want ...string) []*eventlogv1.Fact {
 	return facts
 }
 
+// waiting checks how many clocks run.
+func (w *world) waiting(want int) {
+	w.t.Helper()
+	r, err := eventlogv1.NewEventLogServiceClient(w.server.As("tower")).ListTasks(w.ctx, &eventlogv1.ListTasksRequest{})
+	w.must(err)
+	if len(r.GetTasks()) != want {
+		w.t.Errorf("%d tasks wait (%v), want %d", len(r.GetTasks()), r.GetTasks(), want)
+	}
+}
+
 func usd(m *money.Money) string {
 	a, err := kmoney.FromUnitsNanos(m.GetUnits(), m.GetNanos(), m.GetCurrencyCode())
 	if err != nil {

@@ -1,6 +1,13 @@
 package store
 
 import (
+	"bytes"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	storagev1 "crossdock.dev/gen/crossdock/freight/storage/v1"
+	"crossdock.dev/platform/page"
 	"crossdock.dev/platform/store"
 
 	"crossdock.dev/services/freight/internal/load"
@@ -8,9 +15,6 @@ import (
 	"crossdock.dev/services/freight/internal/shipment"
 	"crossdock.dev/services/freight/internal/store/wire"
 	"crossdock.dev/services/freight/internal/tender"
-
-	storagev1 "crossdock.dev/gen/crossdock/freight/storage/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // Page is one page of a list, newest first, and where the next begins; Next is nil at the end.
@@ -19,17 +23,24 @@ type Page[T any] struct {
 	Next []byte
 }
 
+// errElsewhere refuses a place outside the list: a page token is bound to its list by a checksum, which is no secret, so what it
+// holds is not believed.
+var errElsewhere = fmt.Errorf("%w: it points outside the list", page.ErrToken)
+
 // scanLimit is how many keys one page looks at, at most, so that a filter that fits little does not hold the transaction.
 const scanLimit = 1000
 
-// page walks a bucket from the newest key below prefix, before the key `before`, and collects what keep lets through.
-func page[T any](r Reader, b *store.Bucket, prefix, before []byte, size int, read func(kv store.KV) (T, bool, error)) (Page[T], error) {
+// newestFirst walks a bucket from the newest key below prefix, before the key `before`, and collects what keep lets through.
+func newestFirst[T any](r Reader, b *store.Bucket, prefix, before []byte, size int, read func(kv store.KV) (T, bool, error)) (Page[T], error) {
 	rg := store.Prefix(prefix)
 	rg.Reverse, rg.Limit = true, scanLimit
+	var out Page[T]
 	if before != nil {
+		if !bytes.HasPrefix(before, prefix) {
+			return out, errElsewhere
+		}
 		rg.To = before
 	}
-	var out Page[T]
 	kvs, err := r.r.Scan(r.ctx, b, rg)
 	if err != nil {
 		return out, err
@@ -70,7 +81,7 @@ func (r Reader) Tenders(carrier, load string, state tender.State, before []byte,
 	case carrier != "":
 		b, prefix = tendersByCarrier, store.Key(carrier)
 	}
-	return page(r, b, prefix, before, size, func(kv store.KV) (tender.Tender, bool, error) {
+	return newestFirst(r, b, prefix, before, size, func(kv store.KV) (tender.Tender, bool, error) {
 		var rec storagev1.TenderRecord
 		if b == tenders {
 			if err := proto.Unmarshal(kv.Value, &rec); err != nil {
@@ -91,7 +102,7 @@ func (r Reader) Loads(carrier, number string, before []byte, size int) (Page[loa
 	case carrier != "":
 		b, prefix = loadsByCarrier, store.Key(carrier)
 	}
-	return page(r, b, prefix, before, size, func(kv store.KV) (load.Load, bool, error) {
+	return newestFirst(r, b, prefix, before, size, func(kv store.KV) (load.Load, bool, error) {
 		var rec storagev1.LoadRecord
 		if b == loads {
 			if err := proto.Unmarshal(kv.Value, &rec); err != nil {
@@ -112,7 +123,7 @@ func (r Reader) Shipments(customer, order string, before []byte, size int) (Page
 	case customer != "":
 		b, prefix = shipmentsByCustomer, store.Key(customer)
 	}
-	return page(r, b, prefix, before, size, func(kv store.KV) (shipment.Shipment, bool, error) {
+	return newestFirst(r, b, prefix, before, size, func(kv store.KV) (shipment.Shipment, bool, error) {
 		var rec storagev1.ShipmentRecord
 		if b == shipments {
 			if err := proto.Unmarshal(kv.Value, &rec); err != nil {
@@ -126,10 +137,14 @@ func (r Reader) Shipments(customer, order string, before []byte, size int) (Page
 
 // ClaimsPage lists the claims of a load by stop and time.
 func (r Reader) ClaimsPage(load string, after []byte, size int) (Page[milestone.Claim], error) {
-	rg := store.Prefix(store.Key(load))
+	prefix := store.Key(load)
+	rg := store.Prefix(prefix)
 	rg.Limit = size + 1
 	if after != nil {
-		rg.From = append(after, 0)
+		if !bytes.HasPrefix(after, prefix) {
+			return Page[milestone.Claim]{}, errElsewhere
+		}
+		rg.From = append(bytes.Clone(after), 0)
 	}
 	kvs, err := r.r.Scan(r.ctx, claims, rg)
 	if err != nil {
