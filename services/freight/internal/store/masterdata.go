@@ -199,7 +199,7 @@ func (r Reader) Carrier(name string) (network.Carrier, error) {
 	}
 	c, err := r.calendar(p.GetTenderCalendar())
 	if err != nil {
-		return network.Carrier{}, err
+		return network.Carrier{}, fmt.Errorf("tender calendar of %s: %w", name, err)
 	}
 	out := network.Carrier{
 		Name: name, SCAC: p.GetScac(), Equipment: p.GetEquipment(), Calendar: c, TimeoutHours: int(p.GetTenderTimeoutHours()),
