@@ -30,6 +30,9 @@ import (
 	edgestore "crossdock.dev/services/edge/internal/store"
 )
 
+// Service is the name of the service and of its log.
+const Service = "edge"
+
 // Deps is what edge is given. All but Feeds and Peers is required: edge follows nobody and calls nobody by gRPC.
 type Deps struct {
 	DataDir  string
@@ -55,7 +58,7 @@ type Core struct {
 func Schema() store.Schema { return edgestore.Schema() }
 
 // Path is edge's store file in a data folder.
-func Path(dataDir string) string { return filepath.Join(dataDir, "edge.db") }
+func Path(dataDir string) string { return filepath.Join(dataDir, Service+".db") }
 
 // Open opens the store and wires the verbs.
 func Open(ctx context.Context, d Deps) (*Core, error) {

@@ -8,6 +8,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -154,13 +155,7 @@ func (e *Env) newID(prefix string) (string, error) {
 
 // changeID is the request id of a change, told to the person: with it the command can be repeated safely.
 func (e *Env) changeID() (string, error) {
-	id := e.RequestID
-	if id == "" {
-		var err error
-		if id, err = e.newID("cli"); err != nil {
-			return "", err
-		}
-	}
+	id := cmp.Or(e.RequestID, e.callID)
 	_, err := fmt.Fprintln(e.Err, "request id:", id)
 	return id, err
 }

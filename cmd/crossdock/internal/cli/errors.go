@@ -104,7 +104,9 @@ func report(w io.Writer, err error, callID string) int {
 		more = append(more, field.Path+": "+field.Description)
 	}
 	for key, value := range e.Metadata {
-		more = append(more, key+": "+value)
+		if !strings.Contains(what, value) {
+			more = append(more, key+": "+value)
+		}
 	}
 	slices.Sort(more)
 	try := reasonHints[e.Reason]

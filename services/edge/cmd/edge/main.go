@@ -1,8 +1,9 @@
 // Command edge is the partners' front door: it keeps their API keys and hands their REST calls to the services.
 //
-//	edge -config FILE           serves until it is told to stop
-//	edge -config FILE -check    checks the configuration
-//	edge -config FILE verify    checks the store of a stopped edge; exit 1 when something is wrong
+//	edge -config FILE          serve until interrupted
+//	edge -check -config FILE   check the configuration
+//	edge -version              print the version
+//	edge -config FILE verify   check the store of a stopped edge: 0 whole, 1 breaches, 2 not checked
 package main
 
 import (
@@ -11,12 +12,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata"
+	_ "time/tzdata" // zones do not depend on the machine
 
 	"crossdock.dev/gen/openapi"
 	"crossdock.dev/platform/auth"
@@ -32,53 +34,49 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(program(ctx, os.Args[1:]))
+	code := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
-// program returns the exit status: 0 done, 1 failed or breaches found, 2 wrong usage or configuration.
-func program(ctx context.Context, args []string) int {
-	verify := len(args) > 0 && args[0] == "verify" // the subcommand may also stand before the flags
-	if verify {
-		args = args[1:]
-	}
-	flags, err := conf.ParseFlags("edge", args, os.Stderr)
+// command returns the exit code: 0 done, 1 failed or breaches, 2 wrong use or not checked.
+func command(ctx context.Context, args []string, out, errOut io.Writer) int {
+	flags, err := conf.ParseFlags(core.Service, args, errOut)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
 		return 2
-	case len(flags.Args) == 1 && flags.Args[0] == "verify":
-		verify = true
-	case len(flags.Args) > 0:
-		fmt.Fprintf(os.Stderr, "edge: unknown subcommand %q, want verify\n", flags.Args)
-		return 2
 	}
-	switch {
-	case flags.Version:
+	if flags.Version {
 		version, revision := telemetry.Build()
-		fmt.Println("edge", version, revision)
+		fmt.Fprintln(out, core.Service, version, revision)
 		return 0
 	}
 	cfg, err := config.Load(flags.Config)
-	switch {
-	case err != nil:
-		fmt.Fprintln(os.Stderr, err)
+	if err != nil {
+		fmt.Fprintln(errOut, err)
 		return 2
-	case flags.Check:
-		return 0
-	case verify:
-		return store.RunVerify(os.Stdout, core.Path(cfg.DataDir), core.Schema())
 	}
-	if err := run(ctx, cfg); err != nil {
-		fmt.Fprintln(os.Stderr, "edge:", err)
+	switch {
+	case flags.Check:
+		fmt.Fprintln(out, flags.Config, "is good")
+		return 0
+	case len(flags.Args) == 1 && flags.Args[0] == "verify":
+		return store.RunVerify(out, core.Path(cfg.DataDir), core.Schema())
+	case len(flags.Args) > 0:
+		fmt.Fprintf(errOut, "%s: unknown subcommand %q, want verify\n", core.Service, flags.Args)
+		return 2
+	}
+	if err := run(ctx, cfg, errOut); err != nil {
+		fmt.Fprintln(errOut, core.Service+":", err)
 		return 1
 	}
 	return 0
 }
 
-func run(ctx context.Context, cfg config.Config) error {
-	tel := cfg.Telemetry(os.Stderr)
+func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
+	tel := cfg.Telemetry(errOut)
 	business, machine := cfg.Business(), clock.SystemMachine()
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return err
