@@ -674,6 +674,104 @@ func TestCutInTheMiddleOfAFile(t *testing.T) {
 	}
 }
 
+// noting is a source of ids that remembers the deliveries'.
+type noting struct {
+	typeid.Source
+	deliveries []string
+}
+
+func (n *noting) New(prefix string) string {
+	id := n.Source.New(prefix)
+	if prefix == "dlv" {
+		n.deliveries = append(n.deliveries, id)
+	}
+	return id
+}
+
+// All is recorded, and the power is cut before the file is moved away: it is not taken in again.
+func TestRecordedButNotMoved(t *testing.T) {
+	w := newWorld(t)
+	ids := &noting{Source: w.ids}
+	w.ids = ids
+	w.reopen()
+	w.receive("11:05", "850.edi", w.file(realOrder))
+	inbox := filepath.Join(w.dir, "inbox")
+	w.must(os.Rename(filepath.Join(inbox, ".done", "850.edi"), filepath.Join(inbox, ".work", ids.deliveries[0]+"-850.edi")))
+	w.reopen()
+	w.settle()
+	equal(t, "dispositions", w.arrivals(), []string{"ACCEPTED | 850 APPLIED orders/ord_1"})
+	if _, err := os.Stat(filepath.Join(inbox, ".done", "850.edi")); err != nil {
+		t.Error(err)
+	}
+	w.verify()
+}
+
+// The outbox cannot be written for a while, and once the outcome of writing is lost: the partner gets one file.
+func TestOutboxInTheWay(t *testing.T) {
+	w := newWorld(t)
+	folder := filepath.Join(w.dir, "outbox", "CUS-XYZ")
+	w.must(os.WriteFile(folder, nil, 0o600))
+	w.receive("11:05", "850.edi", w.file(realOrder))
+	out := w.list()[1]
+	if d := out.GetTransactionSets()[0].GetDisposition(); d != ediv1.Interchange_TransactionSet_IN_PROGRESS {
+		t.Errorf("997 is %s while the outbox cannot be written", d)
+	}
+	w.must(os.Remove(folder))
+	w.must(os.Mkdir(folder, 0o700))
+	w.must(os.WriteFile(filepath.Join(folder, out.GetFileName()), []byte(realAck), 0o400))
+	w.reopen()
+	w.settle()
+	equal(t, "997", w.sent("CUS-XYZ"), []string{realAck})
+	if d := w.list()[1].GetTransactionSets()[0].GetDisposition(); d != ediv1.Interchange_TransactionSet_APPLIED {
+		t.Errorf("997 is %s in the end", d)
+	}
+	w.verify()
+}
+
+// A set that is larger than any order is not read into memory.
+func TestLargeFile(t *testing.T) {
+	w := newWorld(t)
+	var b bytes.Buffer
+	b.WriteString("ISA*00*          *00*          *12*4405197800     *01*999999999      *260302*1105*U*00401*000000001*0*P*>~\n" +
+		"GS*PO*4405197800*999999999*20260302*1105*1*X*004010~\nST*850*0001~BEG*00*SA*LARGE**20260302~")
+	const lines = 99_999
+	for i := range lines {
+		fmt.Fprintf(&b, "PO1*%d*1*EA*1.00**VN*A~PID*F****%s~", i+1, strings.Repeat("X", 40))
+	}
+	fmt.Fprintf(&b, "SE*%d*0001~GE*1*1~IEA*1*000000001~", 2*lines+3)
+	w.receive("11:05", "large.edi", b.Bytes())
+	equal(t, "dispositions", w.arrivals(), []string{"ACCEPTED | 850 PARKED MAPPING_FAILED"})
+	_, err := w.core.api.GetDocument(w.ctx, &ediv1.GetDocumentRequest{Name: "documents/" + w.list()[0].GetDocumentSha256()})
+	if rpcerr.From(err).Reason != ediv1.Reason_DOCUMENT_TOO_LARGE.String() || rpcerr.From(err).Metadata["size"] != fmt.Sprint(b.Len()) {
+		t.Errorf("document of %d bytes: %v", b.Len(), err)
+	}
+	w.verify()
+}
+
+// An order of a thousand lines has a request that is larger than a record.
+func TestLongOrder(t *testing.T) {
+	w := newWorld(t)
+	var b bytes.Buffer
+	b.WriteString("ISA*00*          *00*          *12*4405197800     *01*999999999      *260302*1105*U*00401*000000001*0*P*>~\n" +
+		"GS*PO*4405197800*999999999*20260302*1105*1*X*004010~\nST*850*0001~BEG*00*SA*LONG**20260302~N1*ST**9*0003947268292~")
+	const lines = 1000
+	for i := range lines {
+		fmt.Fprintf(&b, "PO1*%d*1*EA*1.00**VN*A%d~PID*F****%s~", i+1, i, strings.Repeat("W", 76)+"\xe9")
+	}
+	fmt.Fprintf(&b, "SE*%d*0001~GE*1*1~IEA*1*000000001~", 2*lines+4)
+	w.restarts = true
+	w.receive("11:05", "long.edi", b.Bytes())
+	equal(t, "dispositions", w.arrivals(), []string{"ACCEPTED | 850 APPLIED orders/ord_1"})
+	got := w.orders.calls[0].GetOrder().GetLines()
+	if len(got) != lines || got[999].GetExternalIds()[0].GetValue() != "A999" {
+		t.Fatalf("%d lines", len(got))
+	}
+	if want := strings.Repeat("W", 76) + "é"; got[0].GetDescription() != want {
+		t.Errorf("description %q, want %q: bytes that are no UTF-8 are ISO 8859-1", got[0].GetDescription(), want)
+	}
+	w.verify()
+}
+
 // The document is on the disk and the file claimed, and then the power is cut: nothing is recorded yet.
 func TestDocumentWithoutRecord(t *testing.T) {
 	w := newWorld(t)

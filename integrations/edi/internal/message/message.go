@@ -138,13 +138,12 @@ const (
 
 // Clean makes text from outside fit for a record: valid UTF-8 without control characters, at most n bytes.
 func Clean(s string, n int) string {
-	s = strings.TrimSpace(Text(s))
-	s = strings.Map(func(r rune) rune {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
-	}, s)
+	}, Text(s)))
 	if len(s) <= n {
 		return s
 	}

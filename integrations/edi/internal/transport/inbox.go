@@ -116,6 +116,9 @@ func plain(name string) string {
 // Finish moves a claimed file to those that are done. One with its name that is there already stays; the new one then carries
 // its delivery's id.
 func (in Inbox) Finish(c Claim) error {
+	if c.path == "" {
+		return nil // it was finished before
+	}
 	target := filepath.Join(in.dir, doneDir, c.Name)
 	if _, err := os.Lstat(target); err == nil {
 		target += "." + c.ID
