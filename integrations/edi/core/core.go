@@ -6,6 +6,7 @@ package core
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +47,7 @@ type Deps struct {
 	Business     clock.Business
 	Machine      clock.Machine
 	IDs          typeid.Source
-	Rand         io.Reader
+	Rand         io.Reader // nil: the system's
 	Log          *slog.Logger
 	Feeds        map[string]eventlog.Source          // masterdata
 	Peers        map[string]grpc.ClientConnInterface // orders
@@ -65,6 +66,9 @@ type Core struct {
 
 // Open reads the profiles and opens the store and the folders, or creates them.
 func Open(ctx context.Context, d Deps) (_ *Core, err error) {
+	if d.Rand == nil {
+		d.Rand = rand.Reader
+	}
 	profiles, err := profile.Load(d.ProfilesFile)
 	if err != nil {
 		return nil, fmt.Errorf("profiles: %w", err)

@@ -283,14 +283,14 @@ func (a *App) answer(x message.Interchange, found message.Scanned, g message.Sca
 	if err != nil {
 		return store.Answer{}, err
 	}
-	id := a.IDs.New("edi")
+	id, control := a.IDs.New("edi"), store.ControlNumber(issued)
 	group := written.Interchanges[0].Groups[0]
 	segments := group.Sets[0].Segments
 	first, last := segments[0], segments[len(segments)-1]
 	return store.Answer{
 		Interchange: message.Interchange{
 			ID: id, Direction: message.Outbound, Party: found.Profile.Party, Sender: x.Receiver, Receiver: x.Sender,
-			Control: store.ControlNumber(issued), Usage: found.Profile.Usage, Document: sha, Size: size, FileName: id + "-997.edi",
+			Control: control, Usage: found.Profile.Usage, Document: sha, Size: size, FileName: control + "-" + id + "-997.edi", // sorts as sent
 			Disposition: message.Accepted, Answer: x.ID, CreateTime: now, Sets: 1, Separators: out.Format.Separators,
 		},
 		Set: message.Set{

@@ -2,6 +2,7 @@ package message
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -61,6 +62,29 @@ func TestClean(t *testing.T) {
 		if got := Clean(c.in, c.n); got != c.want {
 			t.Errorf("Clean(%q, %d): got %q, want %q", c.in, c.n, got, c.want)
 		}
+	}
+}
+
+// A set behind one with more errors than are reported is refused for its own error all the same.
+func TestManyErrors(t *testing.T) {
+	profiles, err := profile.Load("../../partners/day.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets := "ST*850*0001~BEG*00*SA*PO1**20101127~" + strings.Repeat("PO1*1*2*EA*x**VN*A~", maxErrors+1) + fmt.Sprintf("SE*%d*0001~", maxErrors+4) +
+		"ST*850*0002~BEG*00*SA*PO2**20101127~PO1*1*2*EA*x**VN*A~SE*4*0002~ST*850*0003~BEG*00*SA*PO3**20101127~PO1*1*2*EA*1**VN*A~SE*4*0003~"
+	data := good[:strings.Index(good, "ST*850")] + sets + "GE*3*1~IEA*1*000003438~"
+	found, err := NewScanner(strings.NewReader(data), int64(len(data)), profiles).Next()
+	if err != nil || found.Fault != "" || len(found.Sets) != 3 || len(found.Groups) != 1 {
+		t.Fatalf("got %+v, %v", found, err)
+	}
+	for i, refused := range []bool{true, true, false} {
+		if got := found.Sets[i].Refusal; (got != "") != refused {
+			t.Errorf("set %d: refusal %q", i+1, got)
+		}
+	}
+	if a := found.Groups[0].Ack; a.Code != "P" || a.Accepted != 1 {
+		t.Errorf("997: got %s with %d accepted, want P with 1", a.Code, a.Accepted)
 	}
 }
 

@@ -12,10 +12,11 @@ import (
 	"crossdock.dev/integrations/edi/x12"
 )
 
-// Bounds of one interchange. A sender with more splits it, as X12 allows at any set.
+// Bounds of one interchange. A sender with more sets splits it, as X12 allows at any set. Of more errors the first are reported
+// in the group's 997, and the first of each set in any case: it decides about the set.
 const (
-	maxSets     = 500
-	maxFindings = 2000 // per group, reported in its 997
+	maxSets   = 500
+	maxErrors = 2000
 )
 
 // Scanned is an interchange as it was found in a document.
@@ -108,10 +109,10 @@ type scan struct {
 	ack       x12.Acknowledger
 	group     x12.Segment
 	first     int // index in out.Sets of the group's first set
-	findings  int // of the group
+	found     int // errors of the group
+	foundHere int // errors of the current set, or of the group between its sets
 	errors    []string
-	acks      []GroupAck
-	reference string
+	reference string // AK102 of the current 997
 	overflow  bool
 }
 
@@ -149,7 +150,7 @@ func (c *scan) observe(e x12.Event) {
 		if e.Segment.ID == "" {
 			c.fault("a set stands outside of any group")
 		}
-		c.group, c.first, c.findings = e.Segment, len(c.out.Sets), 0
+		c.group, c.first, c.found, c.foundHere = e.Segment, len(c.out.Sets), 0, 0
 		c.ack.Options = x12.AckOptions{Supports: func(set string) bool { return set != "997" && c.out.Profile.Supports(set) }}
 		if version := strings.TrimSpace(e.Segment.Get(8)); !c.out.Profile.Release(version) {
 			c.ack.Options.GroupError = x12.GroupVersion
@@ -180,7 +181,9 @@ func (c *scan) note(e *x12.Event) {
 		if f.Severity != x12.Error || f.Group < 0 {
 			continue
 		}
-		if c.findings++; c.findings > maxFindings {
+		c.found++
+		c.foundHere++
+		if c.found > maxErrors && c.foundHere > 1 {
 			continue
 		}
 		kept = append(kept, f)
@@ -197,7 +200,7 @@ func (c *scan) startSet(e x12.Event) {
 		c.overflow = true
 		return
 	}
-	c.errors, c.acks, c.reference = nil, nil, ""
+	c.errors, c.reference, c.foundHere = nil, "", 0
 	c.out.Sets = append(c.out.Sets, ScannedSet{Set: Set{
 		Index: len(c.out.Sets) + 1, ID: setID(e.Segment.Get(1)), Control: Clean(e.Segment.Get(2), maxControl),
 		Group: Clean(c.group.Get(6), maxControl), Version: Clean(c.group.Get(8), maxControl), Offset: e.Segment.Offset,
@@ -225,6 +228,7 @@ func (c *scan) endSet() {
 	set := c.last()
 	set.Length = c.end - set.Offset
 	set.Refusal = Clean(strings.Join(c.errors, "; "), maxReason)
+	c.foundHere = 0
 }
 
 // endGroup takes over the verdicts of the acknowledgement. A group that is never acknowledged holds acknowledgements alone.

@@ -22,7 +22,7 @@ func NewDocuments(dir string) (Documents, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return Documents{}, fmt.Errorf("documents folder: %w", err)
 	}
-	return Documents{dir}, removeTemporary(dir)
+	return Documents{dir}, errors.Join(syncDir(filepath.Dir(dir)), removeTemporary(dir))
 }
 
 // Keep stores the bytes of r and returns their hash, in hexadecimal, and their number.

@@ -28,7 +28,7 @@ func NewInbox(dir string) (Inbox, error) {
 			return Inbox{}, fmt.Errorf("inbox: %w", err)
 		}
 	}
-	return Inbox{dir}, removeTemporary(filepath.Join(dir, workDir))
+	return Inbox{dir}, errors.Join(syncDir(dir), removeTemporary(filepath.Join(dir, workDir)))
 }
 
 // Claim is a file that is being taken in.

@@ -17,7 +17,7 @@ func NewOutbox(dir string) (Outbox, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return Outbox{}, fmt.Errorf("outbox: %w", err)
 	}
-	return Outbox{dir}, nil
+	return Outbox{dir}, syncDir(filepath.Dir(dir))
 }
 
 // Holds reports whether a file stands there with this content.
