@@ -3,9 +3,9 @@ package story
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 )
 
 // Carrier is a scripted carrier that speaks REST alone. Everything it says comes from its page.
@@ -72,8 +72,11 @@ func (c *Carrier) Offer(ctx context.Context, order string) (tender, error) {
 			}
 		}
 	}
-	return tender{}, fmt.Errorf("carrier %s was offered no load with order %s", c.Party, order)
+	return tender{}, fmt.Errorf("carrier %s: %w with order %s", c.Party, ErrNoOffer, order)
 }
+
+// ErrNoOffer says that no open offer carries an order.
+var ErrNoOffer = errors.New("no load is offered")
 
 // Accept takes the offer.
 func (c *Carrier) Accept(ctx context.Context, t tender) error {
@@ -119,9 +122,6 @@ func (c *Carrier) Bill(ctx context.Context, t tender) (state string, err error) 
 }
 
 func (c *Carrier) call(ctx context.Context, method, path, key string, in, out any) error {
-	if _, err := url.Parse(path); err != nil {
-		return err
-	}
 	var body []byte
 	if in != nil {
 		var err error

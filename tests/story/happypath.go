@@ -2,6 +2,7 @@ package story
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -59,7 +60,7 @@ type Act struct {
 // the same, so nothing happens twice.
 func HappyPath(w World, file []byte, names *Names) []Act {
 	carrier := &Carrier{World: w, Party: "parties/CAR-CXBB", Page: Bluebird}
-	var offer tender
+	offer := func() tender { return tender{names.Tender, names.Load, names.LoadNumber} }
 	at := func(day, hour, minute int) time.Time { return time.Date(2026, 3, day, hour, minute, 0, 0, time.UTC) }
 	acts := []Act{
 		{at(2, 11, 5), "the customer's 850 comes in as a file", func(ctx context.Context) error {
@@ -82,17 +83,21 @@ func HappyPath(w World, file []byte, names *Names) []Act {
 			names.Shipment = tendered.GetShipments()[0].GetName()
 			names.Load, names.LoadNumber = tendered.GetLoad().GetName(), tendered.GetLoad().GetNumber()
 			names.Tender = tendered.GetTender().GetName()
-			offer = tender{names.Tender, names.Load, names.LoadNumber}
 			return nil
 		}},
 		{at(2, 14, 20), "the carrier reads its offers and accepts", func(ctx context.Context) error {
-			if found, err := carrier.Offer(ctx, PurchaseOrder); err == nil {
-				offer = found
-			} // played again, the offer is no longer open; accepting it again succeeds and changes nothing
-			if err := carrier.Accept(ctx, offer); err != nil {
+			// Played again, the offer is no longer open; accepting it again succeeds and changes nothing.
+			found, err := carrier.Offer(ctx, PurchaseOrder)
+			if errors.Is(err, ErrNoOffer) {
+				found, err = offer(), nil
+			}
+			if err != nil {
 				return err
 			}
-			_, err := await(ctx, w, "billing", func(m *billingv1.JournalEntryPosted) bool {
+			if err := carrier.Accept(ctx, found); err != nil {
+				return err
+			}
+			_, err = await(ctx, w, "billing", func(m *billingv1.JournalEntryPosted) bool {
 				return m.GetJournalEntry().GetMoment() == "load booked: cost accrual"
 			})
 			return err
@@ -101,12 +106,12 @@ func HappyPath(w World, file []byte, names *Names) []Act {
 	received := []time.Time{at(3, 14, 20), at(3, 15, 15), at(4, 13, 50), at(4, 14, 30)}
 	for i, m := range Bluebird.Milestones {
 		acts = append(acts, Act{received[i], "the carrier reports " + m.Milestone, func(ctx context.Context) error {
-			return carrier.Report(ctx, offer, m)
+			return carrier.Report(ctx, offer(), m)
 		}})
 	}
 	return append(acts,
 		Act{at(4, 14, 45), "the carrier hands in the signed proof of delivery", func(ctx context.Context) error {
-			if err := carrier.Prove(ctx, offer, PurchaseOrder); err != nil {
+			if err := carrier.Prove(ctx, offer(), PurchaseOrder); err != nil {
 				return err
 			}
 			issued, err := await(ctx, w, "billing", func(m *billingv1.InvoiceIssued) bool {
@@ -120,7 +125,7 @@ func HappyPath(w World, file []byte, names *Names) []Act {
 			return err
 		}},
 		Act{at(5, 12, 0), "the carrier sends its bill", func(ctx context.Context) (err error) {
-			if names.FreightBillState, err = carrier.Bill(ctx, offer); err != nil {
+			if names.FreightBillState, err = carrier.Bill(ctx, offer()); err != nil {
 				return err
 			}
 			ended, err := await(ctx, w, "workflow", func(m *workflowv1.ProcessEnded) bool {

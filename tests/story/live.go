@@ -14,10 +14,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	edgev1 "crossdock.dev/gen/crossdock/edge/v1"
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/auth"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
 	"crossdock.dev/platform/rpc"
+	"crossdock.dev/platform/store"
 )
 
 // Run is what the story reads of run.json, which `crossdock up` writes.
@@ -139,6 +141,22 @@ func (l *Live) secretsFile() string { return filepath.Join(l.run.DataDir, "story
 
 // Conn is a connection to a service.
 func (l *Live) Conn(service string) grpc.ClientConnInterface { return l.conns[service] }
+
+// CaughtUp waits until every service that copies a log has read all that it holds now.
+func (l *Live) CaughtUp(ctx context.Context, log string) error {
+	of, err := eventlogv1.NewEventLogServiceClient(l.conns[log]).GetLog(ctx, &eventlogv1.GetLogRequest{})
+	if err != nil {
+		return err
+	}
+	// A call that asks for a position is answered when the called service has read as far.
+	ctx = rpc.WithWaitPosition(ctx, store.PositionOf(of.GetLast()))
+	for name, conn := range l.conns {
+		if _, err := eventlogv1.NewEventLogServiceClient(conn).GetLog(ctx, &eventlogv1.GetLogRequest{}); err != nil {
+			return fmt.Errorf("wait until %s has read %s: %w", name, log, err)
+		}
+	}
+	return nil
+}
 
 // Await follows a service's log until a fact fits.
 func (l *Live) Await(ctx context.Context, service string, is func(proto.Message) bool) (proto.Message, error) {

@@ -61,6 +61,9 @@ func run(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
+		if err := world.CaughtUp(ctx, "masterdata"); err != nil {
+			return err
+		}
 		fmt.Printf("seed    %d parties, %d locations, %d items, %d contracts, %d rate tables\n",
 			loaded.Parties, loaded.Locations, loaded.Items, loaded.Contracts, loaded.RateTables)
 		progress.Seeded = true
@@ -70,10 +73,11 @@ func run(ctx context.Context) (err error) {
 	}
 	acts := story.HappyPath(world, document, &progress.Names)
 	if progress.Acts < len(acts) {
-		for ; progress.Acts < len(acts); progress.Acts++ {
+		for progress.Acts < len(acts) {
 			if err := story.Play(ctx, world, acts[progress.Acts:progress.Acts+1], say); err != nil {
 				return err
 			}
+			progress.Acts++
 			if err := progress.Save(); err != nil {
 				return err
 			}
