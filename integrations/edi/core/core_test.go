@@ -64,6 +64,21 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	w := newEmptyWorld(t)
+	w.units()
+	w.settle()
+	return w
+}
+
+// units tells the units of the corpus.
+func (w *world) units() {
+	for code, canonical := range map[string]string{"EA": "EA", "CA": "CS", "SF": "FTK"} { // Rec 20
+		w.codeMap(code, "", canonical, nil)
+	}
+}
+
+// newEmptyWorld is a world whose masterdata has told nothing yet.
+func newEmptyWorld(t *testing.T) *world {
 	w := &world{
 		t: t, ctx: t.Context(), clock: clock.NewManual(at("11:05")), dir: t.TempDir(), ids: typeid.Sequence(1),
 		orders: &orders{created: map[string]string{}},
@@ -72,12 +87,8 @@ func newWorld(t *testing.T) *world {
 	w.master, err = store.Open(w.ctx, store.Options{Path: t.TempDir() + "/masterdata.db", Schema: store.Schema{Service: "masterdata", Version: 1}, Clock: w.clock})
 	w.must(err)
 	t.Cleanup(func() { w.must(w.master.Close()) })
-	for code, canonical := range map[string]string{"EA": "EA", "CA": "CS", "SF": "FTK"} { // Rec 20
-		w.codeMap(code, "", canonical, nil)
-	}
 	w.open()
 	t.Cleanup(func() { w.must(w.core.Close()) })
-	w.settle()
 	return w
 }
 
@@ -1016,6 +1027,19 @@ func TestManySets(t *testing.T) {
 	if last := list[len(list)-1]; last.GetDisposition() != ediv1.Interchange_UNREADABLE || !strings.Contains(last.GetReason(), "more than 500 sets") {
 		t.Errorf("second: %s %s", last.GetDisposition(), last.GetReason())
 	}
+	w.verify()
+}
+
+// An order that comes before the first code map has been read waits for it; its 997 does not.
+func TestMasterdataComesLater(t *testing.T) {
+	w := newEmptyWorld(t)
+	w.receive("11:05", "850.edi", w.file(realOrder))
+	equal(t, "before", w.arrivals(), []string{"ACCEPTED | 850 IN_PROGRESS"})
+	equal(t, "997", w.sent("CUS-XYZ"), []string{realAck})
+	w.units()
+	w.reopen() // back-off is kept in memory: a restart tries at once
+	w.settle()
+	equal(t, "after", w.arrivals(), []string{"ACCEPTED | 850 APPLIED orders/ord_1"})
 	w.verify()
 }
 

@@ -43,6 +43,10 @@ func (a *App) judge(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(units) == 0 {
+		// A new install has not read its first code map yet: that is no fault of the message.
+		return nil, fmt.Errorf("no code map of list %s has been read from masterdata", UnitList)
+	}
 	set, err := a.read(x, s)
 	if err != nil {
 		return nil, err
