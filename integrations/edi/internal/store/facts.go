@@ -51,7 +51,8 @@ func related(x message.Interchange, of ...message.Set) []string {
 	if x.Party != "" {
 		names = append(names, x.Party)
 	}
-	if x.Answer != "" {
+	// One of ours leads to what it answers. The other way round nothing has been told of the answer yet.
+	if x.Answer != "" && x.Direction == message.Outbound {
 		names = append(names, "interchange:"+message.Name(x.Answer))
 	}
 	seen := map[string]bool{}
