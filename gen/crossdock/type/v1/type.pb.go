@@ -10,7 +10,6 @@ package typev1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	_ "crossdock.dev/gen/crossdock/governance/v1"
 	money "google.golang.org/genproto/googleapis/type/money"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -362,61 +361,6 @@ func (x *ExternalId) GetValue() string {
 	return ""
 }
 
-// Contact is a person at a company.
-type Contact struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The person's name.
-	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// Telephone number as written.
-	Phone         string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Contact) Reset() {
-	*x = Contact{}
-	mi := &file_crossdock_type_v1_type_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Contact) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Contact) ProtoMessage() {}
-
-func (x *Contact) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_type_v1_type_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Contact.ProtoReflect.Descriptor instead.
-func (*Contact) Descriptor() ([]byte, []int) {
-	return file_crossdock_type_v1_type_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *Contact) GetDisplayName() string {
-	if x != nil {
-		return x.DisplayName
-	}
-	return ""
-}
-
-func (x *Contact) GetPhone() string {
-	if x != nil {
-		return x.Phone
-	}
-	return ""
-}
-
 // Charge is one amount with its code.
 type Charge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -433,7 +377,7 @@ type Charge struct {
 
 func (x *Charge) Reset() {
 	*x = Charge{}
-	mi := &file_crossdock_type_v1_type_proto_msgTypes[5]
+	mi := &file_crossdock_type_v1_type_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -445,7 +389,7 @@ func (x *Charge) String() string {
 func (*Charge) ProtoMessage() {}
 
 func (x *Charge) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_type_v1_type_proto_msgTypes[5]
+	mi := &file_crossdock_type_v1_type_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -458,7 +402,7 @@ func (x *Charge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Charge.ProtoReflect.Descriptor instead.
 func (*Charge) Descriptor() ([]byte, []int) {
-	return file_crossdock_type_v1_type_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_type_v1_type_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Charge) GetCode() string {
@@ -501,7 +445,7 @@ type Explanation struct {
 
 func (x *Explanation) Reset() {
 	*x = Explanation{}
-	mi := &file_crossdock_type_v1_type_proto_msgTypes[6]
+	mi := &file_crossdock_type_v1_type_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +457,7 @@ func (x *Explanation) String() string {
 func (*Explanation) ProtoMessage() {}
 
 func (x *Explanation) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_type_v1_type_proto_msgTypes[6]
+	mi := &file_crossdock_type_v1_type_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +470,7 @@ func (x *Explanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
 func (*Explanation) Descriptor() ([]byte, []int) {
-	return file_crossdock_type_v1_type_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_type_v1_type_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Explanation) GetLabel() string {
@@ -568,7 +512,7 @@ var File_crossdock_type_v1_type_proto protoreflect.FileDescriptor
 
 const file_crossdock_type_v1_type_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccrossdock/type/v1/type.proto\x12\x11crossdock.type.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"t\n" +
+	"\x1ccrossdock/type/v1/type.proto\x12\x11crossdock.type.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"t\n" +
 	"\bQuantity\x12<\n" +
 	"\x05value\x18\x01 \x01(\tB&\xbaH#r!2\x1f^-?[0-9]{1,24}(\\.[0-9]{1,12})?$R\x05value\x12*\n" +
 	"\x04unit\x18\x02 \x01(\tB\x16\xbaH\x13r\x112\x0f^[A-Z0-9]{2,3}$R\x04unit\"\xbd\x01\n" +
@@ -594,10 +538,7 @@ const file_crossdock_type_v1_type_proto_rawDesc = "" +
 	"\x06system\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 R\x06system\x12\x1b\n" +
 	"\x04kind\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04kind\x12%\n" +
 	"\tqualifier\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18\bR\tqualifier\x12\x1f\n" +
-	"\x05value\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x05value\"\\\n" +
-	"\aContact\x12.\n" +
-	"\fdisplay_name\x18\x01 \x01(\tB\v\xbaH\x04r\x02\x18x\xe8\xa6\x19\x01R\vdisplayName\x12!\n" +
-	"\x05phone\x18\x02 \x01(\tB\v\xbaH\x04r\x02\x18(\xe8\xa6\x19\x01R\x05phone\"\x94\x01\n" +
+	"\x05value\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x05value\"\x94\x01\n" +
 	"\x06Charge\x12*\n" +
 	"\x04code\x18\x01 \x01(\tB\x16\xbaH\x13r\x112\x0f^[A-Z0-9]{2,6}$R\x04code\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdescription\x122\n" +
@@ -622,24 +563,23 @@ func file_crossdock_type_v1_type_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_type_v1_type_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_crossdock_type_v1_type_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_crossdock_type_v1_type_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_crossdock_type_v1_type_proto_goTypes = []any{
 	(EventTime_Rule)(0),           // 0: crossdock.type.v1.EventTime.Rule
 	(*Quantity)(nil),              // 1: crossdock.type.v1.Quantity
 	(*Address)(nil),               // 2: crossdock.type.v1.Address
 	(*EventTime)(nil),             // 3: crossdock.type.v1.EventTime
 	(*ExternalId)(nil),            // 4: crossdock.type.v1.ExternalId
-	(*Contact)(nil),               // 5: crossdock.type.v1.Contact
-	(*Charge)(nil),                // 6: crossdock.type.v1.Charge
-	(*Explanation)(nil),           // 7: crossdock.type.v1.Explanation
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*money.Money)(nil),           // 9: google.type.Money
+	(*Charge)(nil),                // 5: crossdock.type.v1.Charge
+	(*Explanation)(nil),           // 6: crossdock.type.v1.Explanation
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*money.Money)(nil),           // 8: google.type.Money
 }
 var file_crossdock_type_v1_type_proto_depIdxs = []int32{
-	8, // 0: crossdock.type.v1.EventTime.time:type_name -> google.protobuf.Timestamp
+	7, // 0: crossdock.type.v1.EventTime.time:type_name -> google.protobuf.Timestamp
 	0, // 1: crossdock.type.v1.EventTime.rule:type_name -> crossdock.type.v1.EventTime.Rule
-	9, // 2: crossdock.type.v1.Charge.amount:type_name -> google.type.Money
-	7, // 3: crossdock.type.v1.Explanation.children:type_name -> crossdock.type.v1.Explanation
+	8, // 2: crossdock.type.v1.Charge.amount:type_name -> google.type.Money
+	6, // 3: crossdock.type.v1.Explanation.children:type_name -> crossdock.type.v1.Explanation
 	4, // [4:4] is the sub-list for method output_type
 	4, // [4:4] is the sub-list for method input_type
 	4, // [4:4] is the sub-list for extension type_name
@@ -658,7 +598,7 @@ func file_crossdock_type_v1_type_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_type_v1_type_proto_rawDesc), len(file_crossdock_type_v1_type_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
