@@ -9,6 +9,7 @@ import (
 
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
+	"crossdock.dev/tests/expect"
 	"crossdock.dev/tests/sim"
 	"crossdock.dev/tests/story"
 )
@@ -24,7 +25,7 @@ func TestRestartsBetweenActs(t *testing.T) {
 		}
 		must(t, s.Settle(t.Context()))
 	})
-	compare(t, s, names)
+	expect.HappyPath(t, s, names)
 	verify(t, s)
 }
 

@@ -50,7 +50,8 @@ func ReadRun(path string) (Run, error) {
 	return r, nil
 }
 
-// Live is a suite of running programs on loopback.
+// Live is a suite of running programs on loopback. A program that is being started again is waited for: calls are repeated as
+// they were, with the same keys.
 type Live struct {
 	run      Run
 	business clock.Business
@@ -119,7 +120,12 @@ func (l *Live) REST(ctx context.Context, party, method, path, key string, body [
 	if err != nil {
 		return nil, err
 	}
-	return Call(ctx, l.run.EdgeURL, secret, method, path, key, body)
+	var answer []byte
+	err = retry(ctx, func(ctx context.Context) error {
+		answer, err = Call(ctx, l.run.EdgeURL, secret, method, path, key, body)
+		return err
+	})
+	return answer, err
 }
 
 // Secret is the API key of a party; it is made on first use and kept, since the suite shows it once.
@@ -140,18 +146,18 @@ func (l *Live) Secret(ctx context.Context, party string) (string, error) {
 func (l *Live) secretsFile() string { return filepath.Join(l.run.DataDir, "story-keys.json") }
 
 // Conn is a connection to a service.
-func (l *Live) Conn(service string) grpc.ClientConnInterface { return l.conns[service] }
+func (l *Live) Conn(service string) grpc.ClientConnInterface { return patient{l.conns[service]} }
 
 // CaughtUp waits until every service that copies a log has read all that it holds now.
 func (l *Live) CaughtUp(ctx context.Context, log string) error {
-	of, err := eventlogv1.NewEventLogServiceClient(l.conns[log]).GetLog(ctx, &eventlogv1.GetLogRequest{})
+	of, err := eventlogv1.NewEventLogServiceClient(l.Conn(log)).GetLog(ctx, &eventlogv1.GetLogRequest{})
 	if err != nil {
 		return err
 	}
 	// A call that asks for a position is answered when the called service has read as far.
 	ctx = rpc.WithWaitPosition(ctx, store.PositionOf(of.GetLast()))
-	for name, conn := range l.conns {
-		if _, err := eventlogv1.NewEventLogServiceClient(conn).GetLog(ctx, &eventlogv1.GetLogRequest{}); err != nil {
+	for name := range l.conns {
+		if _, err := eventlogv1.NewEventLogServiceClient(l.Conn(name)).GetLog(ctx, &eventlogv1.GetLogRequest{}); err != nil {
 			return fmt.Errorf("wait until %s has read %s: %w", name, log, err)
 		}
 	}
@@ -160,9 +166,9 @@ func (l *Live) CaughtUp(ctx context.Context, log string) error {
 
 // Await follows a service's log until a fact fits.
 func (l *Live) Await(ctx context.Context, service string, is func(proto.Message) bool) (proto.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, awaitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	log := eventlog.Remote(service, l.conns[service])
+	log := eventlog.Remote(service, l.Conn(service))
 	var after eventlog.Position
 	for {
 		payload, last, err := findFrom(ctx, log, after, is)
@@ -175,13 +181,13 @@ func (l *Live) Await(ctx context.Context, service string, is func(proto.Message)
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("%w within %v", ErrNoFact, awaitTimeout)
+			return nil, fmt.Errorf("%w within %v", ErrNoFact, patience)
 		}
 	}
 }
 
-// awaitTimeout is how long a fact may take on a loaded machine before something must be wrong.
-const awaitTimeout = 90 * time.Second
+// patience is how long a fact or an answer may take on a loaded machine before something must be wrong.
+const patience = 90 * time.Second
 
 func readJSON(path string, into any) error {
 	raw, err := os.ReadFile(path)

@@ -56,23 +56,26 @@ func Call(ctx context.Context, base, secret, method, path, key string, body []by
 	return answer, nil
 }
 
-// CreateKey makes an API key for a party and returns its secret.
+// CreateKey makes an API key for a party and returns its secret. A secret is shown once: when the answer that held it was lost,
+// another key is made.
 func CreateKey(ctx context.Context, edge edgev1.EdgeServiceClient, party string) (string, error) {
 	role := "customer"
 	if strings.HasPrefix(party, "parties/CAR-") {
 		role = "carrier"
 	}
-	resp, err := edge.CreateApiKey(ctx, &edgev1.CreateApiKeyRequest{
-		ApiKey:    &edgev1.ApiKey{Party: party, Roles: []string{role}, LegalEntities: []string{"legalEntities/LE-US"}, DisplayName: "the story's"},
-		RequestId: "story-key-" + strings.TrimPrefix(party, "parties/"),
-	})
-	if err != nil {
-		return "", fmt.Errorf("create a key for %s: %w", party, err)
+	for attempt := range 5 {
+		resp, err := edge.CreateApiKey(ctx, &edgev1.CreateApiKeyRequest{
+			ApiKey:    &edgev1.ApiKey{Party: party, Roles: []string{role}, LegalEntities: []string{"legalEntities/LE-US"}, DisplayName: "the story's"},
+			RequestId: fmt.Sprintf("story-key-%s-%d", strings.TrimPrefix(party, "parties/"), attempt+1),
+		})
+		if err != nil {
+			return "", fmt.Errorf("create a key for %s: %w", party, err)
+		}
+		if resp.GetSecret() != "" {
+			return resp.GetSecret(), nil
+		}
 	}
-	if resp.GetSecret() == "" {
-		return "", fmt.Errorf("create a key for %s: it exists and its secret was shown before", party)
-	}
-	return resp.GetSecret(), nil
+	return "", fmt.Errorf("create a key for %s: the secrets of all that were made have been shown before", party)
 }
 
 // ErrNoFact says that a log was read to its end.
