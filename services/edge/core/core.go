@@ -39,7 +39,7 @@ type Deps struct {
 	Business clock.Business
 	Machine  clock.Machine
 	IDs      typeid.Source
-	// Rand gives secrets and request ids; safe for use from many goroutines.
+	// Rand gives secrets, request ids and the identity of a new store; safe for use from many goroutines.
 	Rand  io.Reader
 	Log   *slog.Logger
 	Feeds map[string]eventlog.Source
@@ -62,7 +62,7 @@ func Path(dataDir string) string { return filepath.Join(dataDir, Service+".db") 
 
 // Open opens the store and wires the verbs.
 func Open(ctx context.Context, d Deps) (*Core, error) {
-	s, err := store.Open(ctx, store.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log})
+	s, err := store.Open(ctx, store.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log, Random: d.Rand})
 	if err != nil {
 		return nil, err
 	}
