@@ -49,6 +49,8 @@ type Config struct {
 	MaxBody int64
 	// Now is machine time for tokens; nil means the machine's.
 	Now func() time.Time
+	// Rand makes trace ids, safe for use from many goroutines; nil means the machine's.
+	Rand io.Reader
 }
 
 // Server is a service under test. It stops with the test.
@@ -89,7 +91,7 @@ func New(t testing.TB, c Config) *Server {
 	stopping := make(chan struct{})
 	sc := rpc.ServerConfig{
 		Service: c.Service, TLS: tlsConfig, Verifier: s.verifier, Users: auth.Users{Grants: c.Users, Development: !c.Strict},
-		Log: c.Log, Waiter: c.Waiter, Own: c.Own, Stopping: stopping,
+		Log: c.Log, Waiter: c.Waiter, Own: c.Own, Stopping: stopping, Rand: c.Rand,
 	}
 	if c.Server != nil {
 		c.Server(&sc)
@@ -117,7 +119,7 @@ func New(t testing.TB, c Config) *Server {
 		ctx, cancel := context.WithCancel(context.Background())
 		t.Cleanup(cancel)
 		s.handler, err = serve.NewGateway(ctx, serve.GatewayConfig{
-			Service: c.Service, Verifier: s.verifier, Memory: memory, Gateways: c.Gateways, MaxBody: c.MaxBody,
+			Service: c.Service, Verifier: s.verifier, Memory: memory, Gateways: c.Gateways, MaxBody: c.MaxBody, Rand: c.Rand,
 		})
 		must(t, err)
 		h := httptest.NewServer(s.handler)
@@ -146,7 +148,7 @@ func (s *Server) Dial(id auth.Files) *grpc.ClientConn {
 	s.t.Helper()
 	cc, err := rpc.Dial(rpc.ClientConfig{
 		Target: "static:///memory:0", Service: s.config.Service, Identity: id,
-		Dialer: func(ctx context.Context, _ string) (net.Conn, error) { return s.Connect(ctx) },
+		Dialer: func(ctx context.Context, _ string) (net.Conn, error) { return s.Connect(ctx) }, Rand: s.config.Rand,
 	})
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = cc.Close() })

@@ -1,25 +1,32 @@
 // Package sim runs the whole suite in one goroutine: the assemblies that the programs run, their real interceptors and
 // gateways over memory, a business clock that stands still, and a turn for every feed and task. What a test asks for has
 // happened when the call returns.
+//
+// Ids and randomness come from a seed, so the same calls in the same order leave the same logs. A test that wants things to go
+// wrong gives Faults, and takes the turns itself.
 package sim
 
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	edgev1 "crossdock.dev/gen/crossdock/edge/v1"
@@ -55,11 +62,22 @@ type Suite struct {
 	Dir   string
 
 	ctx     context.Context
+	seed    uint64
 	ids     typeid.Source
+	random  map[string]io.Reader // by service
+	faults  Faults
 	machine *machine
 	parts   map[string]*part
 	door    *httptest.Server
 	keys    map[string]string
+}
+
+// Faults is what goes wrong between services that are up. What it answers must follow from its own seed alone.
+type Faults interface {
+	// Call carries a call from one service to another: it calls deliver, or does not, and returns what the caller sees.
+	Call(from, to, method string, deliver func() error) error
+	// Feed is how many of up to limit entries a reader gets at once; 0 is silence.
+	Feed(reader, log string, limit int) int
 }
 
 var _ story.World = (*Suite)(nil)
@@ -84,16 +102,25 @@ type part struct {
 type machine struct{ *clock.Manual }
 
 // New opens a suite on empty stores, with business time at the story's start.
-func New(t testing.TB) *Suite {
+func New(t testing.TB) *Suite { return NewSeeded(t, 1, nil) }
+
+// NewSeeded opens a suite whose ids and randomness follow from a seed; faults may be nil.
+func NewSeeded(t testing.TB, seed uint64, faults Faults) *Suite {
 	s := &Suite{
-		T: t, Clock: clock.NewManual(story.Start), Dir: t.TempDir(), ctx: t.Context(), ids: typeid.Sequence(1),
+		T: t, Clock: clock.NewManual(story.Start), Dir: t.TempDir(), ctx: t.Context(),
+		seed: seed, ids: typeid.Sequence(seed), random: map[string]io.Reader{}, faults: faults,
 		machine: &machine{clock.NewManual(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))},
 		parts:   map[string]*part{}, keys: map[string]string{},
 	}
 	for _, name := range Names {
 		s.Open(name)
 	}
-	s.door = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.parts["edge"].handler.ServeHTTP(w, r) }))
+	s.door = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.parts["edge"] == nil {
+			panic(http.ErrAbortHandler) // nobody answers
+		}
+		s.parts["edge"].handler.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() {
 		s.door.Close()
 		for _, name := range Names {
@@ -116,6 +143,29 @@ func (s *Suite) Seed() {
 // Store is a service's store.
 func (s *Suite) Store(name string) *store.Store { return s.parts[name].store }
 
+// Up reports whether a service is open.
+func (s *Suite) Up(name string) bool { return s.parts[name] != nil }
+
+// randomness is the service's own source. It goes on over a restart, as the system's would.
+func (s *Suite) randomness(name string) io.Reader {
+	if s.random[name] == nil {
+		s.random[name] = &random{r: rand.NewChaCha8(sha256.Sum256(fmt.Appendf(nil, "%d %s", s.seed, name)))}
+	}
+	return s.random[name]
+}
+
+// random is a source that many goroutines may read.
+type random struct {
+	mu sync.Mutex
+	r  *rand.ChaCha8
+}
+
+func (r *random) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.r.Read(p)
+}
+
 // Close closes a service, as a stop does.
 func (s *Suite) Close(name string) {
 	s.T.Helper()
@@ -133,47 +183,47 @@ func (s *Suite) Open(name string) {
 	log := slog.New(slog.NewTextHandler(s.T.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})).With("service", name)
 	feeds, peers := map[string]eventlog.Source{}, map[string]grpc.ClientConnInterface{}
 	for _, other := range Names {
-		feeds[other] = feed{s, other}
+		feeds[other] = feed{s, name, other}
 		peers[other] = conn{s, name, other}
 	}
 	switch name {
 	case "masterdata":
-		c, err := masterdatacore.Open(s.ctx, masterdatacore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log})
+		c, err := masterdatacore.Open(s.ctx, masterdatacore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log})
 		must(s.T, err)
 		p.store, p.register, p.close = c.Store(), c.Register, c.Close
 	case "orders":
-		c, err := orderscore.Open(s.ctx, orderscore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds})
+		c, err := orderscore.Open(s.ctx, orderscore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds})
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 		p.gateways = gateways(c.Gateways())
 	case "freight":
-		c, err := freightcore.Open(s.ctx, freightcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds})
+		c, err := freightcore.Open(s.ctx, freightcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds})
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 		p.gateways = gateways(c.Gateways())
 	case "billing":
-		c, err := billingcore.Open(s.ctx, billingcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds})
+		c, err := billingcore.Open(s.ctx, billingcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds})
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 		p.gateways = gateways(c.Gateways())
 	case "workflow":
-		c, err := workflowcore.Open(s.ctx, workflowcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds, Peers: peers})
+		c, err := workflowcore.Open(s.ctx, workflowcore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds, Peers: peers})
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 	case "edi":
 		c, err := edicore.Open(s.ctx, edicore.Deps{
-			DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds, Peers: peers,
+			DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds, Peers: peers,
 			ProfilesFile: filepath.Join(Root(s.T), "integrations", "edi", "partners", "day.yaml"),
 		})
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 	case "edge":
-		c, err := edgecore.Open(s.ctx, edgecore.Deps{DataDir: dir, Business: s.Clock, Machine: clock.SystemMachine(), IDs: s.ids, Rand: rand.Reader, Log: log})
+		c, err := edgecore.Open(s.ctx, edgecore.Deps{DataDir: dir, Business: s.Clock, Machine: clock.SystemMachine(), IDs: s.ids, Rand: s.randomness(name), Log: log})
 		must(s.T, err)
 		p.store, p.register, p.close = c.Store(), c.Register, c.Close
 		p.handler = s.openDoor(c)
 	case "tower":
-		c, err := towercore.Open(s.ctx, towercore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: rand.Reader, Log: log, Feeds: feeds, Peers: peers})
+		c, err := towercore.Open(s.ctx, towercore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds, Peers: peers})
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 		p.handler = c.Pages()
@@ -184,7 +234,7 @@ func (s *Suite) Open(name string) {
 		p.followers.Stepping, p.waiter = true, p.followers
 	}
 	p.server = platformtest.New(s.T, platformtest.Config{
-		Service: name, Register: p.register, Gateways: p.gateways, Waiter: p.waiter, Own: p.store, Log: log,
+		Service: name, Register: p.register, Gateways: p.gateways, Waiter: p.waiter, Own: p.store, Log: log, Rand: s.randomness(name),
 	})
 	p.users = p.server.AsUser()
 }
@@ -230,7 +280,7 @@ type transport struct {
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	p := t.s.parts[t.service]
 	if p == nil {
-		return nil, fmt.Errorf("%s is down", t.service)
+		return nil, down(t.service)
 	}
 	base, err := url.Parse(p.server.URL)
 	if err != nil {
@@ -243,43 +293,82 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // feed is another service's log, as it is open now.
 type feed struct {
-	s    *Suite
-	name string
+	s            *Suite
+	reader, name string
 }
 
 func (f feed) Read(ctx context.Context, after eventlog.Position, limit int) ([]eventlog.Entry, eventlog.Position, error) {
 	p := f.s.parts[f.name]
 	if p == nil {
-		return nil, after, nil // a feed that is down tells nothing
+		return nil, after, fmt.Errorf("feed %s: %w", f.name, down(f.name))
+	}
+	if f.s.faults != nil {
+		if limit = f.s.faults.Feed(f.reader, f.name, limit); limit == 0 {
+			return nil, after, nil
+		}
 	}
 	return eventlog.Local(p.store).Read(ctx, after, limit)
 }
 
-func (f feed) Changed(ctx context.Context, after eventlog.Position) <-chan struct{} {
-	return eventlog.Local(f.s.parts[f.name].store).Changed(ctx, after)
+// Changed is for loops, which a simulation does not run.
+func (f feed) Changed(context.Context, eventlog.Position) <-chan struct{} { return nil }
+
+// down is what the network says of a service that does not run.
+func down(name string) error { return status.Errorf(codes.Unavailable, "%s is down", name) }
+
+// Turn names one loop of a service.
+type Turn struct{ Service, Loop string }
+
+// Turns are the loops of the services that are open, in a fixed order.
+func (s *Suite) Turns() []Turn {
+	var out []Turn
+	for _, name := range Names {
+		if p := s.parts[name]; p != nil {
+			for _, loop := range p.steppers {
+				out = append(out, Turn{name, loop.Name})
+			}
+		}
+	}
+	return out
 }
+
+// Step gives one loop its turn. That another service is down, or that this one was closed in the middle of its turn, is no error.
+func (s *Suite) Step(ctx context.Context, turn Turn) (progress bool, err error) {
+	p := s.parts[turn.Service]
+	if p == nil {
+		return false, nil
+	}
+	for _, loop := range p.steppers {
+		if loop.Name != turn.Loop {
+			continue
+		}
+		progress, err = loop.Stepper.Step(ctx, s.Clock.Now())
+		if err == nil || status.Code(err) == codes.Unavailable || s.parts[turn.Service] != p {
+			return progress, nil
+		}
+		return false, fmt.Errorf("%s: %s: %w", turn.Service, turn.Loop, err)
+	}
+	return false, fmt.Errorf("%s has no loop %q", turn.Service, turn.Loop)
+}
+
+// Wait lets machine time pass, so that what backs off is tried again.
+func (s *Suite) Wait(d time.Duration) { s.machine.Advance(d) }
 
 // Settle gives every service its turns until nothing moves. Work that was refused and backs off is tried again.
 func (s *Suite) Settle(ctx context.Context) error {
 	for range 1000 {
 		moved := false
-		for _, name := range Names {
-			p := s.parts[name]
-			if p == nil {
-				continue
+		for _, turn := range s.Turns() {
+			progress, err := s.Step(ctx, turn)
+			if err != nil {
+				return err
 			}
-			for _, loop := range p.steppers {
-				progress, err := loop.Stepper.Step(ctx, s.Clock.Now())
-				if err != nil {
-					return fmt.Errorf("%s: %s: %w", name, loop.Name, err)
-				}
-				moved = moved || progress
-			}
+			moved = moved || progress
 		}
 		if !moved {
 			return nil
 		}
-		s.machine.Advance(time.Minute)
+		s.Wait(time.Minute)
 	}
 	return fmt.Errorf("the suite does not come to rest")
 }
@@ -314,21 +403,26 @@ func (s *Suite) Outbox(context.Context) (map[string][]byte, error) {
 
 // REST calls the partners' door with the key of a party, and lets the call have its effects.
 func (s *Suite) REST(ctx context.Context, party, method, path, key string, body []byte) ([]byte, error) {
-	secret, err := s.key(ctx, party)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := story.Call(ctx, s.door.URL, secret, method, path, key, body)
+	answer, err := s.Call(ctx, party, method, path, key, body)
 	if err != nil {
 		return nil, err
 	}
 	return answer, s.Settle(ctx)
 }
 
+// Call calls the partners' door with the key of a party, and gives nobody a turn.
+func (s *Suite) Call(ctx context.Context, party, method, path, key string, body []byte) ([]byte, error) {
+	secret, err := s.Secret(ctx, party)
+	if err != nil {
+		return nil, err
+	}
+	return story.Call(ctx, s.door.URL, secret, method, path, key, body)
+}
+
 // Do calls the door and returns the answer whatever its status.
 func (s *Suite) Do(party, method, path, key string, body []byte) (int, []byte) {
 	s.T.Helper()
-	secret, err := s.key(s.ctx, party)
+	secret, err := s.Secret(s.ctx, party)
 	must(s.T, err)
 	req, err := http.NewRequestWithContext(s.ctx, method, s.door.URL+path, bytes.NewReader(body))
 	must(s.T, err)
@@ -344,7 +438,8 @@ func (s *Suite) Do(party, method, path, key string, body []byte) (int, []byte) {
 	return resp.StatusCode, answer
 }
 
-func (s *Suite) key(ctx context.Context, party string) (string, error) {
+// Secret is the API key of a party; it is made on first use.
+func (s *Suite) Secret(ctx context.Context, party string) (string, error) {
 	if s.keys[party] == "" {
 		secret, err := story.CreateKey(ctx, edgev1.NewEdgeServiceClient(s.Conn("edge")), party)
 		if err != nil {
@@ -367,7 +462,7 @@ type conn struct {
 func (c conn) open() (grpc.ClientConnInterface, error) {
 	p := c.s.parts[c.to]
 	if p == nil {
-		return nil, fmt.Errorf("%s is down", c.to)
+		return nil, down(c.to)
 	}
 	if c.from == "" {
 		return p.users, nil
@@ -379,11 +474,18 @@ func (c conn) open() (grpc.ClientConnInterface, error) {
 }
 
 func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	cc, err := c.open()
-	if err != nil {
-		return err
+	deliver := func() error {
+		cc, err := c.open()
+		if err != nil {
+			return err
+		}
+		// The connection does not repeat calls: nothing changes while it would wait.
+		return cc.Invoke(ctx, method, args, reply, append(opts, grpc.MaxRetryRPCBufferSize(0))...)
 	}
-	return cc.Invoke(ctx, method, args, reply, opts...)
+	if c.from == "" || c.s.faults == nil {
+		return deliver()
+	}
+	return c.s.faults.Call(c.from, c.to, method, deliver)
 }
 
 func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
