@@ -241,6 +241,52 @@ func (x *MessageRejected) GetTransactionSet() *Interchange_TransactionSet {
 	return nil
 }
 
+// AcknowledgementOverdue: a partner did not acknowledge what we sent within the agreed time.
+type AcknowledgementOverdue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The interchange that waits for its acknowledgement.
+	Interchange   *Interchange `protobuf:"bytes,1,opt,name=interchange,proto3" json:"interchange,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcknowledgementOverdue) Reset() {
+	*x = AcknowledgementOverdue{}
+	mi := &file_crossdock_edi_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcknowledgementOverdue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcknowledgementOverdue) ProtoMessage() {}
+
+func (x *AcknowledgementOverdue) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcknowledgementOverdue.ProtoReflect.Descriptor instead.
+func (*AcknowledgementOverdue) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *AcknowledgementOverdue) GetInterchange() *Interchange {
+	if x != nil {
+		return x.Interchange
+	}
+	return nil
+}
+
 // MessageSent: an interchange went out.
 type MessageSent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -252,7 +298,7 @@ type MessageSent struct {
 
 func (x *MessageSent) Reset() {
 	*x = MessageSent{}
-	mi := &file_crossdock_edi_v1_events_proto_msgTypes[4]
+	mi := &file_crossdock_edi_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -264,7 +310,7 @@ func (x *MessageSent) String() string {
 func (*MessageSent) ProtoMessage() {}
 
 func (x *MessageSent) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_events_proto_msgTypes[4]
+	mi := &file_crossdock_edi_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -277,7 +323,7 @@ func (x *MessageSent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageSent.ProtoReflect.Descriptor instead.
 func (*MessageSent) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_edi_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MessageSent) GetInterchange() *Interchange {
@@ -303,7 +349,9 @@ const file_crossdock_edi_v1_events_proto_rawDesc = "" +
 	"\x0ftransaction_set\x18\x02 \x01(\v2,.crossdock.edi.v1.Interchange.TransactionSetR\x0etransactionSet\"\xa9\x01\n" +
 	"\x0fMessageRejected\x12?\n" +
 	"\vinterchange\x18\x01 \x01(\v2\x1d.crossdock.edi.v1.InterchangeR\vinterchange\x12U\n" +
-	"\x0ftransaction_set\x18\x02 \x01(\v2,.crossdock.edi.v1.Interchange.TransactionSetR\x0etransactionSet\"N\n" +
+	"\x0ftransaction_set\x18\x02 \x01(\v2,.crossdock.edi.v1.Interchange.TransactionSetR\x0etransactionSet\"Y\n" +
+	"\x16AcknowledgementOverdue\x12?\n" +
+	"\vinterchange\x18\x01 \x01(\v2\x1d.crossdock.edi.v1.InterchangeR\vinterchange\"N\n" +
 	"\vMessageSent\x12?\n" +
 	"\vinterchange\x18\x01 \x01(\v2\x1d.crossdock.edi.v1.InterchangeR\vinterchangeB*Z(crossdock.dev/gen/crossdock/edi/v1;ediv1b\x06proto3"
 
@@ -319,29 +367,31 @@ func file_crossdock_edi_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_edi_v1_events_proto_rawDescData
 }
 
-var file_crossdock_edi_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_crossdock_edi_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_crossdock_edi_v1_events_proto_goTypes = []any{
 	(*MessageReceived)(nil),            // 0: crossdock.edi.v1.MessageReceived
 	(*MessageApplied)(nil),             // 1: crossdock.edi.v1.MessageApplied
 	(*MessageParked)(nil),              // 2: crossdock.edi.v1.MessageParked
 	(*MessageRejected)(nil),            // 3: crossdock.edi.v1.MessageRejected
-	(*MessageSent)(nil),                // 4: crossdock.edi.v1.MessageSent
-	(*Interchange)(nil),                // 5: crossdock.edi.v1.Interchange
-	(*Interchange_TransactionSet)(nil), // 6: crossdock.edi.v1.Interchange.TransactionSet
+	(*AcknowledgementOverdue)(nil),     // 4: crossdock.edi.v1.AcknowledgementOverdue
+	(*MessageSent)(nil),                // 5: crossdock.edi.v1.MessageSent
+	(*Interchange)(nil),                // 6: crossdock.edi.v1.Interchange
+	(*Interchange_TransactionSet)(nil), // 7: crossdock.edi.v1.Interchange.TransactionSet
 }
 var file_crossdock_edi_v1_events_proto_depIdxs = []int32{
-	5, // 0: crossdock.edi.v1.MessageReceived.interchange:type_name -> crossdock.edi.v1.Interchange
-	6, // 1: crossdock.edi.v1.MessageApplied.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
-	5, // 2: crossdock.edi.v1.MessageParked.interchange:type_name -> crossdock.edi.v1.Interchange
-	6, // 3: crossdock.edi.v1.MessageParked.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
-	5, // 4: crossdock.edi.v1.MessageRejected.interchange:type_name -> crossdock.edi.v1.Interchange
-	6, // 5: crossdock.edi.v1.MessageRejected.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
-	5, // 6: crossdock.edi.v1.MessageSent.interchange:type_name -> crossdock.edi.v1.Interchange
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	6, // 0: crossdock.edi.v1.MessageReceived.interchange:type_name -> crossdock.edi.v1.Interchange
+	7, // 1: crossdock.edi.v1.MessageApplied.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
+	6, // 2: crossdock.edi.v1.MessageParked.interchange:type_name -> crossdock.edi.v1.Interchange
+	7, // 3: crossdock.edi.v1.MessageParked.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
+	6, // 4: crossdock.edi.v1.MessageRejected.interchange:type_name -> crossdock.edi.v1.Interchange
+	7, // 5: crossdock.edi.v1.MessageRejected.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
+	6, // 6: crossdock.edi.v1.AcknowledgementOverdue.interchange:type_name -> crossdock.edi.v1.Interchange
+	6, // 7: crossdock.edi.v1.MessageSent.interchange:type_name -> crossdock.edi.v1.Interchange
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edi_v1_events_proto_init() }
@@ -356,7 +406,7 @@ func file_crossdock_edi_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edi_v1_events_proto_rawDesc), len(file_crossdock_edi_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -645,13 +645,17 @@ func (x *ShipmentDeparted) GetOccurred() *v1.EventTime {
 	return nil
 }
 
-// EtaChanged: the estimated delivery changed.
+// EtaChanged: the estimated delivery changed, or how far it can be trusted.
 type EtaChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The shipment.
 	Shipment *Shipment `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
-	// The new estimate.
-	Estimate      *v1.EventTime `protobuf:"bytes,2,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	// The estimate; absent when none was told beside the promise.
+	Estimate *v1.EventTime `protobuf:"bytes,2,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	// How far it can be trusted; CONFIDENCE_UNSPECIFIED when nobody watches.
+	Confidence Confidence `protobuf:"varint,3,opt,name=confidence,proto3,enum=crossdock.freight.v1.Confidence" json:"confidence,omitempty"`
+	// Why it is not high.
+	Reasons       []string `protobuf:"bytes,4,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -700,6 +704,285 @@ func (x *EtaChanged) GetEstimate() *v1.EventTime {
 	return nil
 }
 
+func (x *EtaChanged) GetConfidence() Confidence {
+	if x != nil {
+		return x.Confidence
+	}
+	return Confidence_CONFIDENCE_UNSPECIFIED
+}
+
+func (x *EtaChanged) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+// ExceptionRaised: something is wrong with a shipment and a person has to look.
+type ExceptionRaised struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shipment.
+	Shipment *Shipment `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	// A stable word, such as "FEED_SILENT".
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// In words.
+	Detail        string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExceptionRaised) Reset() {
+	*x = ExceptionRaised{}
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExceptionRaised) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExceptionRaised) ProtoMessage() {}
+
+func (x *ExceptionRaised) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExceptionRaised.ProtoReflect.Descriptor instead.
+func (*ExceptionRaised) Descriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ExceptionRaised) GetShipment() *Shipment {
+	if x != nil {
+		return x.Shipment
+	}
+	return nil
+}
+
+func (x *ExceptionRaised) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ExceptionRaised) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+// ExceptionCleared: it is right again.
+type ExceptionCleared struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shipment.
+	Shipment *Shipment `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	// The word that it was raised under.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExceptionCleared) Reset() {
+	*x = ExceptionCleared{}
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExceptionCleared) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExceptionCleared) ProtoMessage() {}
+
+func (x *ExceptionCleared) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExceptionCleared.ProtoReflect.Descriptor instead.
+func (*ExceptionCleared) Descriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ExceptionCleared) GetShipment() *Shipment {
+	if x != nil {
+		return x.Shipment
+	}
+	return nil
+}
+
+func (x *ExceptionCleared) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// LoadCancelled: a load was called off.
+type LoadCancelled struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The load; its charges are what is owed all the same (truck ordered, not used), or absent.
+	Load *Load `protobuf:"bytes,1,opt,name=load,proto3" json:"load,omitempty"`
+	// The shipments aboard, cancelled.
+	Shipments []*Shipment `protobuf:"bytes,2,rep,name=shipments,proto3" json:"shipments,omitempty"`
+	// The tender that was withdrawn; absent when none was out.
+	Tender *Tender `protobuf:"bytes,3,opt,name=tender,proto3" json:"tender,omitempty"`
+	// Why, in words.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoadCancelled) Reset() {
+	*x = LoadCancelled{}
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoadCancelled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoadCancelled) ProtoMessage() {}
+
+func (x *LoadCancelled) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoadCancelled.ProtoReflect.Descriptor instead.
+func (*LoadCancelled) Descriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *LoadCancelled) GetLoad() *Load {
+	if x != nil {
+		return x.Load
+	}
+	return nil
+}
+
+func (x *LoadCancelled) GetShipments() []*Shipment {
+	if x != nil {
+		return x.Shipments
+	}
+	return nil
+}
+
+func (x *LoadCancelled) GetTender() *Tender {
+	if x != nil {
+		return x.Tender
+	}
+	return nil
+}
+
+func (x *LoadCancelled) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// AccessorialProven: an accessorial is owed, with its evidence.
+type AccessorialProven struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The load; its charges include the new one.
+	Load *Load `protobuf:"bytes,1,opt,name=load,proto3" json:"load,omitempty"`
+	// The charge.
+	Charge *v1.Charge `protobuf:"bytes,2,opt,name=charge,proto3" json:"charge,omitempty"`
+	// The shipment that it belongs to.
+	Shipment *Shipment `protobuf:"bytes,3,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	// What proves it: names of claims and times, in words.
+	Evidence      string `protobuf:"bytes,4,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessorialProven) Reset() {
+	*x = AccessorialProven{}
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessorialProven) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessorialProven) ProtoMessage() {}
+
+func (x *AccessorialProven) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessorialProven.ProtoReflect.Descriptor instead.
+func (*AccessorialProven) Descriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *AccessorialProven) GetLoad() *Load {
+	if x != nil {
+		return x.Load
+	}
+	return nil
+}
+
+func (x *AccessorialProven) GetCharge() *v1.Charge {
+	if x != nil {
+		return x.Charge
+	}
+	return nil
+}
+
+func (x *AccessorialProven) GetShipment() *Shipment {
+	if x != nil {
+		return x.Shipment
+	}
+	return nil
+}
+
+func (x *AccessorialProven) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
+}
+
 // ShipmentDelivered: the goods were handed over; the proof is another matter.
 type ShipmentDelivered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -713,7 +996,7 @@ type ShipmentDelivered struct {
 
 func (x *ShipmentDelivered) Reset() {
 	*x = ShipmentDelivered{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[12]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +1008,7 @@ func (x *ShipmentDelivered) String() string {
 func (*ShipmentDelivered) ProtoMessage() {}
 
 func (x *ShipmentDelivered) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[12]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +1021,7 @@ func (x *ShipmentDelivered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShipmentDelivered.ProtoReflect.Descriptor instead.
 func (*ShipmentDelivered) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ShipmentDelivered) GetShipment() *Shipment {
@@ -770,7 +1053,7 @@ type ProofOfDeliveryReceived struct {
 
 func (x *ProofOfDeliveryReceived) Reset() {
 	*x = ProofOfDeliveryReceived{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[13]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -782,7 +1065,7 @@ func (x *ProofOfDeliveryReceived) String() string {
 func (*ProofOfDeliveryReceived) ProtoMessage() {}
 
 func (x *ProofOfDeliveryReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[13]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -795,7 +1078,7 @@ func (x *ProofOfDeliveryReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofOfDeliveryReceived.ProtoReflect.Descriptor instead.
 func (*ProofOfDeliveryReceived) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ProofOfDeliveryReceived) GetProofOfDelivery() *ProofOfDelivery {
@@ -830,7 +1113,7 @@ type LoadCompleted struct {
 
 func (x *LoadCompleted) Reset() {
 	*x = LoadCompleted{}
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[14]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +1125,7 @@ func (x *LoadCompleted) String() string {
 func (*LoadCompleted) ProtoMessage() {}
 
 func (x *LoadCompleted) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_events_proto_msgTypes[14]
+	mi := &file_crossdock_freight_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +1138,7 @@ func (x *LoadCompleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoadCompleted.ProtoReflect.Descriptor instead.
 func (*LoadCompleted) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_crossdock_freight_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LoadCompleted) GetLoad() *Load {
@@ -906,11 +1189,32 @@ const file_crossdock_freight_v1_events_proto_rawDesc = "" +
 	"\boccurred\x18\x02 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\boccurred\"\x88\x01\n" +
 	"\x10ShipmentDeparted\x12:\n" +
 	"\bshipment\x18\x01 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x128\n" +
-	"\boccurred\x18\x02 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\boccurred\"\x82\x01\n" +
+	"\boccurred\x18\x02 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\boccurred\"\xde\x01\n" +
 	"\n" +
 	"EtaChanged\x12:\n" +
 	"\bshipment\x18\x01 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x128\n" +
-	"\bestimate\x18\x02 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\bestimate\"\x89\x01\n" +
+	"\bestimate\x18\x02 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\bestimate\x12@\n" +
+	"\n" +
+	"confidence\x18\x03 \x01(\x0e2 .crossdock.freight.v1.ConfidenceR\n" +
+	"confidence\x12\x18\n" +
+	"\areasons\x18\x04 \x03(\tR\areasons\"}\n" +
+	"\x0fExceptionRaised\x12:\n" +
+	"\bshipment\x18\x01 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\"f\n" +
+	"\x10ExceptionCleared\x12:\n" +
+	"\bshipment\x18\x01 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xcb\x01\n" +
+	"\rLoadCancelled\x12.\n" +
+	"\x04load\x18\x01 \x01(\v2\x1a.crossdock.freight.v1.LoadR\x04load\x12<\n" +
+	"\tshipments\x18\x02 \x03(\v2\x1e.crossdock.freight.v1.ShipmentR\tshipments\x124\n" +
+	"\x06tender\x18\x03 \x01(\v2\x1c.crossdock.freight.v1.TenderR\x06tender\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xce\x01\n" +
+	"\x11AccessorialProven\x12.\n" +
+	"\x04load\x18\x01 \x01(\v2\x1a.crossdock.freight.v1.LoadR\x04load\x121\n" +
+	"\x06charge\x18\x02 \x01(\v2\x19.crossdock.type.v1.ChargeR\x06charge\x12:\n" +
+	"\bshipment\x18\x03 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x12\x1a\n" +
+	"\bevidence\x18\x04 \x01(\tR\bevidence\"\x89\x01\n" +
 	"\x11ShipmentDelivered\x12:\n" +
 	"\bshipment\x18\x01 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x128\n" +
 	"\boccurred\x18\x02 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\boccurred\"\xe3\x01\n" +
@@ -933,7 +1237,7 @@ func file_crossdock_freight_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_freight_v1_events_proto_rawDescData
 }
 
-var file_crossdock_freight_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_crossdock_freight_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_crossdock_freight_v1_events_proto_goTypes = []any{
 	(*ShipmentPlanned)(nil),         // 0: crossdock.freight.v1.ShipmentPlanned
 	(*LoadTendered)(nil),            // 1: crossdock.freight.v1.LoadTendered
@@ -947,50 +1251,65 @@ var file_crossdock_freight_v1_events_proto_goTypes = []any{
 	(*ShipmentArrivedPickup)(nil),   // 9: crossdock.freight.v1.ShipmentArrivedPickup
 	(*ShipmentDeparted)(nil),        // 10: crossdock.freight.v1.ShipmentDeparted
 	(*EtaChanged)(nil),              // 11: crossdock.freight.v1.EtaChanged
-	(*ShipmentDelivered)(nil),       // 12: crossdock.freight.v1.ShipmentDelivered
-	(*ProofOfDeliveryReceived)(nil), // 13: crossdock.freight.v1.ProofOfDeliveryReceived
-	(*LoadCompleted)(nil),           // 14: crossdock.freight.v1.LoadCompleted
-	(*Shipment)(nil),                // 15: crossdock.freight.v1.Shipment
-	(*Load)(nil),                    // 16: crossdock.freight.v1.Load
-	(*Tender)(nil),                  // 17: crossdock.freight.v1.Tender
-	(*Claim)(nil),                   // 18: crossdock.freight.v1.Claim
-	(*v1.EventTime)(nil),            // 19: crossdock.type.v1.EventTime
-	(*ProofOfDelivery)(nil),         // 20: crossdock.freight.v1.ProofOfDelivery
-	(*DeliveredLine)(nil),           // 21: crossdock.freight.v1.DeliveredLine
+	(*ExceptionRaised)(nil),         // 12: crossdock.freight.v1.ExceptionRaised
+	(*ExceptionCleared)(nil),        // 13: crossdock.freight.v1.ExceptionCleared
+	(*LoadCancelled)(nil),           // 14: crossdock.freight.v1.LoadCancelled
+	(*AccessorialProven)(nil),       // 15: crossdock.freight.v1.AccessorialProven
+	(*ShipmentDelivered)(nil),       // 16: crossdock.freight.v1.ShipmentDelivered
+	(*ProofOfDeliveryReceived)(nil), // 17: crossdock.freight.v1.ProofOfDeliveryReceived
+	(*LoadCompleted)(nil),           // 18: crossdock.freight.v1.LoadCompleted
+	(*Shipment)(nil),                // 19: crossdock.freight.v1.Shipment
+	(*Load)(nil),                    // 20: crossdock.freight.v1.Load
+	(*Tender)(nil),                  // 21: crossdock.freight.v1.Tender
+	(*Claim)(nil),                   // 22: crossdock.freight.v1.Claim
+	(*v1.EventTime)(nil),            // 23: crossdock.type.v1.EventTime
+	(Confidence)(0),                 // 24: crossdock.freight.v1.Confidence
+	(*v1.Charge)(nil),               // 25: crossdock.type.v1.Charge
+	(*ProofOfDelivery)(nil),         // 26: crossdock.freight.v1.ProofOfDelivery
+	(*DeliveredLine)(nil),           // 27: crossdock.freight.v1.DeliveredLine
 }
 var file_crossdock_freight_v1_events_proto_depIdxs = []int32{
-	15, // 0: crossdock.freight.v1.ShipmentPlanned.shipment:type_name -> crossdock.freight.v1.Shipment
-	16, // 1: crossdock.freight.v1.ShipmentPlanned.load:type_name -> crossdock.freight.v1.Load
-	16, // 2: crossdock.freight.v1.LoadTendered.load:type_name -> crossdock.freight.v1.Load
-	17, // 3: crossdock.freight.v1.LoadTendered.tender:type_name -> crossdock.freight.v1.Tender
-	15, // 4: crossdock.freight.v1.LoadTendered.shipments:type_name -> crossdock.freight.v1.Shipment
-	17, // 5: crossdock.freight.v1.TenderAccepted.tender:type_name -> crossdock.freight.v1.Tender
-	17, // 6: crossdock.freight.v1.TenderDeclined.tender:type_name -> crossdock.freight.v1.Tender
-	17, // 7: crossdock.freight.v1.TenderExpired.tender:type_name -> crossdock.freight.v1.Tender
-	17, // 8: crossdock.freight.v1.TenderWithdrawn.tender:type_name -> crossdock.freight.v1.Tender
-	16, // 9: crossdock.freight.v1.TendersExhausted.load:type_name -> crossdock.freight.v1.Load
-	15, // 10: crossdock.freight.v1.TendersExhausted.shipments:type_name -> crossdock.freight.v1.Shipment
-	16, // 11: crossdock.freight.v1.LoadBooked.load:type_name -> crossdock.freight.v1.Load
-	15, // 12: crossdock.freight.v1.LoadBooked.shipments:type_name -> crossdock.freight.v1.Shipment
-	17, // 13: crossdock.freight.v1.LoadBooked.tender:type_name -> crossdock.freight.v1.Tender
-	18, // 14: crossdock.freight.v1.MilestoneRecorded.claim:type_name -> crossdock.freight.v1.Claim
-	15, // 15: crossdock.freight.v1.ShipmentArrivedPickup.shipment:type_name -> crossdock.freight.v1.Shipment
-	19, // 16: crossdock.freight.v1.ShipmentArrivedPickup.occurred:type_name -> crossdock.type.v1.EventTime
-	15, // 17: crossdock.freight.v1.ShipmentDeparted.shipment:type_name -> crossdock.freight.v1.Shipment
-	19, // 18: crossdock.freight.v1.ShipmentDeparted.occurred:type_name -> crossdock.type.v1.EventTime
-	15, // 19: crossdock.freight.v1.EtaChanged.shipment:type_name -> crossdock.freight.v1.Shipment
-	19, // 20: crossdock.freight.v1.EtaChanged.estimate:type_name -> crossdock.type.v1.EventTime
-	15, // 21: crossdock.freight.v1.ShipmentDelivered.shipment:type_name -> crossdock.freight.v1.Shipment
-	19, // 22: crossdock.freight.v1.ShipmentDelivered.occurred:type_name -> crossdock.type.v1.EventTime
-	20, // 23: crossdock.freight.v1.ProofOfDeliveryReceived.proof_of_delivery:type_name -> crossdock.freight.v1.ProofOfDelivery
-	15, // 24: crossdock.freight.v1.ProofOfDeliveryReceived.shipment:type_name -> crossdock.freight.v1.Shipment
-	21, // 25: crossdock.freight.v1.ProofOfDeliveryReceived.lines:type_name -> crossdock.freight.v1.DeliveredLine
-	16, // 26: crossdock.freight.v1.LoadCompleted.load:type_name -> crossdock.freight.v1.Load
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	19, // 0: crossdock.freight.v1.ShipmentPlanned.shipment:type_name -> crossdock.freight.v1.Shipment
+	20, // 1: crossdock.freight.v1.ShipmentPlanned.load:type_name -> crossdock.freight.v1.Load
+	20, // 2: crossdock.freight.v1.LoadTendered.load:type_name -> crossdock.freight.v1.Load
+	21, // 3: crossdock.freight.v1.LoadTendered.tender:type_name -> crossdock.freight.v1.Tender
+	19, // 4: crossdock.freight.v1.LoadTendered.shipments:type_name -> crossdock.freight.v1.Shipment
+	21, // 5: crossdock.freight.v1.TenderAccepted.tender:type_name -> crossdock.freight.v1.Tender
+	21, // 6: crossdock.freight.v1.TenderDeclined.tender:type_name -> crossdock.freight.v1.Tender
+	21, // 7: crossdock.freight.v1.TenderExpired.tender:type_name -> crossdock.freight.v1.Tender
+	21, // 8: crossdock.freight.v1.TenderWithdrawn.tender:type_name -> crossdock.freight.v1.Tender
+	20, // 9: crossdock.freight.v1.TendersExhausted.load:type_name -> crossdock.freight.v1.Load
+	19, // 10: crossdock.freight.v1.TendersExhausted.shipments:type_name -> crossdock.freight.v1.Shipment
+	20, // 11: crossdock.freight.v1.LoadBooked.load:type_name -> crossdock.freight.v1.Load
+	19, // 12: crossdock.freight.v1.LoadBooked.shipments:type_name -> crossdock.freight.v1.Shipment
+	21, // 13: crossdock.freight.v1.LoadBooked.tender:type_name -> crossdock.freight.v1.Tender
+	22, // 14: crossdock.freight.v1.MilestoneRecorded.claim:type_name -> crossdock.freight.v1.Claim
+	19, // 15: crossdock.freight.v1.ShipmentArrivedPickup.shipment:type_name -> crossdock.freight.v1.Shipment
+	23, // 16: crossdock.freight.v1.ShipmentArrivedPickup.occurred:type_name -> crossdock.type.v1.EventTime
+	19, // 17: crossdock.freight.v1.ShipmentDeparted.shipment:type_name -> crossdock.freight.v1.Shipment
+	23, // 18: crossdock.freight.v1.ShipmentDeparted.occurred:type_name -> crossdock.type.v1.EventTime
+	19, // 19: crossdock.freight.v1.EtaChanged.shipment:type_name -> crossdock.freight.v1.Shipment
+	23, // 20: crossdock.freight.v1.EtaChanged.estimate:type_name -> crossdock.type.v1.EventTime
+	24, // 21: crossdock.freight.v1.EtaChanged.confidence:type_name -> crossdock.freight.v1.Confidence
+	19, // 22: crossdock.freight.v1.ExceptionRaised.shipment:type_name -> crossdock.freight.v1.Shipment
+	19, // 23: crossdock.freight.v1.ExceptionCleared.shipment:type_name -> crossdock.freight.v1.Shipment
+	20, // 24: crossdock.freight.v1.LoadCancelled.load:type_name -> crossdock.freight.v1.Load
+	19, // 25: crossdock.freight.v1.LoadCancelled.shipments:type_name -> crossdock.freight.v1.Shipment
+	21, // 26: crossdock.freight.v1.LoadCancelled.tender:type_name -> crossdock.freight.v1.Tender
+	20, // 27: crossdock.freight.v1.AccessorialProven.load:type_name -> crossdock.freight.v1.Load
+	25, // 28: crossdock.freight.v1.AccessorialProven.charge:type_name -> crossdock.type.v1.Charge
+	19, // 29: crossdock.freight.v1.AccessorialProven.shipment:type_name -> crossdock.freight.v1.Shipment
+	19, // 30: crossdock.freight.v1.ShipmentDelivered.shipment:type_name -> crossdock.freight.v1.Shipment
+	23, // 31: crossdock.freight.v1.ShipmentDelivered.occurred:type_name -> crossdock.type.v1.EventTime
+	26, // 32: crossdock.freight.v1.ProofOfDeliveryReceived.proof_of_delivery:type_name -> crossdock.freight.v1.ProofOfDelivery
+	19, // 33: crossdock.freight.v1.ProofOfDeliveryReceived.shipment:type_name -> crossdock.freight.v1.Shipment
+	27, // 34: crossdock.freight.v1.ProofOfDeliveryReceived.lines:type_name -> crossdock.freight.v1.DeliveredLine
+	20, // 35: crossdock.freight.v1.LoadCompleted.load:type_name -> crossdock.freight.v1.Load
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_freight_v1_events_proto_init() }
@@ -1005,7 +1324,7 @@ func file_crossdock_freight_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_freight_v1_events_proto_rawDesc), len(file_crossdock_freight_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -30,6 +30,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Confidence says how far an estimated delivery can be trusted.
+type Confidence int32
+
+const (
+	// Nobody watches.
+	Confidence_CONFIDENCE_UNSPECIFIED Confidence = 0
+	// The newest claim is younger than one expected interval.
+	Confidence_HIGH Confidence = 1
+	// One interval or more; a schedule without any claim is never above this.
+	Confidence_MEDIUM Confidence = 2
+	// Two intervals or more.
+	Confidence_LOW Confidence = 3
+	// Four intervals or more.
+	Confidence_NONE Confidence = 4
+)
+
+// Enum value maps for Confidence.
+var (
+	Confidence_name = map[int32]string{
+		0: "CONFIDENCE_UNSPECIFIED",
+		1: "HIGH",
+		2: "MEDIUM",
+		3: "LOW",
+		4: "NONE",
+	}
+	Confidence_value = map[string]int32{
+		"CONFIDENCE_UNSPECIFIED": 0,
+		"HIGH":                   1,
+		"MEDIUM":                 2,
+		"LOW":                    3,
+		"NONE":                   4,
+	}
+)
+
+func (x Confidence) Enum() *Confidence {
+	p := new(Confidence)
+	*p = x
+	return p
+}
+
+func (x Confidence) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Confidence) Descriptor() protoreflect.EnumDescriptor {
+	return file_crossdock_freight_v1_freight_proto_enumTypes[0].Descriptor()
+}
+
+func (Confidence) Type() protoreflect.EnumType {
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[0]
+}
+
+func (x Confidence) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Confidence.Descriptor instead.
+func (Confidence) EnumDescriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{0}
+}
+
 // DeclineReason is why a carrier refused.
 type DeclineReason int32
 
@@ -79,11 +140,11 @@ func (x DeclineReason) String() string {
 }
 
 func (DeclineReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[0].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[1].Descriptor()
 }
 
 func (DeclineReason) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[0]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[1]
 }
 
 func (x DeclineReason) Number() protoreflect.EnumNumber {
@@ -92,7 +153,7 @@ func (x DeclineReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeclineReason.Descriptor instead.
 func (DeclineReason) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{1}
 }
 
 // Milestone is the canonical name of something that happens at a stop or on the way.
@@ -192,11 +253,11 @@ func (x Milestone) String() string {
 }
 
 func (Milestone) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[1].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[2].Descriptor()
 }
 
 func (Milestone) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[1]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[2]
 }
 
 func (x Milestone) Number() protoreflect.EnumNumber {
@@ -205,7 +266,7 @@ func (x Milestone) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Milestone.Descriptor instead.
 func (Milestone) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{1}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{2}
 }
 
 // State is how far it has come, folded from the claims of its stops.
@@ -265,11 +326,11 @@ func (x Shipment_State) String() string {
 }
 
 func (Shipment_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[2].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[3].Descriptor()
 }
 
 func (Shipment_State) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[2]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[3]
 }
 
 func (x Shipment_State) Number() protoreflect.EnumNumber {
@@ -338,11 +399,11 @@ func (x Load_State) String() string {
 }
 
 func (Load_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[3].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[4].Descriptor()
 }
 
 func (Load_State) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[3]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[4]
 }
 
 func (x Load_State) Number() protoreflect.EnumNumber {
@@ -391,11 +452,11 @@ func (x Stop_Role) String() string {
 }
 
 func (Stop_Role) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[4].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[5].Descriptor()
 }
 
 func (Stop_Role) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[4]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[5]
 }
 
 func (x Stop_Role) Number() protoreflect.EnumNumber {
@@ -456,11 +517,11 @@ func (x Tender_State) String() string {
 }
 
 func (Tender_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[5].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[6].Descriptor()
 }
 
 func (Tender_State) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[5]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[6]
 }
 
 func (x Tender_State) Number() protoreflect.EnumNumber {
@@ -521,11 +582,11 @@ func (x Claim_Source) String() string {
 }
 
 func (Claim_Source) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[6].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[7].Descriptor()
 }
 
 func (Claim_Source) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[6]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[7]
 }
 
 func (x Claim_Source) Number() protoreflect.EnumNumber {
@@ -578,11 +639,11 @@ func (x ProofOfDelivery_Type) String() string {
 }
 
 func (ProofOfDelivery_Type) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[7].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[8].Descriptor()
 }
 
 func (ProofOfDelivery_Type) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[7]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[8]
 }
 
 func (x ProofOfDelivery_Type) Number() protoreflect.EnumNumber {
@@ -635,11 +696,11 @@ func (x ProofOfDelivery_State) String() string {
 }
 
 func (ProofOfDelivery_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[8].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[9].Descriptor()
 }
 
 func (ProofOfDelivery_State) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[8]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[9]
 }
 
 func (x ProofOfDelivery_State) Number() protoreflect.EnumNumber {
@@ -696,11 +757,11 @@ func (x ProofOfDelivery_Exception_Kind) String() string {
 }
 
 func (ProofOfDelivery_Exception_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_crossdock_freight_v1_freight_proto_enumTypes[9].Descriptor()
+	return file_crossdock_freight_v1_freight_proto_enumTypes[10].Descriptor()
 }
 
 func (ProofOfDelivery_Exception_Kind) Type() protoreflect.EnumType {
-	return &file_crossdock_freight_v1_freight_proto_enumTypes[9]
+	return &file_crossdock_freight_v1_freight_proto_enumTypes[10]
 }
 
 func (x ProofOfDelivery_Exception_Kind) Number() protoreflect.EnumNumber {
@@ -764,7 +825,13 @@ type Shipment struct {
 	// When it was planned (business time), UTC.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Revision; give it back to change only what you have seen. A stale one is ABORTED.
-	Etag          string `protobuf:"bytes,25,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,25,opt,name=etag,proto3" json:"etag,omitempty"`
+	// True when silence of the carrier is watched.
+	EtaWatch bool `protobuf:"varint,26,opt,name=eta_watch,json=etaWatch,proto3" json:"eta_watch,omitempty"`
+	// How far the estimate can be trusted; only while the shipment is watched and on the way.
+	EtaConfidence Confidence `protobuf:"varint,27,opt,name=eta_confidence,json=etaConfidence,proto3,enum=crossdock.freight.v1.Confidence" json:"eta_confidence,omitempty"`
+	// Why it is not high, such as "FEED_SILENT" or "ONLY_SCHEDULED".
+	EtaReasons    []string `protobuf:"bytes,28,rep,name=eta_reasons,json=etaReasons,proto3" json:"eta_reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -972,6 +1039,27 @@ func (x *Shipment) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Shipment) GetEtaWatch() bool {
+	if x != nil {
+		return x.EtaWatch
+	}
+	return false
+}
+
+func (x *Shipment) GetEtaConfidence() Confidence {
+	if x != nil {
+		return x.EtaConfidence
+	}
+	return Confidence_CONFIDENCE_UNSPECIFIED
+}
+
+func (x *Shipment) GetEtaReasons() []string {
+	if x != nil {
+		return x.EtaReasons
+	}
+	return nil
 }
 
 // ShipmentLine is the part of an order line that the shipment holds.
@@ -2275,7 +2363,8 @@ var File_crossdock_freight_v1_freight_proto protoreflect.FileDescriptor
 
 const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\n" +
-	"\"crossdock/freight/v1/freight.proto\x12\x14crossdock.freight.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xd0\t\n" +
+	"\"crossdock/freight/v1/freight.proto\x12\x14crossdock.freight.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xd7\n" +
+	"\n" +
 	"\bShipment\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
 	"\rorder_release\x18\x02 \x01(\tR\forderRelease\x12\x14\n" +
@@ -2305,7 +2394,11 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\x11proof_of_delivery\x18\x17 \x01(\tR\x0fproofOfDelivery\x12;\n" +
 	"\vcreate_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x1b\n" +
-	"\x04etag\x18\x19 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\x85\x01\n" +
+	"\x04etag\x18\x19 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12\x1b\n" +
+	"\teta_watch\x18\x1a \x01(\bR\betaWatch\x12G\n" +
+	"\x0eeta_confidence\x18\x1b \x01(\x0e2 .crossdock.freight.v1.ConfidenceR\retaConfidence\x12\x1f\n" +
+	"\veta_reasons\x18\x1c \x03(\tR\n" +
+	"etaReasons\"\x85\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aPLANNED\x10\x01\x12\n" +
@@ -2496,7 +2589,15 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\baccepted\x18\x03 \x01(\v2\x1b.crossdock.type.v1.QuantityR\baccepted\x121\n" +
 	"\x05short\x18\x04 \x01(\v2\x1b.crossdock.type.v1.QuantityR\x05short\x125\n" +
 	"\adamaged\x18\x05 \x01(\v2\x1b.crossdock.type.v1.QuantityR\adamaged\x125\n" +
-	"\arefused\x18\x06 \x01(\v2\x1b.crossdock.type.v1.QuantityR\arefused*\x82\x01\n" +
+	"\arefused\x18\x06 \x01(\v2\x1b.crossdock.type.v1.QuantityR\arefused*Q\n" +
+	"\n" +
+	"Confidence\x12\x1a\n" +
+	"\x16CONFIDENCE_UNSPECIFIED\x10\x00\x12\b\n" +
+	"\x04HIGH\x10\x01\x12\n" +
+	"\n" +
+	"\x06MEDIUM\x10\x02\x12\a\n" +
+	"\x03LOW\x10\x03\x12\b\n" +
+	"\x04NONE\x10\x04*\x82\x01\n" +
 	"\rDeclineReason\x12\x1e\n" +
 	"\x1aDECLINE_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14NO_EQUIPMENT_AT_TIME\x10\x01\x12\f\n" +
@@ -2539,102 +2640,104 @@ func file_crossdock_freight_v1_freight_proto_rawDescGZIP() []byte {
 	return file_crossdock_freight_v1_freight_proto_rawDescData
 }
 
-var file_crossdock_freight_v1_freight_proto_enumTypes = make([]protoimpl.EnumInfo, 10)
+var file_crossdock_freight_v1_freight_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
 var file_crossdock_freight_v1_freight_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_crossdock_freight_v1_freight_proto_goTypes = []any{
-	(DeclineReason)(0),                  // 0: crossdock.freight.v1.DeclineReason
-	(Milestone)(0),                      // 1: crossdock.freight.v1.Milestone
-	(Shipment_State)(0),                 // 2: crossdock.freight.v1.Shipment.State
-	(Load_State)(0),                     // 3: crossdock.freight.v1.Load.State
-	(Stop_Role)(0),                      // 4: crossdock.freight.v1.Stop.Role
-	(Tender_State)(0),                   // 5: crossdock.freight.v1.Tender.State
-	(Claim_Source)(0),                   // 6: crossdock.freight.v1.Claim.Source
-	(ProofOfDelivery_Type)(0),           // 7: crossdock.freight.v1.ProofOfDelivery.Type
-	(ProofOfDelivery_State)(0),          // 8: crossdock.freight.v1.ProofOfDelivery.State
-	(ProofOfDelivery_Exception_Kind)(0), // 9: crossdock.freight.v1.ProofOfDelivery.Exception.Kind
-	(*Shipment)(nil),                    // 10: crossdock.freight.v1.Shipment
-	(*ShipmentLine)(nil),                // 11: crossdock.freight.v1.ShipmentLine
-	(*Load)(nil),                        // 12: crossdock.freight.v1.Load
-	(*SkippedCarrier)(nil),              // 13: crossdock.freight.v1.SkippedCarrier
-	(*Stop)(nil),                        // 14: crossdock.freight.v1.Stop
-	(*RatedCharges)(nil),                // 15: crossdock.freight.v1.RatedCharges
-	(*Tender)(nil),                      // 16: crossdock.freight.v1.Tender
-	(*Claim)(nil),                       // 17: crossdock.freight.v1.Claim
-	(*ProofOfDelivery)(nil),             // 18: crossdock.freight.v1.ProofOfDelivery
-	(*DeliveredLine)(nil),               // 19: crossdock.freight.v1.DeliveredLine
-	(*ProofOfDelivery_Exception)(nil),   // 20: crossdock.freight.v1.ProofOfDelivery.Exception
-	(*v1.Quantity)(nil),                 // 21: crossdock.type.v1.Quantity
-	(*v1.EventTime)(nil),                // 22: crossdock.type.v1.EventTime
-	(*timestamppb.Timestamp)(nil),       // 23: google.protobuf.Timestamp
-	(*date.Date)(nil),                   // 24: google.type.Date
-	(*v1.Charge)(nil),                   // 25: crossdock.type.v1.Charge
-	(*money.Money)(nil),                 // 26: google.type.Money
-	(*v1.Explanation)(nil),              // 27: crossdock.type.v1.Explanation
+	(Confidence)(0),                     // 0: crossdock.freight.v1.Confidence
+	(DeclineReason)(0),                  // 1: crossdock.freight.v1.DeclineReason
+	(Milestone)(0),                      // 2: crossdock.freight.v1.Milestone
+	(Shipment_State)(0),                 // 3: crossdock.freight.v1.Shipment.State
+	(Load_State)(0),                     // 4: crossdock.freight.v1.Load.State
+	(Stop_Role)(0),                      // 5: crossdock.freight.v1.Stop.Role
+	(Tender_State)(0),                   // 6: crossdock.freight.v1.Tender.State
+	(Claim_Source)(0),                   // 7: crossdock.freight.v1.Claim.Source
+	(ProofOfDelivery_Type)(0),           // 8: crossdock.freight.v1.ProofOfDelivery.Type
+	(ProofOfDelivery_State)(0),          // 9: crossdock.freight.v1.ProofOfDelivery.State
+	(ProofOfDelivery_Exception_Kind)(0), // 10: crossdock.freight.v1.ProofOfDelivery.Exception.Kind
+	(*Shipment)(nil),                    // 11: crossdock.freight.v1.Shipment
+	(*ShipmentLine)(nil),                // 12: crossdock.freight.v1.ShipmentLine
+	(*Load)(nil),                        // 13: crossdock.freight.v1.Load
+	(*SkippedCarrier)(nil),              // 14: crossdock.freight.v1.SkippedCarrier
+	(*Stop)(nil),                        // 15: crossdock.freight.v1.Stop
+	(*RatedCharges)(nil),                // 16: crossdock.freight.v1.RatedCharges
+	(*Tender)(nil),                      // 17: crossdock.freight.v1.Tender
+	(*Claim)(nil),                       // 18: crossdock.freight.v1.Claim
+	(*ProofOfDelivery)(nil),             // 19: crossdock.freight.v1.ProofOfDelivery
+	(*DeliveredLine)(nil),               // 20: crossdock.freight.v1.DeliveredLine
+	(*ProofOfDelivery_Exception)(nil),   // 21: crossdock.freight.v1.ProofOfDelivery.Exception
+	(*v1.Quantity)(nil),                 // 22: crossdock.type.v1.Quantity
+	(*v1.EventTime)(nil),                // 23: crossdock.type.v1.EventTime
+	(*timestamppb.Timestamp)(nil),       // 24: google.protobuf.Timestamp
+	(*date.Date)(nil),                   // 25: google.type.Date
+	(*v1.Charge)(nil),                   // 26: crossdock.type.v1.Charge
+	(*money.Money)(nil),                 // 27: google.type.Money
+	(*v1.Explanation)(nil),              // 28: crossdock.type.v1.Explanation
 }
 var file_crossdock_freight_v1_freight_proto_depIdxs = []int32{
-	11, // 0: crossdock.freight.v1.Shipment.lines:type_name -> crossdock.freight.v1.ShipmentLine
-	21, // 1: crossdock.freight.v1.Shipment.gross_weight:type_name -> crossdock.type.v1.Quantity
-	21, // 2: crossdock.freight.v1.Shipment.volume:type_name -> crossdock.type.v1.Quantity
-	2,  // 3: crossdock.freight.v1.Shipment.state:type_name -> crossdock.freight.v1.Shipment.State
-	22, // 4: crossdock.freight.v1.Shipment.pickup_from:type_name -> crossdock.type.v1.EventTime
-	22, // 5: crossdock.freight.v1.Shipment.pickup_to:type_name -> crossdock.type.v1.EventTime
-	22, // 6: crossdock.freight.v1.Shipment.deliver_from:type_name -> crossdock.type.v1.EventTime
-	22, // 7: crossdock.freight.v1.Shipment.deliver_by:type_name -> crossdock.type.v1.EventTime
-	22, // 8: crossdock.freight.v1.Shipment.departed:type_name -> crossdock.type.v1.EventTime
-	22, // 9: crossdock.freight.v1.Shipment.delivered:type_name -> crossdock.type.v1.EventTime
-	23, // 10: crossdock.freight.v1.Shipment.create_time:type_name -> google.protobuf.Timestamp
-	21, // 11: crossdock.freight.v1.ShipmentLine.quantity:type_name -> crossdock.type.v1.Quantity
-	21, // 12: crossdock.freight.v1.ShipmentLine.gross_weight:type_name -> crossdock.type.v1.Quantity
-	14, // 13: crossdock.freight.v1.Load.stops:type_name -> crossdock.freight.v1.Stop
-	3,  // 14: crossdock.freight.v1.Load.state:type_name -> crossdock.freight.v1.Load.State
-	15, // 15: crossdock.freight.v1.Load.charges:type_name -> crossdock.freight.v1.RatedCharges
-	24, // 16: crossdock.freight.v1.Load.ship_date:type_name -> google.type.Date
-	21, // 17: crossdock.freight.v1.Load.gross_weight:type_name -> crossdock.type.v1.Quantity
-	21, // 18: crossdock.freight.v1.Load.volume:type_name -> crossdock.type.v1.Quantity
-	23, // 19: crossdock.freight.v1.Load.create_time:type_name -> google.protobuf.Timestamp
-	13, // 20: crossdock.freight.v1.Load.skipped:type_name -> crossdock.freight.v1.SkippedCarrier
-	23, // 21: crossdock.freight.v1.SkippedCarrier.skip_time:type_name -> google.protobuf.Timestamp
-	4,  // 22: crossdock.freight.v1.Stop.role:type_name -> crossdock.freight.v1.Stop.Role
-	22, // 23: crossdock.freight.v1.Stop.window_from:type_name -> crossdock.type.v1.EventTime
-	22, // 24: crossdock.freight.v1.Stop.window_to:type_name -> crossdock.type.v1.EventTime
-	22, // 25: crossdock.freight.v1.Stop.arrived:type_name -> crossdock.type.v1.EventTime
-	22, // 26: crossdock.freight.v1.Stop.departed:type_name -> crossdock.type.v1.EventTime
-	25, // 27: crossdock.freight.v1.RatedCharges.charges:type_name -> crossdock.type.v1.Charge
-	26, // 28: crossdock.freight.v1.RatedCharges.total:type_name -> google.type.Money
-	26, // 29: crossdock.freight.v1.RatedCharges.gross_line_haul:type_name -> google.type.Money
-	26, // 30: crossdock.freight.v1.RatedCharges.discount:type_name -> google.type.Money
-	27, // 31: crossdock.freight.v1.RatedCharges.explanation:type_name -> crossdock.type.v1.Explanation
-	5,  // 32: crossdock.freight.v1.Tender.state:type_name -> crossdock.freight.v1.Tender.State
-	23, // 33: crossdock.freight.v1.Tender.send_time:type_name -> google.protobuf.Timestamp
-	22, // 34: crossdock.freight.v1.Tender.respond_by:type_name -> crossdock.type.v1.EventTime
-	15, // 35: crossdock.freight.v1.Tender.charges:type_name -> crossdock.freight.v1.RatedCharges
-	14, // 36: crossdock.freight.v1.Tender.stops:type_name -> crossdock.freight.v1.Stop
-	21, // 37: crossdock.freight.v1.Tender.gross_weight:type_name -> crossdock.type.v1.Quantity
-	0,  // 38: crossdock.freight.v1.Tender.decline_reason:type_name -> crossdock.freight.v1.DeclineReason
-	23, // 39: crossdock.freight.v1.Tender.answer_time:type_name -> google.protobuf.Timestamp
-	1,  // 40: crossdock.freight.v1.Claim.milestone:type_name -> crossdock.freight.v1.Milestone
-	23, // 41: crossdock.freight.v1.Claim.occur_time:type_name -> google.protobuf.Timestamp
-	23, // 42: crossdock.freight.v1.Claim.estimate:type_name -> google.protobuf.Timestamp
-	6,  // 43: crossdock.freight.v1.Claim.source:type_name -> crossdock.freight.v1.Claim.Source
-	22, // 44: crossdock.freight.v1.Claim.occurred:type_name -> crossdock.type.v1.EventTime
-	23, // 45: crossdock.freight.v1.Claim.receive_time:type_name -> google.protobuf.Timestamp
-	7,  // 46: crossdock.freight.v1.ProofOfDelivery.type:type_name -> crossdock.freight.v1.ProofOfDelivery.Type
-	23, // 47: crossdock.freight.v1.ProofOfDelivery.signed_at:type_name -> google.protobuf.Timestamp
-	20, // 48: crossdock.freight.v1.ProofOfDelivery.exceptions:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception
-	8,  // 49: crossdock.freight.v1.ProofOfDelivery.state:type_name -> crossdock.freight.v1.ProofOfDelivery.State
-	23, // 50: crossdock.freight.v1.ProofOfDelivery.receive_time:type_name -> google.protobuf.Timestamp
-	21, // 51: crossdock.freight.v1.DeliveredLine.shipped:type_name -> crossdock.type.v1.Quantity
-	21, // 52: crossdock.freight.v1.DeliveredLine.accepted:type_name -> crossdock.type.v1.Quantity
-	21, // 53: crossdock.freight.v1.DeliveredLine.short:type_name -> crossdock.type.v1.Quantity
-	21, // 54: crossdock.freight.v1.DeliveredLine.damaged:type_name -> crossdock.type.v1.Quantity
-	21, // 55: crossdock.freight.v1.DeliveredLine.refused:type_name -> crossdock.type.v1.Quantity
-	9,  // 56: crossdock.freight.v1.ProofOfDelivery.Exception.kind:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception.Kind
-	21, // 57: crossdock.freight.v1.ProofOfDelivery.Exception.quantity:type_name -> crossdock.type.v1.Quantity
-	58, // [58:58] is the sub-list for method output_type
-	58, // [58:58] is the sub-list for method input_type
-	58, // [58:58] is the sub-list for extension type_name
-	58, // [58:58] is the sub-list for extension extendee
-	0,  // [0:58] is the sub-list for field type_name
+	12, // 0: crossdock.freight.v1.Shipment.lines:type_name -> crossdock.freight.v1.ShipmentLine
+	22, // 1: crossdock.freight.v1.Shipment.gross_weight:type_name -> crossdock.type.v1.Quantity
+	22, // 2: crossdock.freight.v1.Shipment.volume:type_name -> crossdock.type.v1.Quantity
+	3,  // 3: crossdock.freight.v1.Shipment.state:type_name -> crossdock.freight.v1.Shipment.State
+	23, // 4: crossdock.freight.v1.Shipment.pickup_from:type_name -> crossdock.type.v1.EventTime
+	23, // 5: crossdock.freight.v1.Shipment.pickup_to:type_name -> crossdock.type.v1.EventTime
+	23, // 6: crossdock.freight.v1.Shipment.deliver_from:type_name -> crossdock.type.v1.EventTime
+	23, // 7: crossdock.freight.v1.Shipment.deliver_by:type_name -> crossdock.type.v1.EventTime
+	23, // 8: crossdock.freight.v1.Shipment.departed:type_name -> crossdock.type.v1.EventTime
+	23, // 9: crossdock.freight.v1.Shipment.delivered:type_name -> crossdock.type.v1.EventTime
+	24, // 10: crossdock.freight.v1.Shipment.create_time:type_name -> google.protobuf.Timestamp
+	0,  // 11: crossdock.freight.v1.Shipment.eta_confidence:type_name -> crossdock.freight.v1.Confidence
+	22, // 12: crossdock.freight.v1.ShipmentLine.quantity:type_name -> crossdock.type.v1.Quantity
+	22, // 13: crossdock.freight.v1.ShipmentLine.gross_weight:type_name -> crossdock.type.v1.Quantity
+	15, // 14: crossdock.freight.v1.Load.stops:type_name -> crossdock.freight.v1.Stop
+	4,  // 15: crossdock.freight.v1.Load.state:type_name -> crossdock.freight.v1.Load.State
+	16, // 16: crossdock.freight.v1.Load.charges:type_name -> crossdock.freight.v1.RatedCharges
+	25, // 17: crossdock.freight.v1.Load.ship_date:type_name -> google.type.Date
+	22, // 18: crossdock.freight.v1.Load.gross_weight:type_name -> crossdock.type.v1.Quantity
+	22, // 19: crossdock.freight.v1.Load.volume:type_name -> crossdock.type.v1.Quantity
+	24, // 20: crossdock.freight.v1.Load.create_time:type_name -> google.protobuf.Timestamp
+	14, // 21: crossdock.freight.v1.Load.skipped:type_name -> crossdock.freight.v1.SkippedCarrier
+	24, // 22: crossdock.freight.v1.SkippedCarrier.skip_time:type_name -> google.protobuf.Timestamp
+	5,  // 23: crossdock.freight.v1.Stop.role:type_name -> crossdock.freight.v1.Stop.Role
+	23, // 24: crossdock.freight.v1.Stop.window_from:type_name -> crossdock.type.v1.EventTime
+	23, // 25: crossdock.freight.v1.Stop.window_to:type_name -> crossdock.type.v1.EventTime
+	23, // 26: crossdock.freight.v1.Stop.arrived:type_name -> crossdock.type.v1.EventTime
+	23, // 27: crossdock.freight.v1.Stop.departed:type_name -> crossdock.type.v1.EventTime
+	26, // 28: crossdock.freight.v1.RatedCharges.charges:type_name -> crossdock.type.v1.Charge
+	27, // 29: crossdock.freight.v1.RatedCharges.total:type_name -> google.type.Money
+	27, // 30: crossdock.freight.v1.RatedCharges.gross_line_haul:type_name -> google.type.Money
+	27, // 31: crossdock.freight.v1.RatedCharges.discount:type_name -> google.type.Money
+	28, // 32: crossdock.freight.v1.RatedCharges.explanation:type_name -> crossdock.type.v1.Explanation
+	6,  // 33: crossdock.freight.v1.Tender.state:type_name -> crossdock.freight.v1.Tender.State
+	24, // 34: crossdock.freight.v1.Tender.send_time:type_name -> google.protobuf.Timestamp
+	23, // 35: crossdock.freight.v1.Tender.respond_by:type_name -> crossdock.type.v1.EventTime
+	16, // 36: crossdock.freight.v1.Tender.charges:type_name -> crossdock.freight.v1.RatedCharges
+	15, // 37: crossdock.freight.v1.Tender.stops:type_name -> crossdock.freight.v1.Stop
+	22, // 38: crossdock.freight.v1.Tender.gross_weight:type_name -> crossdock.type.v1.Quantity
+	1,  // 39: crossdock.freight.v1.Tender.decline_reason:type_name -> crossdock.freight.v1.DeclineReason
+	24, // 40: crossdock.freight.v1.Tender.answer_time:type_name -> google.protobuf.Timestamp
+	2,  // 41: crossdock.freight.v1.Claim.milestone:type_name -> crossdock.freight.v1.Milestone
+	24, // 42: crossdock.freight.v1.Claim.occur_time:type_name -> google.protobuf.Timestamp
+	24, // 43: crossdock.freight.v1.Claim.estimate:type_name -> google.protobuf.Timestamp
+	7,  // 44: crossdock.freight.v1.Claim.source:type_name -> crossdock.freight.v1.Claim.Source
+	23, // 45: crossdock.freight.v1.Claim.occurred:type_name -> crossdock.type.v1.EventTime
+	24, // 46: crossdock.freight.v1.Claim.receive_time:type_name -> google.protobuf.Timestamp
+	8,  // 47: crossdock.freight.v1.ProofOfDelivery.type:type_name -> crossdock.freight.v1.ProofOfDelivery.Type
+	24, // 48: crossdock.freight.v1.ProofOfDelivery.signed_at:type_name -> google.protobuf.Timestamp
+	21, // 49: crossdock.freight.v1.ProofOfDelivery.exceptions:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception
+	9,  // 50: crossdock.freight.v1.ProofOfDelivery.state:type_name -> crossdock.freight.v1.ProofOfDelivery.State
+	24, // 51: crossdock.freight.v1.ProofOfDelivery.receive_time:type_name -> google.protobuf.Timestamp
+	22, // 52: crossdock.freight.v1.DeliveredLine.shipped:type_name -> crossdock.type.v1.Quantity
+	22, // 53: crossdock.freight.v1.DeliveredLine.accepted:type_name -> crossdock.type.v1.Quantity
+	22, // 54: crossdock.freight.v1.DeliveredLine.short:type_name -> crossdock.type.v1.Quantity
+	22, // 55: crossdock.freight.v1.DeliveredLine.damaged:type_name -> crossdock.type.v1.Quantity
+	22, // 56: crossdock.freight.v1.DeliveredLine.refused:type_name -> crossdock.type.v1.Quantity
+	10, // 57: crossdock.freight.v1.ProofOfDelivery.Exception.kind:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception.Kind
+	22, // 58: crossdock.freight.v1.ProofOfDelivery.Exception.quantity:type_name -> crossdock.type.v1.Quantity
+	59, // [59:59] is the sub-list for method output_type
+	59, // [59:59] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_freight_v1_freight_proto_init() }
@@ -2647,7 +2750,7 @@ func file_crossdock_freight_v1_freight_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_freight_v1_freight_proto_rawDesc), len(file_crossdock_freight_v1_freight_proto_rawDesc)),
-			NumEnums:      10,
+			NumEnums:      11,
 			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,

@@ -60,7 +60,9 @@ type PlanShipmentRequest struct {
 	// What to ship.
 	Lines []*PlanShipmentRequest_Line `protobuf:"bytes,15,rep,name=lines,proto3" json:"lines,omitempty"`
 	// Makes a repeat safe: same id and arguments, same answer, one effect. REST callers may send Idempotency-Key instead.
-	RequestId     string `protobuf:"bytes,16,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,16,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// True when silence of the carrier is watched.
+	EtaWatch      bool `protobuf:"varint,17,opt,name=eta_watch,json=etaWatch,proto3" json:"eta_watch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,6 +207,13 @@ func (x *PlanShipmentRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *PlanShipmentRequest) GetEtaWatch() bool {
+	if x != nil {
+		return x.EtaWatch
+	}
+	return false
 }
 
 // TenderLoadRequest names the load to offer.
@@ -1291,7 +1300,7 @@ var File_crossdock_freight_v1_freight_service_proto protoreflect.FileDescriptor
 
 const file_crossdock_freight_v1_freight_service_proto_rawDesc = "" +
 	"\n" +
-	"*crossdock/freight/v1/freight_service.proto\x12\x14crossdock.freight.v1\x1a\x1bbuf/validate/validate.proto\x1a\"crossdock/freight/v1/freight.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\"\x9a\n" +
+	"*crossdock/freight/v1/freight_service.proto\x12\x14crossdock.freight.v1\x1a\x1bbuf/validate/validate.proto\x1a\"crossdock/freight/v1/freight.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\"\xb7\n" +
 	"\n" +
 	"\x13PlanShipmentRequest\x12[\n" +
 	"\rorder_release\x18\x01 \x01(\tB6\xe0A\x02\xbaH0r.2,^orders/[a-z0-9_]{1,64}/releases/[0-9]{1,6}$R\forderRelease\x128\n" +
@@ -1315,7 +1324,8 @@ const file_crossdock_freight_v1_freight_service_proto_rawDesc = "" +
 	"\x05lines\x18\x0f \x03(\v2..crossdock.freight.v1.PlanShipmentRequest.LineB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05lines\x12)\n" +
 	"\n" +
 	"request_id\x18\x10 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\x1a\xff\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\teta_watch\x18\x11 \x01(\bR\betaWatch\x1a\xff\x01\n" +
 	"\x04Line\x12.\n" +
 	"\x04line\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^[A-Za-z0-9]{1,20}$R\x04line\x12:\n" +
 	"\x04item\x18\x02 \x01(\tB&\xe0A\x02\xbaH r\x1e2\x1c^items/[A-Za-z0-9._-]{1,40}$R\x04item\x12*\n" +

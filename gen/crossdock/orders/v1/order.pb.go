@@ -441,8 +441,10 @@ type Order struct {
 	Etag string `protobuf:"bytes,27,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Local time of a delivery appointment at the ship-to, "2026-03-08T08:00"; empty for none.
 	DeliveryAppointmentLocal string `protobuf:"bytes,28,opt,name=delivery_appointment_local,json=deliveryAppointmentLocal,proto3" json:"delivery_appointment_local,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	// Why the customer wants it cancelled; set while the carrier is being called off, and after.
+	CancelReason  string `protobuf:"bytes,29,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
@@ -667,6 +669,13 @@ func (x *Order) GetEtag() string {
 func (x *Order) GetDeliveryAppointmentLocal() string {
 	if x != nil {
 		return x.DeliveryAppointmentLocal
+	}
+	return ""
+}
+
+func (x *Order) GetCancelReason() string {
+	if x != nil {
+		return x.CancelReason
 	}
 	return ""
 }
@@ -1093,9 +1102,13 @@ type Promise struct {
 	// The latest estimate; absent when it equals the promise.
 	Estimate *v1.EventTime `protobuf:"bytes,4,opt,name=estimate,proto3" json:"estimate,omitempty"`
 	// How the dates were found, in words.
-	Rule          string `protobuf:"bytes,5,opt,name=rule,proto3" json:"rule,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Rule string `protobuf:"bytes,5,opt,name=rule,proto3" json:"rule,omitempty"`
+	// How far the estimate can be trusted: "HIGH", "MEDIUM", "LOW" or "NONE"; empty when nobody watches.
+	Confidence string `protobuf:"bytes,6,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// Why it is not high, such as "FEED_SILENT".
+	ConfidenceReasons []string `protobuf:"bytes,7,rep,name=confidence_reasons,json=confidenceReasons,proto3" json:"confidence_reasons,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Promise) Reset() {
@@ -1161,6 +1174,20 @@ func (x *Promise) GetRule() string {
 		return x.Rule
 	}
 	return ""
+}
+
+func (x *Promise) GetConfidence() string {
+	if x != nil {
+		return x.Confidence
+	}
+	return ""
+}
+
+func (x *Promise) GetConfidenceReasons() []string {
+	if x != nil {
+		return x.ConfidenceReasons
+	}
+	return nil
 }
 
 // Release is the shippable portion of an order that was handed to planning.
@@ -1493,7 +1520,7 @@ var File_crossdock_orders_v1_order_proto protoreflect.FileDescriptor
 
 const file_crossdock_orders_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x1fcrossdock/orders/v1/order.proto\x12\x13crossdock.orders.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xa1\x12\n" +
+	"\x1fcrossdock/orders/v1/order.proto\x12\x13crossdock.orders.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xcb\x12\n" +
 	"\x05Order\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\x03R\x04name\x12?\n" +
 	"\bcustomer\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^(parties/[A-Z0-9-]{2,40})?$R\bcustomer\x12`\n" +
@@ -1530,7 +1557,8 @@ const file_crossdock_orders_v1_order_proto_rawDesc = "" +
 	"\vupdate_time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x1b\n" +
 	"\x04etag\x18\x1b \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12v\n" +
-	"\x1adelivery_appointment_local\x18\x1c \x01(\tB8\xbaH5r321^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})?$R\x18deliveryAppointmentLocal\"j\n" +
+	"\x1adelivery_appointment_local\x18\x1c \x01(\tB8\xbaH5r321^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})?$R\x18deliveryAppointmentLocal\x12(\n" +
+	"\rcancel_reason\x18\x1d \x01(\tB\x03\xe0A\x03R\fcancelReason\"j\n" +
 	"\n" +
 	"Commercial\x12\x1a\n" +
 	"\x16COMMERCIAL_UNSPECIFIED\x10\x00\x12\t\n" +
@@ -1629,14 +1657,18 @@ const file_crossdock_orders_v1_order_proto_rawDesc = "" +
 	"\vMASTER_DATA\x10\x04\x12\f\n" +
 	"\bCUSTOMER\x10\x05\x12\v\n" +
 	"\aQUALITY\x10\x06\x12\t\n" +
-	"\x05FRAUD\x10\a\"\xfc\x01\n" +
+	"\x05FRAUD\x10\a\"\xcb\x02\n" +
 	"\aPromise\x12.\n" +
 	"\tship_date\x18\x01 \x01(\v2\x11.google.type.DateR\bshipDate\x126\n" +
 	"\rdelivery_date\x18\x02 \x01(\v2\x11.google.type.DateR\fdeliveryDate\x12;\n" +
 	"\n" +
 	"deliver_by\x18\x03 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\tdeliverBy\x128\n" +
 	"\bestimate\x18\x04 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\bestimate\x12\x12\n" +
-	"\x04rule\x18\x05 \x01(\tR\x04rule\"\xeb\x06\n" +
+	"\x04rule\x18\x05 \x01(\tR\x04rule\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x06 \x01(\tR\n" +
+	"confidence\x12-\n" +
+	"\x12confidence_reasons\x18\a \x03(\tR\x11confidenceReasons\"\xeb\x06\n" +
 	"\fOrderRelease\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\tR\x05order\x122\n" +
