@@ -49,6 +49,8 @@ const (
 	Process_STUCK Process_State = 7
 	// Everything is done.
 	Process_ENDED Process_State = 8
+	// The carrier is being called off.
+	Process_CANCELLING Process_State = 9
 )
 
 // Enum value maps for Process_State.
@@ -63,6 +65,7 @@ var (
 		6: "SETTLING",
 		7: "STUCK",
 		8: "ENDED",
+		9: "CANCELLING",
 	}
 	Process_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -74,6 +77,7 @@ var (
 		"SETTLING":          6,
 		"STUCK":             7,
 		"ENDED":             8,
+		"CANCELLING":        9,
 	}
 )
 
@@ -918,7 +922,7 @@ var File_crossdock_workflow_v1_workflow_proto protoreflect.FileDescriptor
 
 const file_crossdock_workflow_v1_workflow_proto_rawDesc = "" +
 	"\n" +
-	"$crossdock/workflow/v1/workflow.proto\x12\x15crossdock.workflow.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\x06\n" +
+	"$crossdock/workflow/v1/workflow.proto\x12\x15crossdock.workflow.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x06\n" +
 	"\aProcess\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
@@ -941,7 +945,7 @@ const file_crossdock_workflow_v1_workflow_proto_rawDesc = "" +
 	"\x04Step\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
-	"\x06result\x18\x03 \x01(\tR\x06result\"\x8e\x01\n" +
+	"\x06result\x18\x03 \x01(\tR\x06result\"\x9e\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bPLANNING\x10\x01\x12\r\n" +
@@ -951,7 +955,9 @@ const file_crossdock_workflow_v1_workflow_proto_rawDesc = "" +
 	"\tINVOICING\x10\x05\x12\f\n" +
 	"\bSETTLING\x10\x06\x12\t\n" +
 	"\x05STUCK\x10\a\x12\t\n" +
-	"\x05ENDED\x10\b\"\xbd\x03\n" +
+	"\x05ENDED\x10\b\x12\x0e\n" +
+	"\n" +
+	"CANCELLING\x10\t\"\xbd\x03\n" +
 	"\bWorkItem\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +

@@ -60,11 +60,10 @@ func (a *App) Happened(ctx context.Context, tx *platform.Tx, name string, e proc
 func (a *App) happened(ctx context.Context, tx *platform.Tx, p process.Process, e process.Event) error {
 	at := a.clock.Now()
 	out := process.Next(p, e, at)
-	if !out.Changed {
-		return nil
-	}
-	if err := store.Save(ctx, tx, out.Process, history(out, at)...); err != nil {
-		return err
+	if out.Changed {
+		if err := store.Save(ctx, tx, out.Process, history(out, at)...); err != nil {
+			return err
+		}
 	}
 	for _, c := range out.Close {
 		if err := a.closeItems(ctx, tx, c, at); err != nil {

@@ -1,4 +1,4 @@
-// Package config is workflow's configuration file.
+// Package config is workflow's configuration file: what every service configures in the same words, with workflow's defaults.
 package config
 
 import (
@@ -6,27 +6,27 @@ import (
 	"crossdock.dev/platform/serve"
 )
 
-// Config is the whole file. Workflow calls freight and billing, and follows orders, freight, billing and edi: all four
-// stand under peers.
+// Config is the file.
 type Config struct {
 	serve.Config `yaml:",inline"`
 }
 
-// Feeds are the logs that workflow follows.
+// Feeds are the services whose logs workflow follows; it calls freight and billing, which are among them.
 func Feeds() []string { return []string{"orders", "freight", "billing", "edi"} }
 
-// Load reads and checks the file.
+// Default is what holds where the file says nothing.
+func Default() Config {
+	return Config{serve.Config{Name: "workflow", GRPCAddr: "127.0.0.1:7105", AdminAddr: "127.0.0.1:7305"}}
+}
+
+// Load reads the file at path over the defaults and checks it.
 func Load(path string) (Config, error) {
-	var c Config
-	c.Name = "workflow"
+	c := Default()
 	return c, conf.Load(path, &c)
 }
 
 // Check names every problem of the file.
 func (c *Config) Check(p *conf.Problems) {
 	c.Config.Check(p)
-	p.Require("data_dir", c.DataDir)
-	for _, name := range Feeds() {
-		p.Require("peers."+name, c.Peers[name])
-	}
+	c.CheckPeers(p, Feeds()...)
 }

@@ -18,17 +18,29 @@ import (
 	"crossdock.dev/services/workflow/internal/process"
 )
 
-// Orders follows the orders feed.
-type Orders struct{ App *app.App }
+// Readers are what the followed logs mean to workflow.
+func Readers(a *app.App) []eventlog.Reader {
+	return []eventlog.Reader{
+		{Log: "orders", Keys: orders{a}.Keys, Apply: orders{a}.Apply},
+		{Log: "freight", Keys: freight{a}.Keys, Apply: freight{a}.Apply},
+		{Log: "billing", Keys: billing{a}.Keys, Apply: billing{a}.Apply},
+		{Log: "edi", Keys: edi{a}.Keys, Apply: edi{a}.Apply},
+	}
+}
+
+// orders follows the orders feed.
+type orders struct{ app *app.App }
 
 // Keys are the order that a fact is about.
-func (Orders) Keys(f eventlog.Fact) []string {
+func (orders) Keys(f eventlog.Fact) []string {
 	switch m := f.Payload.(type) {
 	case *ordersv1.OrderReleased:
 		return []string{m.GetRelease().GetOrder()}
 	case *ordersv1.OrderHeld:
 		return []string{m.GetOrder()}
 	case *ordersv1.OrderHoldReleased:
+		return []string{m.GetOrder()}
+	case *ordersv1.OrderCancellationRequested:
 		return []string{m.GetOrder()}
 	case *ordersv1.OrderCancelled:
 		return []string{m.GetOrder()}
@@ -37,7 +49,7 @@ func (Orders) Keys(f eventlog.Fact) []string {
 }
 
 // Apply starts processes and minds held orders.
-func (o Orders) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
+func (o orders) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
 	switch m := f.Payload.(type) {
 	case *ordersv1.OrderReleased:
 		r := m.GetRelease()
@@ -45,20 +57,27 @@ func (o Orders) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error 
 		if err != nil {
 			return fmt.Errorf("plan of %s: %w", r.GetName(), err)
 		}
-		return o.App.Start(ctx, tx, process.Released{
+		return o.app.Start(ctx, tx, process.Released{
 			OrderRelease: r.GetName(), Order: r.GetOrder(), CustomerOrderNumber: r.GetCustomerOrderNumber(),
 		}, plan)
 	case *ordersv1.OrderHeld:
 		reason, owner := holdReason(m.GetHold())
-		return o.App.Open(ctx, tx, process.Item{
+		return o.app.Open(ctx, tx, process.Item{
 			Reason: reason, Owner: owner, Subject: m.GetOrder(), Related: []string{"po:" + m.GetCustomerOrderNumber(), m.GetCustomer()},
 			Detail: m.GetHold().GetReason(),
 		})
 	case *ordersv1.OrderHoldReleased:
 		reason, _ := holdReason(m.GetHold())
-		return o.App.Close(ctx, tx, process.Closing{Reason: reason, Subject: m.GetOrder()})
+		return o.app.Close(ctx, tx, process.Closing{Reason: reason, Subject: m.GetOrder()})
+	case *ordersv1.OrderCancellationRequested:
+		for _, release := range m.GetOrderReleases() {
+			if _, err := o.app.Happened(ctx, tx, release, process.CancellationRequested{Reason: m.GetReason()}); err != nil {
+				return err
+			}
+		}
+		return nil
 	case *ordersv1.OrderCancelled:
-		return o.App.Close(ctx, tx, process.Closing{Subject: m.GetOrder()})
+		return o.app.Close(ctx, tx, process.Closing{Subject: m.GetOrder()})
 	}
 	return eventlog.ErrIgnored
 }
@@ -69,7 +88,7 @@ func planOf(r *ordersv1.OrderRelease) *freightv1.PlanShipmentRequest {
 		OrderRelease: r.GetName(), Order: r.GetOrder(), CustomerOrderNumber: r.GetCustomerOrderNumber(), Customer: r.GetCustomer(),
 		LegalEntity: r.GetLegalEntity(), ShipFrom: r.GetShipFrom(), ShipTo: r.GetShipTo(), Mode: r.GetMode(), ShipDate: r.GetShipDate(),
 		PickupFrom: r.GetPickupFrom(), PickupTo: r.GetPickupTo(), DeliverFrom: r.GetDeliverFrom(), DeliverBy: r.GetDeliverBy(),
-		Consolidate: r.GetConsolidate(),
+		Consolidate: r.GetConsolidate(), EtaWatch: r.GetEtaWatch(),
 	}
 	for _, l := range r.GetLines() {
 		req.Lines = append(req.Lines, &freightv1.PlanShipmentRequest_Line{
@@ -95,11 +114,11 @@ func holdReason(h *ordersv1.Hold) (process.Reason, string) {
 	return process.OrderHeld, process.Operations
 }
 
-// Freight follows the freight feed.
-type Freight struct{ App *app.App }
+// freight follows the freight feed.
+type freight struct{ app *app.App }
 
 // Keys are the orders aboard.
-func (Freight) Keys(f eventlog.Fact) []string {
+func (freight) Keys(f eventlog.Fact) []string {
 	var keys []string
 	for _, e := range freightEvents(f.Payload) {
 		keys = append(keys, e.name)
@@ -109,10 +128,10 @@ func (Freight) Keys(f eventlog.Fact) []string {
 
 // Apply lets the fact happen to the process of each release that it is about. A release whose process is not there yet is
 // never told: the feed of orders has been read first, by the causal order that the consumer keeps.
-func (fr Freight) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
+func (fr freight) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
 	applied := false
 	for _, e := range freightEvents(f.Payload) {
-		found, err := fr.App.Happened(ctx, tx, e.name, e.event)
+		found, err := fr.app.Happened(ctx, tx, e.name, e.event)
 		if err != nil {
 			return err
 		}
@@ -153,6 +172,12 @@ func freightEvents(payload proto.Message) []named {
 		return out
 	case *freightv1.TendersExhausted:
 		return aboard(m.GetShipments(), process.Exhausted{Load: m.GetLoad().GetName()})
+	case *freightv1.LoadCancelled:
+		return aboard(m.GetShipments(), process.Cancelled{Owed: len(m.GetLoad().GetCharges().GetCharges()) > 0})
+	case *freightv1.ExceptionRaised:
+		return []named{{m.GetShipment().GetOrderRelease(), process.Raised{Reason: process.Reason(m.GetReason()), Detail: m.GetDetail()}}}
+	case *freightv1.ExceptionCleared:
+		return []named{{m.GetShipment().GetOrderRelease(), process.Cleared{Reason: process.Reason(m.GetReason())}}}
 	case *freightv1.ShipmentDelivered:
 		return []named{{m.GetShipment().GetOrderRelease(), process.Delivered{Shipment: m.GetShipment().GetName()}}}
 	case *freightv1.ProofOfDeliveryReceived:
@@ -163,11 +188,11 @@ func freightEvents(payload proto.Message) []named {
 	return nil
 }
 
-// Billing follows the billing feed.
-type Billing struct{ App *app.App }
+// billing follows the billing feed.
+type billing struct{ app *app.App }
 
 // Keys are the release that is billed, or the load that a carrier bills.
-func (Billing) Keys(f eventlog.Fact) []string {
+func (billing) Keys(f eventlog.Fact) []string {
 	if e := billingEvent(f.Payload); e.name != "" {
 		return []string{e.name}
 	}
@@ -176,14 +201,14 @@ func (Billing) Keys(f eventlog.Fact) []string {
 
 // Apply lets the fact happen to the processes that it is about. A carrier's bill that leads to no load has a work item of
 // its own.
-func (b Billing) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
+func (b billing) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
 	e := billingEvent(f.Payload)
-	found, err := b.App.Happened(ctx, tx, e.name, e.event)
+	found, err := b.app.Happened(ctx, tx, e.name, e.event)
 	if err != nil || found {
 		return err
 	}
 	if x, ok := e.event.(process.BillExcepted); ok {
-		return b.App.Open(ctx, tx, process.Item{Reason: x.Reason, Owner: x.Owner, Subject: x.FreightBill, Related: f.Related, Detail: x.Detail})
+		return b.app.Open(ctx, tx, process.Item{Reason: x.Reason, Owner: x.Owner, Subject: x.FreightBill, Related: f.Related, Detail: x.Detail})
 	}
 	return eventlog.ErrIgnored
 }
@@ -231,11 +256,11 @@ func billKey(b *billingv1.FreightBill) string {
 	return b.GetName()
 }
 
-// Edi follows the edi feed.
-type Edi struct{ App *app.App }
+// edi follows the edi feed.
+type edi struct{ app *app.App }
 
 // Keys are the interchange that a fact is about.
-func (Edi) Keys(f eventlog.Fact) []string {
+func (edi) Keys(f eventlog.Fact) []string {
 	switch m := f.Payload.(type) {
 	case *ediv1.MessageParked:
 		return []string{m.GetInterchange().GetName()}
@@ -243,25 +268,32 @@ func (Edi) Keys(f eventlog.Fact) []string {
 		return []string{m.GetInterchange().GetName()}
 	case *ediv1.MessageApplied:
 		return []string{m.GetInterchange()}
+	case *ediv1.AcknowledgementOverdue:
+		return []string{m.GetInterchange().GetName()}
 	}
 	return nil
 }
 
 // Apply opens a work item for a message that waits for a person or was refused, and closes it when the message took effect
 // after all.
-func (e Edi) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
+func (e edi) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
 	switch m := f.Payload.(type) {
 	case *ediv1.MessageParked:
 		return e.open(ctx, tx, f, m.GetInterchange(), m.GetTransactionSet(), process.MessageParked)
 	case *ediv1.MessageRejected:
 		return e.open(ctx, tx, f, m.GetInterchange(), m.GetTransactionSet(), process.MessageRejected)
+	case *ediv1.AcknowledgementOverdue:
+		return e.app.Open(ctx, tx, process.Item{
+			Reason: process.AckOverdue, Owner: process.Integration, Subject: m.GetInterchange().GetName(), Related: f.Related,
+			Detail: "The partner has not acknowledged it within the agreed time.",
+		})
 	case *ediv1.MessageApplied:
-		return e.App.Close(ctx, tx, process.Closing{Subject: messageName(m.GetInterchange(), m.GetTransactionSet())})
+		return e.app.Close(ctx, tx, process.Closing{Subject: messageName(m.GetInterchange(), m.GetTransactionSet())})
 	}
 	return eventlog.ErrIgnored
 }
 
-func (e Edi) open(ctx context.Context, tx *store.Tx, f eventlog.Fact, i *ediv1.Interchange, s *ediv1.Interchange_TransactionSet, reason process.Reason) error {
+func (e edi) open(ctx context.Context, tx *store.Tx, f eventlog.Fact, i *ediv1.Interchange, s *ediv1.Interchange_TransactionSet, reason process.Reason) error {
 	code, detail := i.GetReasonCode(), i.GetReason()
 	if s != nil {
 		code, detail = s.GetReasonCode(), s.GetReason()
@@ -269,7 +301,7 @@ func (e Edi) open(ctx context.Context, tx *store.Tx, f eventlog.Fact, i *ediv1.I
 	if code != "" {
 		reason = process.Reason(code)
 	}
-	return e.App.Open(ctx, tx, process.Item{
+	return e.app.Open(ctx, tx, process.Item{
 		Reason: reason, Owner: process.Integration, Subject: messageName(i.GetName(), s), Related: f.Related, Detail: detail,
 	})
 }

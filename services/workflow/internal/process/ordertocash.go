@@ -21,11 +21,12 @@ const (
 	Settling                     // the carrier's bill is awaited
 	Stuck                        // a person decides
 	Ended                        // everything is done
+	Cancelling                   // freight calls the carrier off
 )
 
 var stateNames = map[State]string{
 	Planning: "PLANNING", Tendering: "TENDERING", Executing: "EXECUTING", Authorizing: "AUTHORIZING",
-	Invoicing: "INVOICING", Settling: "SETTLING", Stuck: "STUCK", Ended: "ENDED",
+	Invoicing: "INVOICING", Settling: "SETTLING", Stuck: "STUCK", Ended: "ENDED", Cancelling: "CANCELLING",
 }
 
 // String is the state's name as the contract writes it.
@@ -53,6 +54,8 @@ type Process struct {
 	NoBill bool
 	// Refused is the command that a service refused for good; Stuck waits for somebody to send it again.
 	Refused Command
+	// CancelReason is why the customer wants it called off; empty when it does not.
+	CancelReason string
 
 	CreateTime time.Time // business time, UTC
 	EndTime    time.Time // business time, UTC; zero before
@@ -64,8 +67,9 @@ type Step string
 
 // The steps, each with what undoes it.
 const (
-	PlanShipment     Step = "plan-shipment"     // undone by cancelling the planned load; nothing has left the enterprise
-	TenderLoad       Step = "tender-load"       // undone by withdrawing the tender; a truck ordered and not used may be owed
+	PlanShipment     Step = "plan-shipment"     // undone by CancelShipment; nothing has left the enterprise
+	TenderLoad       Step = "tender-load"       // undone by CancelShipment: the tender is withdrawn, a truck ordered and not used may be owed
+	CancelShipment   Step = "cancel-shipment"   // never undone: the order is released anew
 	AuthorizeBilling Step = "authorize-billing" // undone by a reversing entry that cites it
 	IssueInvoice     Step = "issue-invoice"     // never undone: a credit note cites it
 )
@@ -119,6 +123,17 @@ type (
 		Owner       string
 		Detail      string
 	}
+	// CancellationRequested: the customer wants the order called off.
+	CancellationRequested struct{ Reason string }
+	// Cancelled: the load was called off. Owed is true when the carrier will bill us all the same.
+	Cancelled struct{ Owed bool }
+	// Raised: something is wrong with the shipment; Cleared: it is right again.
+	Raised struct {
+		Reason Reason
+		Detail string
+	}
+	// Cleared takes a Raised back.
+	Cleared struct{ Reason Reason }
 	// Refused: a service refused a command for good.
 	Refused struct {
 		Command Command
@@ -128,24 +143,28 @@ type (
 	SentAgain struct{}
 )
 
-func (e Released) describe() string     { return "fact OrderReleased" }
-func (e Planned) describe() string      { return "fact ShipmentPlanned" }
-func (e Tendered) describe() string     { return "fact LoadTendered" }
-func (e Booked) describe() string       { return "fact LoadBooked" }
-func (e Exhausted) describe() string    { return "fact TendersExhausted" }
-func (e Delivered) describe() string    { return "fact ShipmentDelivered" }
-func (e Proven) describe() string       { return "fact ProofOfDeliveryReceived" }
-func (e Authorized) describe() string   { return "fact BillingAuthorized" }
-func (e Invoiced) describe() string     { return "fact InvoiceIssued" }
-func (e BillApproved) describe() string { return "fact FreightBillApproved" }
-func (e BillExcepted) describe() string { return "fact FreightBillExcepted" }
-func (e Refused) describe() string      { return "refusal of " + string(e.Command.Step) }
-func (e SentAgain) describe() string    { return "retry by a person" }
+func (e Released) describe() string              { return "fact OrderReleased" }
+func (e Planned) describe() string               { return "fact ShipmentPlanned" }
+func (e Tendered) describe() string              { return "fact LoadTendered" }
+func (e Booked) describe() string                { return "fact LoadBooked" }
+func (e Exhausted) describe() string             { return "fact TendersExhausted" }
+func (e Delivered) describe() string             { return "fact ShipmentDelivered" }
+func (e Proven) describe() string                { return "fact ProofOfDeliveryReceived" }
+func (e Authorized) describe() string            { return "fact BillingAuthorized" }
+func (e Invoiced) describe() string              { return "fact InvoiceIssued" }
+func (e BillApproved) describe() string          { return "fact FreightBillApproved" }
+func (e BillExcepted) describe() string          { return "fact FreightBillExcepted" }
+func (e CancellationRequested) describe() string { return "fact OrderCancellationRequested" }
+func (e Cancelled) describe() string             { return "fact LoadCancelled" }
+func (e Raised) describe() string                { return "fact ExceptionRaised" }
+func (e Cleared) describe() string               { return "fact ExceptionCleared" }
+func (e Refused) describe() string               { return "refusal of " + string(e.Command.Step) }
+func (e SentAgain) describe() string             { return "retry by a person" }
 
 // Outcome is what an event made of a process.
 type Outcome struct {
 	Process Process
-	// Changed is false when the event told nothing new: nothing is kept then.
+	// Changed is false when the event told the process nothing new. Work items may be opened and closed all the same.
 	Changed  bool
 	Commands []Command
 	Open     []Item
@@ -174,7 +193,11 @@ func Next(p Process, e Event, at time.Time) Outcome {
 	case Planned:
 		if p.Shipment == "" {
 			p.Shipment, p.Load = e.Shipment, e.Load
-			if p.State == Planning {
+			switch {
+			case p.State != Planning:
+			case p.CancelReason != "": // the customer was faster than the plan
+				out.Commands = append(out.Commands, p.callOff()...)
+			default:
 				out.Commands = append(out.Commands, p.await(Tendering, "freight to tender "+e.Load, TenderLoad, e.Load)...)
 			}
 		}
@@ -229,6 +252,21 @@ func Next(p Process, e Event, at time.Time) Outcome {
 		if p.State == Settling {
 			p.WaitsFor = "a decision of " + e.Owner + " on " + e.FreightBill
 		}
+	case CancellationRequested:
+		p.CancelReason = e.Reason
+		if p.State == Tendering || p.State == Executing {
+			out.Commands = append(out.Commands, p.callOff()...)
+		}
+	case Cancelled:
+		if p.State != Ended && p.Invoice == "" {
+			out.Close = append(out.Close, Closing{"", p.Load}, Closing{"", p.Shipment})
+			p.NoBill = !e.Owed
+			p.State, p.WaitsFor, p.WaitsUntil = Settling, "the carrier's bill for the truck that was not used", time.Time{}
+		}
+	case Raised:
+		out.Open = append(out.Open, Item{Reason: e.Reason, Owner: Operations, Subject: p.Shipment, Detail: e.Detail})
+	case Cleared:
+		out.Close = append(out.Close, Closing{e.Reason, p.Shipment})
 	case Refused:
 		if p.State == stateOf[e.Command.Step] { // else what it asked for came about in another way
 			p.State, p.WaitsFor, p.WaitsUntil = Stuck, "a person: "+e.Detail, time.Time{}
@@ -246,13 +284,18 @@ func Next(p Process, e Event, at time.Time) Outcome {
 		}
 	}
 	out.Commands = append(out.Commands, p.advance(at)...)
-	out.Process, out.Changed = p, p != before || len(out.Open) > 0
+	out.Process, out.Changed = p, p != before
 	return out
 }
 
 // stateOf is the state that waits for a step's effect.
 var stateOf = map[Step]State{
-	PlanShipment: Planning, TenderLoad: Tendering, AuthorizeBilling: Authorizing, IssueInvoice: Invoicing,
+	PlanShipment: Planning, TenderLoad: Tendering, AuthorizeBilling: Authorizing, IssueInvoice: Invoicing, CancelShipment: Cancelling,
+}
+
+// callOff asks freight to cancel the shipment.
+func (p *Process) callOff() []Command {
+	return p.await(Cancelling, "freight to call off "+p.Shipment, CancelShipment, p.Shipment)
 }
 
 // await moves to the state that waits for a command's effect, and returns the command.

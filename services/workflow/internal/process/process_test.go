@@ -30,6 +30,10 @@ var events = []Event{
 	BillExcepted{FreightBill: "freightBills/fbl_1", Reason: FreightBillOverTolerance, Owner: Finance, Detail: "A4 FUE"},
 	Refused{Command: Command{PlanShipment, "orders/ord_1/releases/1"}, Detail: "no lane"},
 	SentAgain{},
+	CancellationRequested{Reason: "changed plans"},
+	Cancelled{Owed: true},
+	Raised{Reason: FeedSilent, Detail: "no word for 16 h"},
+	Cleared{Reason: FeedSilent},
 }
 
 const undisturbed = 8 // of events
@@ -102,7 +106,7 @@ func TestRepeatsChangeNothing(t *testing.T) {
 	p := begin()
 	for _, e := range events[:undisturbed] {
 		p = Next(p, e, start).Process
-		if out := Next(p, e, start.Add(time.Hour)); out.Changed || len(out.Commands) > 0 || out.Process != p {
+		if out := Next(p, e, start.Add(time.Hour)); out.Changed || len(out.Commands) > 0 || len(out.Open) > 0 || out.Process != p {
 			t.Errorf("%s again: changed %v, commands %v", e.describe(), out.Changed, out.Commands)
 		}
 	}
@@ -113,6 +117,34 @@ func TestCollectFreightEndsWithTheInvoice(t *testing.T) {
 	p, _ = run(p, events[3:7]...)
 	if p.State != Ended {
 		t.Errorf("state %s, want ENDED: nobody bills us for this load", p.State)
+	}
+}
+
+// Wherever the request meets the process before the goods have left, the shipment is called off once.
+func TestCancellation(t *testing.T) {
+	want := []Command{{CancelShipment, "shipments/shp_1"}}
+	for n := range 4 { // planning, tendering (asked and offered), booked
+		p, _ := run(begin(), events[:n]...)
+		p, commands := run(p, CancellationRequested{Reason: "changed plans"}, CancellationRequested{Reason: "changed plans"})
+		if n == 0 {
+			if len(commands) > 0 || p.State != Planning {
+				t.Errorf("before the plan: state %s commands %v, want to wait for the plan", p.State, commands)
+			}
+			p, commands = run(p, events[0])
+		}
+		if p.State != Cancelling || !slices.Equal(commands, want) {
+			t.Errorf("after %d facts: state %s commands %v, want CANCELLING %v", n, p.State, commands, want)
+		}
+		if p, _ := run(p, Cancelled{}); p.State != Ended {
+			t.Errorf("after %d facts, nothing owed: state %s, want ENDED", n, p.State)
+		}
+		p, _ = run(p, Cancelled{Owed: true})
+		if p.State != Settling {
+			t.Errorf("after %d facts, the unused truck owed: state %s, want SETTLING", n, p.State)
+		}
+		if p, _ = run(p, events[7]); p.State != Ended {
+			t.Errorf("after %d facts, bill approved: state %s, want ENDED", n, p.State)
+		}
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 	OrderHeld                Reason = "ORDER_HELD"
 	MessageRejected          Reason = "MESSAGE_REJECTED"
 	MessageParked            Reason = "MESSAGE_PARKED"
+	FeedSilent               Reason = "FEED_SILENT"
+	AckOverdue               Reason = "ACK_OVERDUE"
 )
 
 // The teams that work items are routed to.

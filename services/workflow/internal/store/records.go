@@ -17,7 +17,7 @@ func processOf(r *storagev1.Process) process.Process {
 		State: process.State(r.GetState()), WaitsFor: r.GetWaitsFor(), WaitsUntil: timeOf(r.GetWaitsUntil()),
 		Delivery: r.GetDelivery(), Proof: r.GetProof(), Authorization: r.GetAuthorization(), Invoice: r.GetInvoice(),
 		FreightBill: r.GetFreightBill(), NoBill: r.GetNoBill(),
-		Refused:    process.Command{Step: process.Step(r.GetRefusedStep()), Subject: r.GetRefusedSubject()},
+		Refused: process.Command{Step: process.Step(r.GetRefusedStep()), Subject: r.GetRefusedSubject()}, CancelReason: r.GetCancelReason(),
 		CreateTime: timeOf(r.GetCreateTime()), EndTime: timeOf(r.GetEndTime()),
 	}
 }
@@ -29,7 +29,7 @@ func recordOf(p process.Process) *storagev1.Process {
 		State: int32(p.State), WaitsFor: p.WaitsFor, WaitsUntil: stamp(p.WaitsUntil),
 		Delivery: p.Delivery, Proof: p.Proof, Authorization: p.Authorization, Invoice: p.Invoice,
 		FreightBill: p.FreightBill, NoBill: p.NoBill,
-		RefusedStep: string(p.Refused.Step), RefusedSubject: p.Refused.Subject,
+		RefusedStep: string(p.Refused.Step), RefusedSubject: p.Refused.Subject, CancelReason: p.CancelReason,
 		CreateTime: stamp(p.CreateTime), EndTime: stamp(p.EndTime),
 	}
 }

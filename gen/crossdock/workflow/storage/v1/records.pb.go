@@ -70,7 +70,9 @@ type Process struct {
 	// Steps written so far.
 	Steps uint64 `protobuf:"varint,21,opt,name=steps,proto3" json:"steps,omitempty"`
 	// Bytes of the freight.PlanShipmentRequest, kept until the shipment is planned.
-	Plan          []byte `protobuf:"bytes,22,opt,name=plan,proto3" json:"plan,omitempty"`
+	Plan []byte `protobuf:"bytes,22,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Why the customer wants it called off.
+	CancelReason  string `protobuf:"bytes,23,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -257,6 +259,13 @@ func (x *Process) GetPlan() []byte {
 		return x.Plan
 	}
 	return nil
+}
+
+func (x *Process) GetCancelReason() string {
+	if x != nil {
+		return x.CancelReason
+	}
+	return ""
 }
 
 // Step is one entry of a process's history. Key: process id, number from 1.
@@ -472,7 +481,7 @@ var File_crossdock_workflow_storage_v1_records_proto protoreflect.FileDescriptor
 
 const file_crossdock_workflow_storage_v1_records_proto_rawDesc = "" +
 	"\n" +
-	"+crossdock/workflow/storage/v1/records.proto\x12\x1dcrossdock.workflow.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x05\n" +
+	"+crossdock/workflow/storage/v1/records.proto\x12\x1dcrossdock.workflow.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x06\n" +
 	"\aProcess\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\n" +
@@ -500,7 +509,8 @@ const file_crossdock_workflow_storage_v1_records_proto_rawDesc = "" +
 	"createTime\x125\n" +
 	"\bend_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x14\n" +
 	"\x05steps\x18\x15 \x01(\x04R\x05steps\x12\x12\n" +
-	"\x04plan\x18\x16 \x01(\fR\x04plan\"f\n" +
+	"\x04plan\x18\x16 \x01(\fR\x04plan\x12#\n" +
+	"\rcancel_reason\x18\x17 \x01(\tR\fcancelReason\"f\n" +
 	"\x04Step\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
