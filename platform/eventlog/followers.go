@@ -3,9 +3,11 @@ package eventlog
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/rpcerr"
+	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 )
 
@@ -26,8 +28,38 @@ func NewFollowers(consumers ...*Consumer) *Followers {
 	return f
 }
 
+// Reader is what the facts of one log mean to a service; Keys and Apply are those of ConsumerConfig.
+type Reader struct {
+	Log   string
+	Keys  func(f Fact) []string
+	Apply func(ctx context.Context, tx *store.Tx, f Fact) error
+}
+
+// Follow makes the consumers of one service out of what facts mean to it. A log without a source is not followed: a test may
+// look at one joint alone, and a program's configuration asks for all.
+func Follow(s *store.Store, log *slog.Logger, sources map[string]Source, readers ...Reader) *Followers {
+	var consumers []*Consumer
+	for _, r := range readers {
+		if source := sources[r.Log]; source != nil {
+			consumers = append(consumers, NewConsumer(ConsumerConfig{Log: r.Log, Source: source, Store: s, Logger: log, Keys: r.Keys, Apply: r.Apply}))
+		}
+	}
+	return NewFollowers(consumers...)
+}
+
 // Consumers are the consumers in the order given.
 func (f *Followers) Consumers() []*Consumer { return f.consumers }
+
+// Loops are the loops of the consumers; base gives their clocks and log.
+func (f *Followers) Loops(base step.Config) []step.Config {
+	loops := make([]step.Config, 0, len(f.consumers))
+	for _, c := range f.consumers {
+		loop := base
+		loop.Name, loop.Stepper, loop.Wake = "follow "+c.Log(), c, []func() <-chan struct{}{c.Wake}
+		loops = append(loops, loop)
+	}
+	return loops
+}
 
 // WaitRead returns when every followed log has been read as far as after says; other logs do not matter. A call that carries
 // its causal past waits here, so that the service knows what the caller knew. UNAVAILABLE when ctx ends first, and at once when

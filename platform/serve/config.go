@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -17,6 +18,7 @@ import (
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/conf"
 	"crossdock.dev/platform/discovery"
+	"crossdock.dev/platform/eventlog"
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/telemetry"
 )
@@ -90,6 +92,7 @@ const (
 
 // Check names every problem of the shared block. A service with a Check of its own calls this one too.
 func (c *Config) Check(p *conf.Problems) {
+	p.Require("data_dir", c.DataDir)
 	p.Require("grpc_addr", c.GRPCAddr)
 	p.Require("admin_addr", c.AdminAddr)
 	p.Require("tls.cert_file", c.TLS.Cert)
@@ -137,6 +140,26 @@ func (c *Config) Check(p *conf.Problems) {
 	}
 }
 
+// CheckPeers names every one of the wanted peers that has no address, and every other peer: an address that nobody uses is a
+// mistake.
+func (c *Config) CheckPeers(p *conf.Problems, want ...string) {
+	for _, name := range want {
+		p.Require("peers."+name, c.Peers[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Peers)) {
+		if !slices.Contains(want, name) {
+			p.Add("peers."+name, "%s neither follows nor calls it", c.Name)
+		}
+	}
+}
+
+// CheckPartners names what is missing where partners call a service's own gateway.
+func (c *Config) CheckPartners(p *conf.Problems) {
+	if c.HTTPAddr != "" {
+		p.Require("token_keys_file", c.TokenKeys)
+	}
+}
+
 // checkAddr refuses a malformed address and, where only the own machine may call, one that is not a loopback address.
 func checkAddr(p *conf.Problems, key, addr string, loopback bool) {
 	if addr == "" {
@@ -172,11 +195,54 @@ func (c Config) Telemetry(out io.Writer) *telemetry.Telemetry {
 // Data is the path of a file in the data folder.
 func (c Config) Data(name string) string { return filepath.Join(c.DataDir, name) }
 
-// Dial makes a connection to a peer named in the configuration.
-func (c Config) Dial(service string) (*grpc.ClientConn, error) {
+// Dial makes connections to the named peers of the configuration. Each connects when it is first used, so a peer that is down
+// keeps nobody from starting.
+func (c Config) Dial(names ...string) (Peers, error) {
+	peers := Peers{}
+	for _, name := range names {
+		conn, err := c.dial(name)
+		if err != nil {
+			return nil, errors.Join(err, peers.Close())
+		}
+		peers[name] = conn
+	}
+	return peers, nil
+}
+
+func (c Config) dial(service string) (*grpc.ClientConn, error) {
 	target, ok := c.Peers[service]
 	if !ok {
 		return nil, fmt.Errorf("dial %s: not among the peers of the configuration", service)
 	}
 	return rpc.Dial(rpc.ClientConfig{Target: target, Service: service, Identity: c.TLS, Timeout: c.DefaultTimeout})
+}
+
+// Peers are connections to other services, by name.
+type Peers map[string]*grpc.ClientConn
+
+// Feeds are the peers' logs.
+func (p Peers) Feeds() map[string]eventlog.Source {
+	feeds := make(map[string]eventlog.Source, len(p))
+	for name, conn := range p {
+		feeds[name] = eventlog.Remote(name, conn)
+	}
+	return feeds
+}
+
+// Conns are the connections for generated clients.
+func (p Peers) Conns() map[string]grpc.ClientConnInterface {
+	conns := make(map[string]grpc.ClientConnInterface, len(p))
+	for name, conn := range p {
+		conns[name] = conn
+	}
+	return conns
+}
+
+// Close closes all of them.
+func (p Peers) Close() error {
+	var err error
+	for _, conn := range p {
+		err = errors.Join(err, conn.Close())
+	}
+	return err
 }

@@ -50,9 +50,9 @@ type Service struct {
 	Register func(grpc.ServiceRegistrar)
 	// Gateways are the generated REST handlers, reachable with a partner's token alone.
 	Gateways []Gateway
-	// HTTP are further handlers of the HTTP listener by pattern of http.ServeMux, such as "/" at the edge and in the
-	// tower. No token is asked for them: they authenticate their callers themselves.
-	HTTP map[string]http.Handler
+	// HTTP serves the HTTP listener of a program without gateways, such as the edge and the tower. No token is asked for: it
+	// authenticates its callers itself.
+	HTTP http.Handler
 	// Close runs after everything else has stopped, in order: stores, connections.
 	Close []func() error
 	// Started, if set, is told the addresses once all listeners are open.
@@ -163,35 +163,26 @@ func build(c Config, s Service) (_ *runner, err error) {
 	return r, nil
 }
 
-// handler is what the HTTP listener serves: the further handlers, and the gateway for the rest.
+// handler is what the HTTP listener serves, nil without one. No http.ServeMux stands before it: that would redirect odd paths,
+// which the gateway and the edge refuse.
 func (r *runner) handler(verifier *auth.Verifier) (http.Handler, error) {
-	if r.HTTPAddr == "" {
-		if len(r.Gateways) > 0 || len(r.HTTP) > 0 {
-			return nil, errors.New("http_addr is required: there are handlers for it")
-		}
+	switch {
+	case r.HTTPAddr == "" && (len(r.Gateways) > 0 || r.HTTP != nil):
+		return nil, errors.New("http_addr is required: there are handlers for it")
+	case r.HTTPAddr == "":
 		return nil, nil
+	case len(r.Gateways) == 0 && r.HTTP == nil:
+		return nil, errors.New("http_addr is set, and there is nothing to serve on it")
+	case len(r.Gateways) == 0:
+		return r.HTTP, nil
+	case r.HTTP != nil:
+		return nil, errors.New("a listener serves gateways or a handler, not both")
+	case verifier == nil:
+		return nil, errors.New("token_keys_file is required: partners call this service")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.endMemory = cancel
-	mux := http.NewServeMux()
-	for pattern, h := range r.HTTP {
-		mux.Handle(pattern, h)
-	}
-	if len(r.Gateways) == 0 {
-		return mux, nil
-	}
-	if verifier == nil {
-		return nil, errors.New("token_keys_file is required: partners call this service")
-	}
-	gw, err := NewGateway(ctx, GatewayConfig{Service: r.Name, Verifier: verifier, Memory: r.memory, Gateways: r.Gateways, MaxBody: r.MaxBodyBytes})
-	if err != nil {
-		return nil, err
-	}
-	if len(r.HTTP) == 0 {
-		return gw, nil // ServeMux would redirect odd paths instead of refusing them
-	}
-	mux.Handle("/v1/", gw)
-	return mux, nil
+	return NewGateway(ctx, GatewayConfig{Service: r.Name, Verifier: verifier, Memory: r.memory, Gateways: r.Gateways, MaxBody: r.MaxBodyBytes})
 }
 
 func (r *runner) listen(handler http.Handler) (err error) {
@@ -305,8 +296,7 @@ func (r *runner) run(ctx context.Context) error {
 		r.part(&r.loops, "loop "+l.Name, func() error { return step.Loop(loopCtx, l) })
 	}
 	r.part(&r.loops, "health", func() error { return r.watchReady(loopCtx) })
-	version, revision := telemetry.Build()
-	r.Log.Info("started", "version", version, "revision", revision, "grpc_addr", addrs.GRPC.String(), "http_addr", text(addrs.HTTP), "admin_addr", addrs.Admin.String())
+	r.Log.Info("started", "version", telemetry.Version(), "grpc_addr", addrs.GRPC.String(), "http_addr", text(addrs.HTTP), "admin_addr", addrs.Admin.String())
 	if r.Started != nil {
 		r.Started(addrs)
 	}

@@ -77,7 +77,7 @@ func config(t *testing.T) (serve.Config, *auth.PKI) {
 	}
 	return serve.Config{
 		Name: "orders", GRPCAddr: "127.0.0.1:0", AdminAddr: "127.0.0.1:0", TLS: pki.Service("orders"), TokenKeys: pki.TokenKeys(),
-		Development: true, StopTimeout: 5 * time.Second,
+		DataDir: t.TempDir(), Development: true, StopTimeout: 5 * time.Second,
 	}, pki
 }
 
@@ -219,6 +219,11 @@ func TestRefusesToStart(t *testing.T) {
 			c.HTTPAddr, c.TokenKeys, s.Gateways = "127.0.0.1:0", "", []serve.Gateway{contract.Gateway}
 		}, "token_keys_file"},
 		{"a gateway without an address", func(_ *serve.Config, s *serve.Service) { s.Gateways = []serve.Gateway{contract.Gateway} }, "http_addr"},
+		{"a handler without an address", func(_ *serve.Config, s *serve.Service) { s.HTTP = http.NotFoundHandler() }, "http_addr"},
+		{"an address without a handler", func(c *serve.Config, _ *serve.Service) { c.HTTPAddr = "127.0.0.1:0" }, "http_addr"},
+		{"gateways and a handler", func(c *serve.Config, s *serve.Service) {
+			c.HTTPAddr, s.Gateways, s.HTTP = "127.0.0.1:0", []serve.Gateway{contract.Gateway}, http.NotFoundHandler()
+		}, "not both"},
 		{"no certificate", func(c *serve.Config, _ *serve.Service) { c.TLS.Cert += ".none" }, "identity"},
 		{"an open listener in development", func(c *serve.Config, _ *serve.Service) { c.GRPCAddr = "0.0.0.0:0" }, "grpc_addr"},
 		{"an open admin listener", func(c *serve.Config, _ *serve.Service) { c.Development, c.AdminAddr = false, ":0" }, "admin_addr"},
@@ -292,12 +297,26 @@ development: true
 	}
 }
 
+// A handler gets odd paths as they came: a redirect before it would answer what the edge refuses.
+func TestHTTPSeesEveryPathAsItCame(t *testing.T) {
+	c, pki := config(t)
+	c.HTTPAddr = "127.0.0.1:0"
+	s := service(t)
+	s.HTTP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
+	r := start(t, c, pki, s)
+	for _, path := range []string{"/v1/orders/../x", "/v1//orders", "/v1/orders/.", "/"} {
+		if code, body := get(t, "http://"+r.HTTP.String()+path); code != http.StatusOK || body != path {
+			t.Errorf("%s: got %d %q, want 200 and the path", path, code, body)
+		}
+	}
+}
+
 // The partners' listener with mutual TLS lets the edge in and nobody else.
 func TestMutualHTTPTakesTheEdgeAlone(t *testing.T) {
 	c, pki := config(t)
 	c.HTTPAddr, c.HTTPTLS = "127.0.0.1:0", serve.HTTPMutual
 	s := service(t)
-	s.HTTP = map[string]http.Handler{"/": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })}
+	s.HTTP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	r := start(t, c, pki, s)
 	call := func(id auth.Files) (int, error) {
 		tc, err := auth.ClientTLS(id, "orders")

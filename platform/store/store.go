@@ -73,7 +73,7 @@ type Store struct {
 	failure chan struct{}
 }
 
-// Open opens the store at path, or creates it. It fails with ErrInUse when another process has it open, and when the file
+// Open opens the store at path, or creates it and its folder, for the program's user alone. It fails with ErrInUse when another process has it open, and when the file
 // belongs to another service or a later schema.
 func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if o.Clock == nil {
@@ -138,6 +138,9 @@ func create(o Options, cat *catalogue) error {
 		return err
 	}
 	dir := filepath.Dir(o.Path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
 	tmp, err := os.CreateTemp(dir, ".new-store-*")
 	if err != nil {
 		return err

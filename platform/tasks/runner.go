@@ -15,6 +15,7 @@ import (
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 )
 
@@ -86,6 +87,12 @@ func (r *Runner) Wake() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.wake
+}
+
+// Loop is the runner's loop; base gives its clocks and log.
+func (r *Runner) Loop(base step.Config) step.Config {
+	base.Name, base.Stepper, base.Wake = "tasks", r, []func() <-chan struct{}{r.Wake, r.c.Store.Changed}
+	return base
 }
 
 // Drain waits for the attempts under way. It is called between the end of the loop, which cancels them, and closing the store.

@@ -59,33 +59,31 @@ func Start(c Config) *Telemetry {
 	log := slog.New(slog.NewJSONHandler(c.Out, &slog.HandlerOptions{Level: c.Level})).With(KeyService, c.Service)
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	version, revision := Build()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "crossdock_build_info",
 		Help:        "Always 1; the labels say what runs.",
-		ConstLabels: prometheus.Labels{"service": c.Service, "version": version, "revision": revision},
+		ConstLabels: prometheus.Labels{"service": c.Service, "version": Version()},
 	})
 	info.Set(1)
 	reg.MustRegister(info)
 	return &Telemetry{Log: log, Registry: reg}
 }
 
-// Build returns the main module's version and the commit that the program was built from, "unknown" where not recorded.
-func Build() (version, revision string) {
-	version, revision = "unknown", "unknown"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return version, revision
+// version is what the build stamped into the program:
+//
+//	go build -ldflags "-X crossdock.dev/platform/telemetry.version=$(git describe --always --dirty)"
+var version string
+
+// Version says what the program was built from: what the build stamped, else the main module's version, which go records by
+// itself in a build from a checkout; "unknown" where neither did.
+func Version() string {
+	if version != "" {
+		return version
 	}
-	if info.Main.Version != "" {
-		version = info.Main.Version
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			revision = s.Value
-		}
-	}
-	return version, revision
+	return "unknown"
 }
 
 // Discard is a logger that writes nothing, for tests and tools.

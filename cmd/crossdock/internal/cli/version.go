@@ -10,10 +10,9 @@ import (
 type versionCmd struct{}
 
 func (c *versionCmd) Run(env *Env) error {
-	version, revision := telemetry.Build()
 	if env.Output == "json" {
-		return show.JSON(env.Out, map[string]string{"version": version, "revision": revision})
+		return show.JSON(env.Out, map[string]string{"version": telemetry.Version()})
 	}
-	_, err := fmt.Fprintln(env.Out, "crossdock", version, revision)
+	_, err := fmt.Fprintln(env.Out, "crossdock", telemetry.Version())
 	return err
 }
