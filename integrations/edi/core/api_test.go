@@ -25,7 +25,7 @@ func asUser(ctx context.Context) context.Context {
 
 func TestService(t *testing.T) {
 	w := newWorld(t)
-	server := platformtest.New(t, platformtest.Config{Service: Service, Register: w.core.Register, Waiter: w.core.Waiter(), Own: w.core.Store()})
+	server := platformtest.New(t, platformtest.Config{Service: Service, Register: w.core.Register, Waiter: w.core.Followers(), Own: w.core.Store()})
 	client := ediv1.NewEdiServiceClient(server.AsUser())
 
 	submit := &ediv1.SubmitInterchangeRequest{FileName: "../850 fat.edi", Content: w.file(fatOrder), RequestId: "submit-1"}

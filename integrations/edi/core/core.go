@@ -11,10 +11,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
@@ -28,7 +26,6 @@ import (
 	"crossdock.dev/integrations/edi/internal/transport"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
-	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/tasks"
@@ -36,7 +33,7 @@ import (
 )
 
 // Service is the name of the service and of its log.
-const Service = "edi"
+const Service = edistore.Service
 
 // Deps is what the assembly is given.
 type Deps struct {
@@ -73,9 +70,6 @@ func Open(ctx context.Context, d Deps) (_ *Core, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("profiles: %w", err)
 	}
-	if err := os.MkdirAll(d.DataDir, 0o750); err != nil {
-		return nil, fmt.Errorf("open %s: %w", Service, err)
-	}
 	// The store is opened first: its lock keeps a second program out of the folders.
 	db, err := store.Open(ctx, store.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log, Random: d.Rand})
 	if err != nil {
@@ -97,13 +91,10 @@ func Open(ctx context.Context, d Deps) (_ *Core, err error) {
 		return nil, err
 	}
 	a := app.New(c)
-	consumer := eventlog.NewConsumer(eventlog.ConsumerConfig{
-		Log: "masterdata", Source: d.Feeds["masterdata"], Store: db, Logger: d.Log, Keys: inbound.Keys, Apply: inbound.Apply,
-	})
 	runner := tasks.NewRunner(tasks.Config{
 		Store: db, Handlers: a.Handlers(), Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,
 	})
-	return &Core{db, a, api.New(db, a, c.Documents), eventlog.NewFollowers(consumer), runner, d}, nil
+	return &Core{db, a, api.New(db, a, c.Documents), eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers()...), runner, d}, nil
 }
 
 // Path is the store's file in a data folder.
@@ -121,34 +112,16 @@ func (c *Core) Register(r grpc.ServiceRegistrar) {
 	eventlogv1.RegisterEventLogServiceServer(r, eventlog.NewServer(c.store, c.followers.Consumers(), c.runner))
 }
 
-// Gateways is empty: no method is for partners.
-func (c *Core) Gateways() []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error {
-	return nil
-}
-
 // Steppers are the feed, the inbox and the tasks, in the order in which one leads to the next. The inbox has no wake: it is
 // looked at every tick.
 func (c *Core) Steppers() []step.Config {
-	var loops []step.Config
-	for _, consumer := range c.followers.Consumers() {
-		loops = append(loops, step.Config{
-			Name: "follow " + consumer.Log(), Stepper: consumer, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log,
-			Wake: []func() <-chan struct{}{consumer.Wake},
-		})
-	}
-	return append(loops,
-		step.Config{Name: "inbox", Stepper: c.app, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log},
-		step.Config{
-			Name: "tasks", Stepper: c.runner, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log,
-			Wake: []func() <-chan struct{}{c.runner.Wake, c.store.Changed},
-		},
-	)
+	base := step.Config{Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log}
+	inbox := base
+	inbox.Name, inbox.Stepper = "inbox", c.app
+	return append(c.followers.Loops(base), inbox, c.runner.Loop(base))
 }
 
-// Waiter is the set of followed feeds.
-func (c *Core) Waiter() rpc.Waiter { return c.followers }
-
-// Followers lets a simulation say that nobody reads while a call waits.
+// Followers are the logs that edi follows. A call that names a position waits for them.
 func (c *Core) Followers() *eventlog.Followers { return c.followers }
 
 // Close waits for tasks under way and closes the store.

@@ -15,14 +15,12 @@ import (
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
-	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
 	"crossdock.dev/services/billing/internal/api"
 	"crossdock.dev/services/billing/internal/app"
-	"crossdock.dev/services/billing/internal/config"
 	"crossdock.dev/services/billing/internal/inbound"
 	billingstore "crossdock.dev/services/billing/internal/store"
 )
@@ -38,8 +36,7 @@ type Deps struct {
 	IDs      typeid.Source
 	Rand     io.Reader
 	Log      *slog.Logger
-	Feeds    map[string]eventlog.Source          // masterdata, orders, freight
-	Peers    map[string]grpc.ClientConnInterface // billing calls nobody
+	Feeds    map[string]eventlog.Source // masterdata, orders, freight
 }
 
 // Core is the running service without its listeners.
@@ -50,30 +47,14 @@ type Core struct {
 	deps      Deps
 }
 
-// Open opens the store in the data folder, or creates it. A feed that is not given is not followed.
+// Open opens the store in the data folder, or creates it.
 func Open(ctx context.Context, d Deps) (*Core, error) {
 	db, err := store.Open(ctx, store.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log, Random: d.Rand})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Service, err)
 	}
 	a := app.New(billingstore.New(db), d.Business, d.IDs)
-	readers := map[string]reader{"masterdata": inbound.MasterData{}, "orders": inbound.Orders{App: a}, "freight": inbound.Freight{App: a}}
-	var consumers []*eventlog.Consumer
-	for _, log := range config.Feeds() {
-		if d.Feeds[log] == nil {
-			continue
-		}
-		consumers = append(consumers, eventlog.NewConsumer(eventlog.ConsumerConfig{
-			Log: log, Source: d.Feeds[log], Store: db, Logger: d.Log, Keys: readers[log].Keys, Apply: readers[log].Apply,
-		}))
-	}
-	return &Core{db, api.New(a), eventlog.NewFollowers(consumers...), d}, nil
-}
-
-// reader is what a feed's facts mean here.
-type reader interface {
-	Keys(f eventlog.Fact) []string
-	Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error
+	return &Core{db, api.New(a), eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers(a)...), d}, nil
 }
 
 // Path is the store's file in a data folder.
@@ -98,20 +79,10 @@ func (c *Core) Gateways() []serve.Gateway {
 
 // Steppers are the feeds.
 func (c *Core) Steppers() []step.Config {
-	var loops []step.Config
-	for _, consumer := range c.followers.Consumers() {
-		loops = append(loops, step.Config{
-			Name: "follow " + consumer.Log(), Stepper: consumer, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log,
-			Wake: []func() <-chan struct{}{consumer.Wake},
-		})
-	}
-	return loops
+	return c.followers.Loops(step.Config{Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log})
 }
 
-// Waiter is the set of followed feeds.
-func (c *Core) Waiter() rpc.Waiter { return c.followers }
-
-// Followers lets a simulation say that nobody reads while a call waits.
+// Followers are the logs that billing follows. A call that names a position waits for them.
 func (c *Core) Followers() *eventlog.Followers { return c.followers }
 
 // Close closes the store.

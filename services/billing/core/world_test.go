@@ -78,7 +78,7 @@ func (w *world) open() {
 	w.must(err)
 	w.core.Followers().Stepping = true
 	w.server = platformtest.New(w.t, platformtest.Config{
-		Service: Service, Register: w.core.Register, Gateways: w.core.Gateways(), Waiter: w.core.Waiter(), Own: w.core.Store(), Log: telemetry.Discard(),
+		Service: Service, Register: w.core.Register, Gateways: w.core.Gateways(), Waiter: w.core.Followers(), Own: w.core.Store(), Log: telemetry.Discard(),
 	})
 	w.workflow = billingv1.NewBillingServiceClient(w.server.As("workflow"))
 	w.edi = billingv1.NewBillingServiceClient(w.server.As("edi"))

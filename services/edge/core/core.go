@@ -13,15 +13,12 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	edgev1 "crossdock.dev/gen/crossdock/edge/v1"
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
-	"crossdock.dev/platform/rpc"
-	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
 	"crossdock.dev/services/edge/internal/api"
@@ -31,19 +28,17 @@ import (
 )
 
 // Service is the name of the service and of its log.
-const Service = "edge"
+const Service = edgestore.Service
 
-// Deps is what edge is given. All but Feeds and Peers is required: edge follows nobody and calls nobody by gRPC.
+// Deps is what the assembly is given; all of it is required.
 type Deps struct {
 	DataDir  string
 	Business clock.Business
 	Machine  clock.Machine
 	IDs      typeid.Source
 	// Rand gives secrets, request ids and the identity of a new store; safe for use from many goroutines.
-	Rand  io.Reader
-	Log   *slog.Logger
-	Feeds map[string]eventlog.Source
-	Peers map[string]grpc.ClientConnInterface
+	Rand io.Reader
+	Log  *slog.Logger
 }
 
 // Core is edge, open.
@@ -79,17 +74,6 @@ func (c *Core) Register(r grpc.ServiceRegistrar) {
 	edgev1.RegisterEdgeServiceServer(r, c.api)
 	eventlogv1.RegisterEventLogServiceServer(r, c.events)
 }
-
-// Gateways is empty: partners do not manage keys.
-func (c *Core) Gateways() []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error {
-	return nil
-}
-
-// Steppers is empty: nothing happens in edge by itself.
-func (c *Core) Steppers() []step.Config { return nil }
-
-// Waiter is nil: edge follows nobody.
-func (c *Core) Waiter() rpc.Waiter { return nil }
 
 // Close closes the store.
 func (c *Core) Close() error { return c.store.Close() }

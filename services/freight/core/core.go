@@ -15,26 +15,21 @@ import (
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
-	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/step"
-	platform "crossdock.dev/platform/store"
+	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/tasks"
 	"crossdock.dev/platform/typeid"
-
 	"crossdock.dev/services/freight/internal/api"
 	"crossdock.dev/services/freight/internal/app"
 	"crossdock.dev/services/freight/internal/inbound"
-	"crossdock.dev/services/freight/internal/store"
+	freightstore "crossdock.dev/services/freight/internal/store"
 )
 
 // Service is the name of the service and of its log.
-const Service = "freight"
+const Service = freightstore.Service
 
-// Masterdata is the log that freight follows.
-const Masterdata = "masterdata"
-
-// Deps is what the assembly is given. Freight calls nobody; it follows the feed of masterdata.
+// Deps is what the assembly is given.
 type Deps struct {
 	DataDir  string
 	Business clock.Business
@@ -42,51 +37,39 @@ type Deps struct {
 	IDs      typeid.Source
 	Rand     io.Reader
 	Log      *slog.Logger
-	Feeds    map[string]eventlog.Source
-	Peers    map[string]grpc.ClientConnInterface
-	// Parallel is how many tasks may run beside the loop; 0 runs each inside its step, as a simulation wants it.
-	Parallel int
+	Feeds    map[string]eventlog.Source // masterdata
+	Parallel int                        // tasks under way at once; 0 in a simulation
 }
 
 // Core is the running service without its listeners.
 type Core struct {
-	deps      Deps
-	store     *platform.Store
+	store     *store.Store
 	api       *api.Server
-	runner    *tasks.Runner
 	followers *eventlog.Followers
+	runner    *tasks.Runner
+	deps      Deps
 }
 
 // Path is the store's file in a data folder.
 func Path(dir string) string { return filepath.Join(dir, Service+".db") }
 
 // Schema is what the store keeps, for verify.
-func Schema() platform.Schema { return store.Schema() }
+func Schema() store.Schema { return freightstore.Schema() }
 
 // Open opens the store in the data folder, or creates it.
 func Open(ctx context.Context, d Deps) (*Core, error) {
-	feed, ok := d.Feeds[Masterdata]
-	if !ok {
-		return nil, fmt.Errorf("open %s: no feed of %s", Service, Masterdata)
-	}
-	db, err := platform.Open(ctx, platform.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log, Random: d.Rand})
+	db, err := store.Open(ctx, store.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log, Random: d.Rand})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Service, err)
 	}
-	verbs := app.New(store.New(db), d.Business, d.IDs)
-	masterdata := eventlog.NewConsumer(eventlog.ConsumerConfig{
-		Log: Masterdata, Source: feed, Store: db, Logger: d.Log, Keys: inbound.Keys, Apply: inbound.Apply,
-	})
-	return &Core{
-		deps: d, store: db, api: api.New(verbs), followers: eventlog.NewFollowers(masterdata),
-		runner: tasks.NewRunner(tasks.Config{
-			Store: db, Handlers: verbs.Handlers(), Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,
-		}),
-	}, nil
+	a := app.New(freightstore.New(db), d.Business, d.IDs)
+	followers := eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers()...)
+	runner := tasks.NewRunner(tasks.Config{Store: db, Handlers: a.Handlers(), Machine: d.Machine, Log: d.Log, Parallel: d.Parallel})
+	return &Core{db, api.New(a), followers, runner, d}, nil
 }
 
 // Store is the open store.
-func (c *Core) Store() *platform.Store { return c.store }
+func (c *Core) Store() *store.Store { return c.store }
 
 // Register registers the service and its feed.
 func (c *Core) Register(r grpc.ServiceRegistrar) {
@@ -99,25 +82,13 @@ func (c *Core) Gateways() []serve.Gateway {
 	return []serve.Gateway{freightv1.RegisterFreightServiceHandler}
 }
 
-// Steppers are the copy of master data and the timers.
+// Steppers are the followed log, then the timers.
 func (c *Core) Steppers() []step.Config {
-	var out []step.Config
-	for _, x := range c.followers.Consumers() {
-		out = append(out, step.Config{
-			Name: "follow " + x.Log(), Stepper: x, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log,
-			Wake: []func() <-chan struct{}{x.Wake},
-		})
-	}
-	return append(out, step.Config{
-		Name: "tasks", Stepper: c.runner, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log,
-		Wake: []func() <-chan struct{}{c.store.Changed, c.runner.Wake},
-	})
+	base := step.Config{Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log}
+	return append(c.followers.Loops(base), c.runner.Loop(base))
 }
 
-// Waiter waits until the feeds have been read as far as a caller knows them.
-func (c *Core) Waiter() rpc.Waiter { return c.followers }
-
-// Followers are the feeds that freight reads.
+// Followers are the logs that freight follows. A call that names a position waits for them.
 func (c *Core) Followers() *eventlog.Followers { return c.followers }
 
 // Close waits for the tasks under way and closes the store.

@@ -98,12 +98,12 @@ func (w *world) open() {
 	w.core, err = core.Open(w.ctx, core.Deps{
 		DataDir: w.dir, Business: w.clock, Machine: w.clock, IDs: w.ids,
 		Log:   slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Feeds: map[string]eventlog.Source{core.Masterdata: eventlog.Local(w.masterdata)},
+		Feeds: map[string]eventlog.Source{"masterdata": eventlog.Local(w.masterdata)},
 	})
 	w.must(err)
 	w.core.Followers().Stepping = true
 	w.server = platformtest.New(w.t, platformtest.Config{
-		Service: core.Service, Register: w.core.Register, Gateways: w.core.Gateways(), Waiter: w.core.Waiter(), Own: w.core.Store(),
+		Service: core.Service, Register: w.core.Register, Gateways: w.core.Gateways(), Waiter: w.core.Followers(), Own: w.core.Store(),
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	w.workflow = freightv1.NewFreightServiceClient(w.server.As("workflow"))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 
 	"google.golang.org/grpc"
 
@@ -14,22 +15,19 @@ import (
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
-	"crossdock.dev/platform/rpc"
-	"crossdock.dev/platform/serve"
-	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
 	"crossdock.dev/services/masterdata/internal/api"
 	"crossdock.dev/services/masterdata/internal/app"
 	"crossdock.dev/services/masterdata/internal/catalog"
-	mdstore "crossdock.dev/services/masterdata/internal/store"
+	masterdatastore "crossdock.dev/services/masterdata/internal/store"
 )
 
 // Service is the name of the service and of its log.
-const Service = mdstore.Service
+const Service = masterdatastore.Service
 
-// Deps is what the assembly is given. Masterdata follows nobody and calls nobody, and callers name its resources, so it uses
-// the folder, the business clock, the randomness and the log only.
+// Deps is what every assembly is given. Masterdata has no timers and callers name its resources, so it makes no use of the
+// machine's clock and of ids.
 type Deps struct {
 	DataDir  string
 	Business clock.Business
@@ -37,8 +35,6 @@ type Deps struct {
 	IDs      typeid.Source
 	Rand     io.Reader
 	Log      *slog.Logger
-	Feeds    map[string]eventlog.Source
-	Peers    map[string]grpc.ClientConnInterface
 }
 
 // Core is the running service without its listeners.
@@ -53,14 +49,14 @@ func Open(ctx context.Context, d Deps) (*Core, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Service, err)
 	}
-	return &Core{db, api.New(app.New(mdstore.New(db, catalog.Kinds()), d.Business))}, nil
+	return &Core{db, api.New(app.New(masterdatastore.New(db, catalog.Kinds()), d.Business))}, nil
 }
 
 // Path is the store's file in a data folder.
-func Path(dir string) string { return mdstore.Path(dir) }
+func Path(dir string) string { return filepath.Join(dir, Service+".db") }
 
 // Schema is what the store keeps, for verify.
-func Schema() store.Schema { return mdstore.Schema(catalog.Kinds()) }
+func Schema() store.Schema { return masterdatastore.Schema(catalog.Kinds()) }
 
 // Store is the open store.
 func (c *Core) Store() *store.Store { return c.store }
@@ -70,15 +66,6 @@ func (c *Core) Register(r grpc.ServiceRegistrar) {
 	masterdatav1.RegisterMasterDataServiceServer(r, c.api)
 	eventlogv1.RegisterEventLogServiceServer(r, eventlog.NewServer(c.store, nil, nil))
 }
-
-// Gateways is empty: no method is for partners.
-func (c *Core) Gateways() []serve.Gateway { return nil }
-
-// Steppers is empty: nothing happens in masterdata but what callers ask for.
-func (c *Core) Steppers() []step.Config { return nil }
-
-// Waiter is nil: masterdata follows no log.
-func (c *Core) Waiter() rpc.Waiter { return nil }
 
 // Close closes the store.
 func (c *Core) Close() error { return c.store.Close() }

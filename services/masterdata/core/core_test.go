@@ -458,9 +458,6 @@ func TestCallers(t *testing.T) {
 			t.Errorf("%s is %v, want INTERNAL", methods.Get(i).Name(), p.GetVisibility())
 		}
 	}
-	if len(w.core.Gateways()) != 0 {
-		t.Error("masterdata has a gateway for partners")
-	}
 	orders := w.server.As("orders")
 	for _, k := range kinds() {
 		if _, err := w.get(orders, k, text(k.sample(), "name")); err != nil {

@@ -15,7 +15,6 @@ import (
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
-	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
@@ -31,7 +30,7 @@ import (
 // Service is the name of the service and of its log.
 const Service = ordersstore.Service
 
-// Deps is what the assembly is given. Orders calls nobody, so it has no peers.
+// Deps is what the assembly is given.
 type Deps struct {
 	DataDir  string
 	Business clock.Business
@@ -39,8 +38,7 @@ type Deps struct {
 	IDs      typeid.Source
 	Rand     io.Reader
 	Log      *slog.Logger
-	Feeds    map[string]eventlog.Source
-	Peers    map[string]grpc.ClientConnInterface
+	Feeds    map[string]eventlog.Source // masterdata, freight, billing
 }
 
 // Core is the running service without its listeners.
@@ -59,8 +57,8 @@ func Open(ctx context.Context, d Deps) (*Core, error) {
 		return nil, fmt.Errorf("open %s: %w", Service, err)
 	}
 	a := app.New(ordersstore.Store{Store: db}, d.Business, d.IDs, order.DefaultPolicy())
-	followers := eventlog.NewFollowers(inbound.Consumers(a, db, d.Feeds, d.Log)...)
-	runner := tasks.NewRunner(tasks.Config{Store: db, Handlers: a.Tasks(), Machine: d.Machine, Log: d.Log})
+	followers := eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers(a)...)
+	runner := tasks.NewRunner(tasks.Config{Store: db, Handlers: a.Handlers(), Machine: d.Machine, Log: d.Log})
 	return &Core{db, api.New(a), followers, runner, d}, nil
 }
 
@@ -86,21 +84,11 @@ func (c *Core) Gateways() []serve.Gateway {
 
 // Steppers are the consumers, then the tasks.
 func (c *Core) Steppers() []step.Config {
-	var out []step.Config
-	for _, consumer := range c.followers.Consumers() {
-		out = append(out, c.step("follow "+consumer.Log(), consumer, consumer.Wake))
-	}
-	return append(out, c.step("tasks", c.runner, c.runner.Wake, c.store.Changed))
+	base := step.Config{Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log}
+	return append(c.followers.Loops(base), c.runner.Loop(base))
 }
 
-func (c *Core) step(name string, s step.Stepper, wake ...func() <-chan struct{}) step.Config {
-	return step.Config{Name: name, Stepper: s, Business: c.deps.Business, Machine: c.deps.Machine, Wake: wake, Log: c.deps.Log}
-}
-
-// Waiter waits until the followed logs have been read as far as a call asks.
-func (c *Core) Waiter() rpc.Waiter { return c.followers }
-
-// Followers lets a simulation say that nobody reads while a call waits.
+// Followers are the logs that orders follows. A call that names a position waits for them.
 func (c *Core) Followers() *eventlog.Followers { return c.followers }
 
 // Close waits for tasks under way and closes the store.

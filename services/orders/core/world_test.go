@@ -90,7 +90,7 @@ func (w *world) open() {
 	w.core, err = core.Open(w.t.Context(), core.Deps{DataDir: w.dir, Business: w.clock, Machine: w.clock, IDs: w.ids, Feeds: feeds})
 	w.must(err)
 	w.server = platformtest.New(w.t, platformtest.Config{Service: "orders", Register: w.core.Register, Gateways: w.core.Gateways(),
-		Own: w.core.Store(), Waiter: w.core.Waiter()})
+		Own: w.core.Store(), Waiter: w.core.Followers()})
 	w.user = ordersv1.NewOrderServiceClient(w.server.AsUser())
 	w.edi = ordersv1.NewOrderServiceClient(w.server.As("edi"))
 }

@@ -4,20 +4,19 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"path/filepath"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
-	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
@@ -59,16 +58,10 @@ func Open(ctx context.Context, d Deps) (*Core, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Service, err)
 	}
-	var consumers []*eventlog.Consumer
-	for _, log := range config.Feeds() {
-		consumers = append(consumers, eventlog.NewConsumer(eventlog.ConsumerConfig{
-			Log: log, Source: d.Feeds[log], Store: db, Logger: d.Log, Keys: inbound.Keys, Apply: inbound.Apply,
-		}))
-	}
-	followers := eventlog.NewFollowers(consumers...)
+	followers := eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers(config.Feeds()...)...)
 	pages, err := page.New(db, d.Log)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", Service, err)
+		return nil, errors.Join(fmt.Errorf("open %s: %w", Service, err), db.Close())
 	}
 	return &Core{db, api.New(db, followers, peers.Suite(d.Peers)), pages.Handler(), followers, d}, nil
 }
@@ -88,30 +81,15 @@ func (c *Core) Register(r grpc.ServiceRegistrar) {
 	eventlogv1.RegisterEventLogServiceServer(r, eventlog.NewServer(c.store, c.followers.Consumers(), nil))
 }
 
-// Gateways is empty: no method is for partners.
-func (c *Core) Gateways() []func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error {
-	return nil
-}
-
 // Pages are the web pages.
 func (c *Core) Pages() http.Handler { return c.pages }
 
-// Steppers are the feeds.
+// Steppers are the followed logs.
 func (c *Core) Steppers() []step.Config {
-	var loops []step.Config
-	for _, consumer := range c.followers.Consumers() {
-		loops = append(loops, step.Config{
-			Name: "follow " + consumer.Log(), Stepper: consumer, Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log,
-			Wake: []func() <-chan struct{}{consumer.Wake},
-		})
-	}
-	return loops
+	return c.followers.Loops(step.Config{Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log})
 }
 
-// Waiter is the set of followed feeds.
-func (c *Core) Waiter() rpc.Waiter { return c.followers }
-
-// Followers lets a simulation say that nobody reads while a call waits.
+// Followers are the logs that tower follows. A call that names a position waits for them.
 func (c *Core) Followers() *eventlog.Followers { return c.followers }
 
 // Close closes the store.

@@ -289,7 +289,7 @@ func TestRefusedCommandWaitsForAPerson(t *testing.T) {
 		t.Fatalf("open work items %q, want %q", w.openItems(), want)
 	}
 
-	server := platformtest.New(t, platformtest.Config{Service: Service, Register: w.core.Register, Waiter: w.core.Waiter(), Own: w.core.Store()})
+	server := platformtest.New(t, platformtest.Config{Service: Service, Register: w.core.Register, Waiter: w.core.Followers(), Own: w.core.Store()})
 	client := workflowv1.NewWorkflowServiceClient(server.AsUser())
 	list, err := client.ListWorkItems(w.ctx, &workflowv1.ListWorkItemsRequest{})
 	w.must(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,26 +17,29 @@ import (
 // maxInspected bounds a file that is looked at as a whole.
 const maxInspected = 64 << 20
 
-// inspect carries out parse and validate. Exit codes: 0 good, 1 errors found, 2 not read.
-func inspect(command, path string) int {
-	data, err := readAll(path)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "edi:", err)
-		return 2
-	}
-	if command == "parse" {
-		err = parse(os.Stdout, data)
-	} else {
-		var good bool
-		if good, err = validate(os.Stdout, data, time.Now()); err == nil && !good {
-			return 1
+// errFindings says that a file was read and shown, and is not good.
+var errFindings = errors.New("the file has errors")
+
+// look makes a subcommand of what shows one file. Exit codes: 0 good, 1 errors found, 2 not read.
+func look(show func(w io.Writer, data []byte) error) func(args []string, out, errOut io.Writer) int {
+	return func(args []string, out, errOut io.Writer) int {
+		if len(args) != 1 {
+			fmt.Fprintf(errOut, "edi: want one file, or - for standard input, got %q\n", args)
+			return 2
 		}
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "edi:", err)
+		data, err := readAll(args[0])
+		if err != nil {
+			fmt.Fprintln(errOut, "edi:", err)
+			return 2
+		}
+		switch err := show(out, data); {
+		case err == nil:
+			return 0
+		case !errors.Is(err, errFindings): // they are on the output already
+			fmt.Fprintln(errOut, "edi:", err)
+		}
 		return 1
 	}
-	return 0
 }
 
 func readAll(path string) ([]byte, error) {
@@ -152,6 +156,14 @@ func parse(w io.Writer, data []byte) error {
 		return err
 	}
 	return fault
+}
+
+func validateNow(w io.Writer, data []byte) error {
+	good, err := validate(w, data, time.Now())
+	if err == nil && !good {
+		err = errFindings
+	}
+	return err
 }
 
 // validate shows the findings and the 997s that a partner without any special agreement would get. Their control numbers are

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -84,10 +85,11 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"validate", corpus + "850/aaronhuggins-node-x12__850.edi"}, 0},
 		{[]string{"validate", corpus + "850/olmelabs-ediengine__850.SyntaxNotes.ERR.edi"}, 1},
 		{[]string{"parse", corpus + "none.edi"}, 2},
-		{[]string{"-config", "../../none.yaml", "verify"}, 1},
+		{[]string{"parse"}, 2},
+		{[]string{"-config", "../../none.yaml", "verify"}, 2},
 		{[]string{"-config", "../../config.example.yaml", "dance"}, 2},
 	} {
-		if got := start(t.Context(), c.args); got != c.want {
+		if got := command(t.Context(), c.args, io.Discard, io.Discard); got != c.want {
 			t.Errorf("%q: exit %d, want %d", c.args, got, c.want)
 		}
 	}

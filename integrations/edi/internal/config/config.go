@@ -1,4 +1,5 @@
-// Package config is the EDI adapter's configuration file.
+// Package config is edi's configuration file: what every service configures in the same words, with edi's defaults, and where
+// partners' files and profiles are.
 package config
 
 import (
@@ -6,7 +7,7 @@ import (
 	"crossdock.dev/platform/serve"
 )
 
-// Config is the whole file. The adapter follows masterdata and calls orders: both stand under peers.
+// Config is the file.
 type Config struct {
 	serve.Config `yaml:",inline"`
 	// ProfilesFile holds what is agreed with each partner.
@@ -18,25 +19,26 @@ type Config struct {
 	OutboxDir string `yaml:"outbox_dir"`
 }
 
-// Feeds are the logs that the adapter follows.
+// Feeds are the services whose logs edi follows.
 func Feeds() []string { return []string{"masterdata"} }
 
-// Calls are the services that the adapter calls.
+// Calls are the services that edi calls.
 func Calls() []string { return []string{"orders"} }
 
-// Load reads and checks the file.
+// Default is what holds where the file says nothing.
+func Default() Config {
+	return Config{Config: serve.Config{Name: "edi", GRPCAddr: "127.0.0.1:7108", AdminAddr: "127.0.0.1:7308"}}
+}
+
+// Load reads the file at path over the defaults and checks it.
 func Load(path string) (Config, error) {
-	var c Config
-	c.Name = "edi"
+	c := Default()
 	return c, conf.Load(path, &c)
 }
 
 // Check names every problem of the file.
 func (c *Config) Check(p *conf.Problems) {
 	c.Config.Check(p)
-	p.Require("data_dir", c.DataDir)
 	p.Require("profiles_file", c.ProfilesFile)
-	for _, name := range append(Feeds(), Calls()...) {
-		p.Require("peers."+name, c.Peers[name])
-	}
+	c.CheckPeers(p, append(Feeds(), Calls()...)...)
 }

@@ -12,16 +12,21 @@ import (
 	platform "crossdock.dev/platform/store"
 )
 
-// Keys is the code map that a fact is about, where its list is one that this adapter uses.
-func Keys(f eventlog.Fact) []string {
+// Readers are what the followed log means to edi.
+func Readers() []eventlog.Reader {
+	return []eventlog.Reader{{Log: "masterdata", Keys: keys, Apply: apply}}
+}
+
+// keys is the code map that a fact is about, where its list is one that this adapter uses.
+func keys(f eventlog.Fact) []string {
 	if m, ok := f.Payload.(*masterdatav1.CodeMapApproved); ok && m.GetCodeMap().GetList() == app.UnitList {
 		return []string{m.GetCodeMap().GetName()}
 	}
 	return nil
 }
 
-// Apply replaces the copy of a code map.
-func Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
+// apply replaces the copy of a code map.
+func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	approved, ok := f.Payload.(*masterdatav1.CodeMapApproved)
 	if !ok {
 		return eventlog.ErrIgnored

@@ -7,6 +7,9 @@ import (
 	"crossdock.dev/platform/store"
 )
 
+// Service is the name of the service, its log and its store file.
+const Service = "edi"
+
 // The buckets. Ids of interchanges are time-ordered, so that a scan backwards is newest first. What must be unique for ever
 // (identities, control numbers, order numbers) is a record and never dropped.
 var (
@@ -39,7 +42,7 @@ var (
 // Schema is what the adapter keeps.
 func Schema() store.Schema {
 	return store.Schema{
-		Service: "edi",
+		Service: Service,
 		Version: 1,
 		Buckets: []*store.Bucket{
 			interchanges, sets, deliveries, delivered, identities, controlNumbers, outboundGroups, purchaseOrders, requests, messageCounts, codeMaps,

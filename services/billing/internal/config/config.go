@@ -6,12 +6,12 @@ import (
 	"crossdock.dev/platform/serve"
 )
 
-// Config is the whole file. Billing calls nobody; it follows masterdata, orders and freight, which stand under peers.
+// Config is the file.
 type Config struct {
 	serve.Config `yaml:",inline"`
 }
 
-// Feeds are the logs that billing follows.
+// Feeds are the services whose logs billing follows.
 func Feeds() []string { return []string{"masterdata", "orders", "freight"} }
 
 // Default is what holds where the file says nothing.
@@ -28,8 +28,6 @@ func Load(path string) (Config, error) {
 // Check names every problem of the file.
 func (c *Config) Check(p *conf.Problems) {
 	c.Config.Check(p)
-	p.Require("data_dir", c.DataDir)
-	for _, name := range Feeds() {
-		p.Require("peers."+name, c.Peers[name])
-	}
+	c.CheckPeers(p, Feeds()...)
+	c.CheckPartners(p)
 }

@@ -26,8 +26,17 @@ import (
 	"crossdock.dev/services/billing/internal/store"
 )
 
-// MasterData follows the masterdata feed.
-type MasterData struct{}
+// Readers are what the followed logs mean to billing.
+func Readers(a *app.App) []eventlog.Reader {
+	return []eventlog.Reader{
+		{Log: "masterdata", Keys: masterData{}.Keys, Apply: masterData{}.Apply},
+		{Log: "orders", Keys: orders{a}.Keys, Apply: orders{a}.Apply},
+		{Log: "freight", Keys: freight{a}.Keys, Apply: freight{a}.Apply},
+	}
+}
+
+// masterData follows the masterdata feed.
+type masterData struct{}
 
 // resource is the master data that billing keeps a copy of; nil for the rest.
 func resource(f eventlog.Fact) interface {
@@ -54,7 +63,7 @@ func resource(f eventlog.Fact) interface {
 }
 
 // Keys are the resource.
-func (MasterData) Keys(f eventlog.Fact) []string {
+func (masterData) Keys(f eventlog.Fact) []string {
 	if r := resource(f); r != nil {
 		return []string{r.GetName()}
 	}
@@ -62,23 +71,24 @@ func (MasterData) Keys(f eventlog.Fact) []string {
 }
 
 // Apply replaces the copy.
-func (MasterData) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
+func (masterData) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	r := resource(f)
 	if r == nil {
 		return eventlog.ErrIgnored
 	}
-	packed, err := anypb.New(r)
-	if err != nil {
+	packed := &anypb.Any{}
+	// The same fact leaves the same bytes: maps, such as a contract's accessorials, in the order of their keys.
+	if err := anypb.MarshalFrom(packed, r, proto.MarshalOptions{Deterministic: true}); err != nil {
 		return err
 	}
 	return store.In(ctx, tx).SaveMasterData(r.GetName(), packed)
 }
 
-// Orders follows the orders feed.
-type Orders struct{ App *app.App }
+// orders follows the orders feed.
+type orders struct{ app *app.App }
 
 // Keys are the order.
-func (Orders) Keys(f eventlog.Fact) []string {
+func (orders) Keys(f eventlog.Fact) []string {
 	switch m := f.Payload.(type) {
 	case *ordersv1.OrderReleased:
 		return []string{m.GetRelease().GetOrder()}
@@ -91,7 +101,7 @@ func (Orders) Keys(f eventlog.Fact) []string {
 }
 
 // Apply keeps releases and holds.
-func (o Orders) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
+func (o orders) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	in := store.In(ctx, tx)
 	switch m := f.Payload.(type) {
 	case *ordersv1.OrderReleased:
@@ -99,11 +109,11 @@ func (o Orders) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) err
 		if err != nil {
 			return err
 		}
-		return o.App.Release(in, r)
+		return o.app.Release(in, r)
 	case *ordersv1.OrderHeld:
-		return o.App.Hold(in, hold(m.GetOrder(), m.GetHold()))
+		return o.app.Hold(in, hold(m.GetOrder(), m.GetHold()))
 	case *ordersv1.OrderHoldReleased:
-		return o.App.HoldReleased(in, hold(m.GetOrder(), m.GetHold()))
+		return o.app.HoldReleased(in, hold(m.GetOrder(), m.GetHold()))
 	}
 	return eventlog.ErrIgnored
 }
@@ -134,11 +144,11 @@ func release(m *ordersv1.OrderRelease) (shipment.Release, error) {
 	return r, nil
 }
 
-// Freight follows the freight feed.
-type Freight struct{ App *app.App }
+// freight follows the freight feed.
+type freight struct{ app *app.App }
 
 // Keys are the load: everything that freight tells billing about shipments happens aboard one.
-func (Freight) Keys(f eventlog.Fact) []string {
+func (freight) Keys(f eventlog.Fact) []string {
 	switch m := f.Payload.(type) {
 	case *freightv1.ShipmentPlanned:
 		return []string{m.GetLoad().GetName()}
@@ -157,7 +167,7 @@ func (Freight) Keys(f eventlog.Fact) []string {
 }
 
 // Apply keeps shipments and loads, and accrues what carriers will bill.
-func (r Freight) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
+func (r freight) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	in := store.In(ctx, tx)
 	switch m := f.Payload.(type) {
 	case *freightv1.ShipmentPlanned:
@@ -184,7 +194,7 @@ func (r Freight) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) er
 	return eventlog.ErrIgnored
 }
 
-func (r Freight) shipment(tx *store.Tx, m *freightv1.Shipment) error {
+func (r freight) shipment(tx *store.Tx, m *freightv1.Shipment) error {
 	weight, err := message.FromQuantity(m.GetGrossWeight())
 	if err != nil {
 		return fmt.Errorf("%s: gross weight: %w", m.GetName(), err)
@@ -203,10 +213,10 @@ func (r Freight) shipment(tx *store.Tx, m *freightv1.Shipment) error {
 		}
 		s.Lines = append(s.Lines, shipment.Line{Line: l.GetLine(), Shipped: q})
 	}
-	return r.App.Shipment(tx, s)
+	return r.app.Shipment(tx, s)
 }
 
-func (r Freight) load(tx *store.Tx, m *freightv1.Load, aboard ...*freightv1.Shipment) error {
+func (r freight) load(tx *store.Tx, m *freightv1.Load, aboard ...*freightv1.Shipment) error {
 	day, err := message.FromDate(m.GetShipDate())
 	if err != nil {
 		return fmt.Errorf("%s: ship date: %w", m.GetName(), err)
@@ -237,10 +247,10 @@ func (r Freight) load(tx *store.Tx, m *freightv1.Load, aboard ...*freightv1.Ship
 			charges = append(charges, charge)
 		}
 	}
-	return r.App.Load(tx, l, charges, message.FromExplanation(m.GetCharges().GetExplanation()))
+	return r.app.Load(tx, l, charges, message.FromExplanation(m.GetCharges().GetExplanation()))
 }
 
-func (r Freight) proof(tx *store.Tx, m *freightv1.ProofOfDeliveryReceived) error {
+func (r freight) proof(tx *store.Tx, m *freightv1.ProofOfDeliveryReceived) error {
 	state := shipment.ParseProofState(m.GetProofOfDelivery().GetState().String())
 	if state == shipment.Missing { // superseded: the newer one is told by its own fact
 		return eventlog.ErrIgnored
@@ -271,6 +281,6 @@ func (r Freight) proof(tx *store.Tx, m *freightv1.ProofOfDeliveryReceived) error
 		l.Shipped = shipped
 		lines = append(lines, l)
 	}
-	return r.App.Proof(tx, m.GetShipment().GetName(), m.GetProofOfDelivery().GetName(), state,
+	return r.app.Proof(tx, m.GetShipment().GetName(), m.GetProofOfDelivery().GetName(), state,
 		message.FromTime(m.GetProofOfDelivery().GetSignedAt()), lines)
 }

@@ -1,4 +1,5 @@
-// Package config is edge's configuration file: one struct, defaults in code, every problem named at once.
+// Package config is edge's configuration file: what every service configures in the same words, with edge's defaults, and the
+// partners' door.
 package config
 
 import (
@@ -44,7 +45,7 @@ type Quota struct {
 	Partners int `yaml:"partners"`
 }
 
-// Default is what stands where the file says nothing.
+// Default is what holds where the file says nothing.
 func Default() Config {
 	return Config{
 		Config: serve.Config{Name: "edge", MaxBodyBytes: 1 << 20, MaxInFlight: 512},
@@ -58,18 +59,17 @@ func Default() Config {
 	}
 }
 
-// Load reads the file over the defaults.
+// Load reads the file at path over the defaults and checks it.
 func Load(path string) (Config, error) {
 	c := Default()
-	err := conf.Load(path, &c)
-	return c, err
+	return c, conf.Load(path, &c)
 }
 
-// Check names every problem.
+// Check names every problem of the file.
 func (c *Config) Check(p *conf.Problems) {
 	c.Config.Check(p)
 	p.Require("http_addr", c.HTTPAddr)
-	p.Require("data_dir", c.DataDir)
+	c.CheckPeers(p)
 	p.Require("token_key_file", c.TokenKey)
 	if c.HTTPTLS == serve.HTTPMutual {
 		p.Add("http_tls", "partners have no certificate of the suite: want public, or nothing on loopback")

@@ -11,6 +11,9 @@ import (
 	"crossdock.dev/platform/store"
 )
 
+// Service is the name of the service, its log and its store file.
+const Service = "edge"
+
 // The buckets. Ids are time-ordered, so that a scan backwards is newest first.
 var (
 	keys   = &store.Bucket{Name: "keys", Kind: store.Record, Doc: "key id -> storage.KeyRecord"}
@@ -22,7 +25,7 @@ var keyTable = store.NewTable(keys, func() *storagev1.KeyRecord { return &storag
 // Schema is what edge keeps.
 func Schema() store.Schema {
 	return store.Schema{
-		Service: "edge",
+		Service: Service,
 		Version: 1,
 		Buckets: []*store.Bucket{keys, byHash},
 		Rebuild: rebuild,

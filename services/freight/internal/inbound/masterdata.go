@@ -20,16 +20,21 @@ type resource interface {
 	GetName() string
 }
 
-// Keys names the resource that a fact changes, where freight keeps it.
-func Keys(f eventlog.Fact) []string {
+// Readers are what the followed log means to freight.
+func Readers() []eventlog.Reader {
+	return []eventlog.Reader{{Log: "masterdata", Keys: keys, Apply: apply}}
+}
+
+// keys names the resource that a fact changes, where freight keeps it.
+func keys(f eventlog.Fact) []string {
 	if r := changed(f); r != nil {
 		return []string{r.GetName()}
 	}
 	return nil
 }
 
-// Apply replaces the copy of the resource that a fact changes.
-func Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
+// apply replaces the copy of the resource that a fact changes.
+func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	r := changed(f)
 	if r == nil {
 		return eventlog.ErrIgnored

@@ -7,6 +7,9 @@ import (
 	"crossdock.dev/platform/store"
 )
 
+// Service is the name of the service, its log and its store file.
+const Service = "freight"
+
 // The buckets. Keys are store.Key of the parts named; records are messages of crossdock.freight.storage.v1.
 var (
 	shipments = &store.Bucket{Name: "shipments", Kind: store.Record, Doc: "shipment name → ShipmentRecord"}
@@ -35,7 +38,7 @@ var (
 // Schema is what freight keeps.
 func Schema() store.Schema {
 	return store.Schema{
-		Service: "freight", Version: 1,
+		Service: Service, Version: 1,
 		Buckets: []*store.Bucket{
 			shipments, lines, releases, loads, tenders, claims, proofs, exceptions, series, masterdata, signatories,
 			shipmentsByCustomer, shipmentsByOrder, loadsByNumber, loadsByCarrier, tendersByLoad, tendersByCarrier, masterdataByKey,

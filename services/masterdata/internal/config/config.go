@@ -1,5 +1,4 @@
-// Package config is masterdata's configuration file: what every service configures in the same words, with masterdata's
-// defaults. Masterdata has nothing of its own to configure.
+// Package config is masterdata's configuration file: what every service configures in the same words, with masterdata's defaults.
 package config
 
 import (
@@ -17,20 +16,17 @@ func Default() Config {
 	return Config{serve.Config{Name: "masterdata", GRPCAddr: "127.0.0.1:7101", AdminAddr: "127.0.0.1:7301"}}
 }
 
-// Check names every problem of the file.
-func (c *Config) Check(p *conf.Problems) {
-	c.Config.Check(p)
-	p.Require("data_dir", c.DataDir)
-	if c.HTTPAddr != "" {
-		p.Add("http_addr", "masterdata has no method for partners and serves no HTTP")
-	}
-	for name := range c.Peers {
-		p.Add("peers."+name, "masterdata calls and follows nobody")
-	}
-}
-
-// Load reads the file at path over the defaults.
+// Load reads the file at path over the defaults and checks it.
 func Load(path string) (Config, error) {
 	c := Default()
 	return c, conf.Load(path, &c)
+}
+
+// Check names every problem of the file.
+func (c *Config) Check(p *conf.Problems) {
+	c.Config.Check(p)
+	c.CheckPeers(p)
+	if c.HTTPAddr != "" {
+		p.Add("http_addr", "masterdata has no method for partners and serves no HTTP")
+	}
 }

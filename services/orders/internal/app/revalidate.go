@@ -39,8 +39,8 @@ func (a *App) Revalidate(ctx context.Context, tx *ordersstore.Tx, keys []string,
 	return tx.LookAgain(ctx, keys, names[len(names)-1])
 }
 
-// Tasks are the handlers of the service's tasks, by kind. They call nobody.
-func (a *App) Tasks() map[string]tasks.Handler {
+// Handlers carry out the service's tasks, by kind. They call nobody.
+func (a *App) Handlers() map[string]tasks.Handler {
 	return map[string]tasks.Handler{
 		ordersstore.RevalidateTask: func(_ context.Context, t tasks.Task) (tasks.Done, error) {
 			keys, after, err := ordersstore.ParseLookAgain(t.Payload)

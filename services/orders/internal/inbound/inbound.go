@@ -6,7 +6,6 @@ package inbound
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"strings"
 
@@ -25,30 +24,15 @@ import (
 	"crossdock.dev/services/orders/internal/wire"
 )
 
-// The followed logs.
-const (
-	MasterData = "masterdata"
-	Freight    = "freight"
-	Billing    = "billing"
-)
-
-// Consumers follow the logs that feeds has.
-func Consumers(a *app.App, s *platform.Store, feeds map[string]eventlog.Source, log *slog.Logger) []*eventlog.Consumer {
-	readers := []eventlog.ConsumerConfig{
-		{Log: MasterData, Keys: masterDataKeys, Apply: func(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
+// Readers are what the followed logs mean to orders.
+func Readers(a *app.App) []eventlog.Reader {
+	return []eventlog.Reader{
+		{Log: "masterdata", Keys: masterDataKeys, Apply: func(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 			return applyMasterData(ctx, a, store.WithTx(tx), f)
 		}},
-		{Log: Freight, Keys: ordersOf(freightMoves), Apply: apply(a, freightMoves)},
-		{Log: Billing, Keys: ordersOf(billingMoves), Apply: apply(a, billingMoves)},
+		{Log: "freight", Keys: ordersOf(freightMoves), Apply: apply(a, freightMoves)},
+		{Log: "billing", Keys: ordersOf(billingMoves), Apply: apply(a, billingMoves)},
 	}
-	var out []*eventlog.Consumer
-	for _, c := range readers {
-		if source, ok := feeds[c.Log]; ok {
-			c.Source, c.Store, c.Logger = source, s, log
-			out = append(out, eventlog.NewConsumer(c))
-		}
-	}
-	return out
 }
 
 // resource is the master data in a fact that orders keep a copy of; nil for everything else.
@@ -135,7 +119,7 @@ func apply(a *app.App, read moves) func(context.Context, *platform.Tx, eventlog.
 	}
 }
 
-// freightMoves: a plan, an offer, an acceptance, the last refusal, departure, estimate, hand-over and proof move the releases of
+// freightMoves: a plan, an offer, an acceptance, the last refusal, a cancellation, departure, estimate, hand-over and proof move the releases of
 // the shipments that they are about.
 func freightMoves(f eventlog.Fact) ([]move, error) {
 	switch m := f.Payload.(type) {
@@ -150,7 +134,9 @@ func freightMoves(f eventlog.Fact) ([]move, error) {
 	case *freightv1.ShipmentDeparted:
 		return one(m.Shipment, at(order.Release.Depart, m.Occurred)), nil
 	case *freightv1.EtaChanged:
-		return one(m.Shipment, at(order.Release.Expect, m.Estimate)), nil
+		return one(m.Shipment, func(r order.Release) (order.Release, error) { return r.Expect(wire.Moment(m.Estimate), trust(m)) }), nil
+	case *freightv1.LoadCancelled:
+		return aboard(m.Shipments, order.Release.CallOff), nil
 	case *freightv1.ShipmentDelivered:
 		return one(m.Shipment, at(order.Release.HandOver, m.Occurred)), nil
 	case *freightv1.ProofOfDeliveryReceived:
@@ -198,6 +184,13 @@ func to(release string, what func(order.Release) (order.Release, error)) []move 
 
 func at(verb func(order.Release, order.Moment) (order.Release, error), when *typev1.EventTime) func(order.Release) (order.Release, error) {
 	return func(r order.Release) (order.Release, error) { return verb(r, wire.Moment(when)) }
+}
+
+func trust(m *freightv1.EtaChanged) order.Trust {
+	if m.Confidence == freightv1.Confidence_CONFIDENCE_UNSPECIFIED {
+		return order.Trust{}
+	}
+	return order.Trust{Confidence: m.Confidence.String(), Reasons: m.Reasons}
 }
 
 func delivered(lines []*freightv1.DeliveredLine) ([]order.LineDelivery, error) {

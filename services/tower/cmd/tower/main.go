@@ -1,98 +1,59 @@
-// Tower shows where every order stands and why.
+// Command tower shows where every order stands and why.
 //
-//	tower -config tower.yaml           serve
-//	tower -config tower.yaml -check    check the configuration and leave
-//	tower -config tower.yaml verify    check the store of a stopped service
+//	tower -config FILE          serve until interrupted
+//	tower -check -config FILE   check the configuration
+//	tower -version              print the version
+//	tower -config FILE verify   check the store of a stopped service: 0 whole, 1 breaches, 2 not checked
 package main
 
 import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
-	"fmt"
+	"io"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
-	_ "time/tzdata"
-
-	"google.golang.org/grpc"
+	_ "time/tzdata" // zones do not depend on the machine
 
 	"crossdock.dev/platform/clock"
-	"crossdock.dev/platform/conf"
-	"crossdock.dev/platform/eventlog"
 	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/store"
-	"crossdock.dev/platform/telemetry"
 	"crossdock.dev/platform/typeid"
 	"crossdock.dev/services/tower/core"
 	"crossdock.dev/services/tower/internal/config"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := start(ctx, os.Args[1:])
-	stop()
-	os.Exit(code)
-}
+func main() { os.Exit(serve.Main(command)) }
 
-func start(ctx context.Context, args []string) int {
-	flags, err := conf.ParseFlags(core.Service, args, os.Stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	} else if err != nil {
-		return 2
-	}
-	if flags.Version {
-		version, revision := telemetry.Build()
-		fmt.Println(core.Service, version, revision)
-		return 0
-	}
-	cfg, err := config.Load(flags.Config)
-	switch {
-	case err != nil:
-	case flags.Check:
-		return 0
-	case len(flags.Args) == 1 && flags.Args[0] == "verify":
-		return store.RunVerify(os.Stdout, core.Path(cfg.DataDir), core.Schema())
-	case len(flags.Args) > 0:
-		fmt.Fprintf(os.Stderr, "unknown command %q; there is verify\n", flags.Args)
-		return 2
-	default:
-		err = run(ctx, cfg)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, core.Service+":", err)
-		return 1
-	}
-	return 0
-}
-
-func run(ctx context.Context, cfg config.Config) error {
-	tel := cfg.Telemetry(os.Stderr)
-	business := cfg.Business()
-	feeds := map[string]eventlog.Source{}
-	peers := map[string]grpc.ClientConnInterface{}
-	var closers []func() error
-	for _, name := range config.Feeds() {
-		conn, err := cfg.Dial(name)
-		if err != nil {
-			return err
-		}
-		feeds[name], peers[name] = eventlog.Remote(name, conn), conn
-		closers = append(closers, conn.Close)
-	}
-	c, err := core.Open(ctx, core.Deps{
-		DataDir: cfg.DataDir, Business: business, Machine: clock.SystemMachine(), IDs: typeid.Random(business), Rand: rand.Reader,
-		Log: tel.Log, Feeds: feeds, Peers: peers,
+func command(ctx context.Context, args []string, out, errOut io.Writer) int {
+	return serve.Command(ctx, args, out, errOut, serve.Program[config.Config]{
+		Name: core.Service, Load: config.Load, Run: run,
+		Verify: func(c config.Config, out io.Writer) int {
+			return store.RunVerify(out, core.Path(c.DataDir), core.Schema())
+		},
 	})
+}
+
+func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
+	tel := cfg.Telemetry(errOut)
+	business := cfg.Business()
+	peers, err := cfg.Dial(config.Feeds()...)
 	if err != nil {
 		return err
 	}
+	c, err := core.Open(ctx, core.Deps{
+		DataDir: cfg.DataDir, Business: business, Machine: clock.SystemMachine(), IDs: typeid.Random(business), Rand: rand.Reader, Log: tel.Log,
+		Feeds: peers.Feeds(), Peers: peers.Conns(),
+	})
+	if err != nil {
+		return errors.Join(err, peers.Close())
+	}
+	var pages http.Handler
+	if cfg.HTTPAddr != "" {
+		pages = c.Pages()
+	}
 	return serve.Run(ctx, cfg.Config, serve.Service{
-		Log: tel.Log, Registry: tel.Registry, Ready: c.Store().Ready, Waiter: c.Waiter(), Own: c.Store(),
-		Loops: c.Steppers(), Register: c.Register, HTTP: map[string]http.Handler{"/": c.Pages()},
-		Close: append([]func() error{c.Close}, closers...),
+		Log: tel.Log, Registry: tel.Registry, Ready: c.Store().Ready, Own: c.Store(), Waiter: c.Followers(),
+		Register: c.Register, HTTP: pages, Loops: c.Steppers(), Close: []func() error{c.Close, peers.Close},
 	})
 }

@@ -1,4 +1,4 @@
-// Package config is tower's configuration file.
+// Package config is tower's configuration file: what every service configures in the same words, with tower's defaults.
 package config
 
 import (
@@ -6,31 +6,31 @@ import (
 	"crossdock.dev/platform/serve"
 )
 
-// Config is the whole file. Tower follows all feeds and asks all services for its checks: they stand under peers.
-// http_addr is where its pages are; they are for development, on loopback, until people can log in.
+// Config is the file.
 type Config struct {
 	serve.Config `yaml:",inline"`
 }
 
-// Feeds are the logs that tower follows.
+// Feeds are the services whose logs tower follows; it asks the same ones for their checks.
 func Feeds() []string {
 	return []string{"masterdata", "orders", "freight", "billing", "workflow", "edi"}
 }
 
-// Load reads and checks the file.
+// Default is what holds where the file says nothing.
+func Default() Config {
+	return Config{serve.Config{Name: "tower", GRPCAddr: "127.0.0.1:7107", AdminAddr: "127.0.0.1:7307"}}
+}
+
+// Load reads the file at path over the defaults and checks it.
 func Load(path string) (Config, error) {
-	var c Config
-	c.Name = "tower"
+	c := Default()
 	return c, conf.Load(path, &c)
 }
 
 // Check names every problem of the file.
 func (c *Config) Check(p *conf.Problems) {
 	c.Config.Check(p)
-	p.Require("data_dir", c.DataDir)
-	for _, name := range Feeds() {
-		p.Require("peers."+name, c.Peers[name])
-	}
+	c.CheckPeers(p, Feeds()...)
 	if c.HTTPAddr != "" && !c.Development {
 		p.Add("http_addr", "the pages have no login: they are for development alone")
 	}

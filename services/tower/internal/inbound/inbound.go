@@ -17,9 +17,18 @@ import (
 	"crossdock.dev/services/tower/internal/store"
 )
 
-// Keys are what a fact is about: facts that share a name take effect in their order. Parties are left out, since every
+// Readers are what the followed logs mean to tower, all in the same way.
+func Readers(logs ...string) []eventlog.Reader {
+	readers := make([]eventlog.Reader, 0, len(logs))
+	for _, log := range logs {
+		readers = append(readers, eventlog.Reader{Log: log, Keys: keys, Apply: apply})
+	}
+	return readers
+}
+
+// keys are what a fact is about: facts that share a name take effect in their order. Parties are left out, since every
 // order of a customer would wait for every other.
-func Keys(f eventlog.Fact) []string {
+func keys(f eventlog.Fact) []string {
 	if m, ok := f.Payload.(*masterdatav1.PartyChanged); ok {
 		return []string{m.GetParty().GetName()}
 	}
@@ -40,8 +49,8 @@ func about(f eventlog.Fact) []string {
 	return refs
 }
 
-// Apply keeps the fact and changes the cases of the orders that it names.
-func Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
+// apply keeps the fact and changes the cases of the orders that it names.
+func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	if m, ok := f.Payload.(*masterdatav1.PartyChanged); ok {
 		return store.PutParty(ctx, tx, m.GetParty().GetName(), m.GetParty().GetDisplayName())
 	}

@@ -10,6 +10,9 @@ import (
 	"crossdock.dev/platform/store"
 )
 
+// Service is the name of the service, its log and its store file.
+const Service = "workflow"
+
 // The buckets. Ids are time-ordered, so that a scan backwards is newest first.
 var (
 	processes = &store.Bucket{Name: "processes", Kind: store.Record, Doc: "process id -> storage.Process"}
@@ -28,7 +31,7 @@ var (
 // Schema is what workflow keeps.
 func Schema() store.Schema {
 	return store.Schema{
-		Service: "workflow",
+		Service: Service,
 		Version: 1,
 		Buckets: []*store.Bucket{processes, steps, workItems, byName, openItems},
 		Rebuild: rebuild,
