@@ -85,6 +85,9 @@ func HappyPath(w World, file []byte, names *Names) []Act {
 			names.Tender = tendered.GetTender().GetName()
 			return nil
 		}},
+		{at(2, 11, 20), "the carrier's mailbox acknowledges the 204", func(ctx context.Context) error {
+			return acknowledge(ctx, w, "CAR-CXBB", "204")
+		}},
 		{at(2, 14, 20), "the carrier reads its offers and accepts", func(ctx context.Context) error {
 			// Played again, the offer is no longer open; accepting it again succeeds and changes nothing.
 			found, err := carrier.Offer(ctx, PurchaseOrder)
@@ -123,6 +126,9 @@ func HappyPath(w World, file []byte, names *Names) []Act {
 			names.Invoice = issued.GetInvoice().GetName()
 			_, err = await(ctx, w, "orders", func(m *ordersv1.OrderClosed) bool { return m.GetOrder() == names.Order })
 			return err
+		}},
+		Act{at(4, 15, 0), "the customer's mailbox acknowledges the 810", func(ctx context.Context) error {
+			return acknowledge(ctx, w, "CUS-XYZ", "810")
 		}},
 		Act{at(5, 12, 0), "the carrier sends its bill", func(ctx context.Context) (err error) {
 			if names.FreightBillState, err = carrier.Bill(ctx, offer()); err != nil {

@@ -19,6 +19,7 @@ import (
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/integrations/edi/internal/api"
 	"crossdock.dev/integrations/edi/internal/app"
+	"crossdock.dev/integrations/edi/internal/document"
 	"crossdock.dev/integrations/edi/internal/inbound"
 	"crossdock.dev/integrations/edi/internal/peers"
 	"crossdock.dev/integrations/edi/internal/profile"
@@ -46,8 +47,8 @@ type Deps struct {
 	IDs          typeid.Source
 	Rand         io.Reader // nil: the system's
 	Log          *slog.Logger
-	Feeds        map[string]eventlog.Source          // masterdata
-	Peers        map[string]grpc.ClientConnInterface // orders
+	Feeds        map[string]eventlog.Source          // masterdata, freight, billing
+	Peers        map[string]grpc.ClientConnInterface // orders, freight, billing
 	Parallel     int                                 // tasks under way at once; 0 in a simulation
 }
 
@@ -80,7 +81,10 @@ func Open(ctx context.Context, d Deps) (_ *Core, err error) {
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	c := app.Config{Store: db, Clock: d.Business, IDs: d.IDs, Rand: d.Rand, Profiles: profiles, Orders: peers.New(d.Peers["orders"])}
+	c := app.Config{
+		Store: db, Clock: d.Business, IDs: d.IDs, Rand: d.Rand, Profiles: profiles,
+		Orders: peers.New(d.Peers["orders"]), Carriers: peers.NewCarriers(d.Peers["freight"], d.Peers["billing"]), Printer: document.Printer{},
+	}
 	if c.Documents, err = transport.NewDocuments(filepath.Join(d.DataDir, "documents")); err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func Open(ctx context.Context, d Deps) (_ *Core, err error) {
 	runner := tasks.NewRunner(tasks.Config{
 		Store: db, Handlers: a.Handlers(), Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,
 	})
-	return &Core{db, a, api.New(db, a, c.Documents), eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers()...), runner, d}, nil
+	return &Core{db, a, api.New(db, a, c.Documents), eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers(a)...), runner, d}, nil
 }
 
 // Path is the store's file in a data folder.
@@ -112,7 +116,7 @@ func (c *Core) Register(r grpc.ServiceRegistrar) {
 	eventlogv1.RegisterEventLogServiceServer(r, eventlog.NewServer(c.store, c.followers.Consumers(), c.runner))
 }
 
-// Steppers are the feed, the inbox and the tasks, in the order in which one leads to the next. The inbox has no wake: it is
+// Steppers are the feeds, the inbox and the tasks, in the order in which one leads to the next. The inbox has no wake: it is
 // looked at every tick.
 func (c *Core) Steppers() []step.Config {
 	base := step.Config{Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log}

@@ -51,14 +51,19 @@ const (
 
 // world is the adapter between a masterdata log that the test writes and an orders service that notes what it is asked.
 type world struct {
-	t      *testing.T
-	ctx    context.Context
-	clock  *clock.Manual
-	dir    string
-	master *store.Store
-	orders *orders
-	ids    typeid.Source
-	core   *Core
+	t     *testing.T
+	ctx   context.Context
+	clock *clock.Manual
+	// machine measures back-off; nil is the system's.
+	machine *clock.Manual
+	dir     string
+	master  *store.Store
+	// freight and billing are the logs of those services; carriers are their methods.
+	freight, billing *store.Store
+	carriers         *carriers
+	orders           *orders
+	ids              typeid.Source
+	core             *Core
 	// restarts makes every step be followed by a restart.
 	restarts bool
 }
@@ -81,12 +86,14 @@ func (w *world) units() {
 func newEmptyWorld(t *testing.T) *world {
 	w := &world{
 		t: t, ctx: t.Context(), clock: clock.NewManual(at("11:05")), dir: t.TempDir(), ids: typeid.Sequence(1),
-		orders: &orders{created: map[string]string{}},
+		orders: &orders{created: map[string]string{}}, carriers: &carriers{answered: map[string]proto.Message{}},
 	}
-	var err error
-	w.master, err = store.Open(w.ctx, store.Options{Path: t.TempDir() + "/masterdata.db", Schema: store.Schema{Service: "masterdata", Version: 1}, Clock: w.clock})
-	w.must(err)
-	t.Cleanup(func() { w.must(w.master.Close()) })
+	for name, log := range map[string]**store.Store{"masterdata": &w.master, "freight": &w.freight, "billing": &w.billing} {
+		s, err := store.Open(w.ctx, store.Options{Path: t.TempDir() + "/" + name + ".db", Schema: store.Schema{Service: name, Version: 1}, Clock: w.clock})
+		w.must(err)
+		t.Cleanup(func() { w.must(s.Close()) })
+		*log = s
+	}
 	w.open()
 	t.Cleanup(func() { w.must(w.core.Close()) })
 	return w
@@ -103,19 +110,31 @@ func at(clock string) time.Time {
 func (w *world) codeMap(code, party, canonical string, from *date.Date) {
 	w.t.Helper()
 	m := &masterdatav1.CodeMap{Name: "codeMaps/x12-355-" + party + code + canonical, List: "x12/355", Party: party, Code: code, Canonical: canonical, ValidFrom: from}
-	_, err := w.master.Change(w.ctx, store.Cause{Actor: "user/test"}, func(tx *store.Tx) ([]byte, error) {
-		return nil, tx.Emit(store.Fact{Type: "CodeMapApproved", Subject: m.GetName(), Payload: &masterdatav1.CodeMapApproved{CodeMap: m}})
+	w.tell(w.master, m.GetName(), &masterdatav1.CodeMapApproved{CodeMap: m})
+}
+
+// tell writes a fact into the log of another service.
+func (w *world) tell(log *store.Store, subject string, payload proto.Message, related ...string) {
+	w.t.Helper()
+	_, err := log.Change(w.ctx, store.Cause{Actor: "user/test"}, func(tx *store.Tx) ([]byte, error) {
+		return nil, tx.Emit(store.Fact{Type: string(payload.ProtoReflect().Descriptor().Name()), Subject: subject, Related: related, Payload: payload})
 	})
 	w.must(err)
 }
 
 func (w *world) open() {
 	w.t.Helper()
+	machine := clock.SystemMachine()
+	if w.machine != nil {
+		machine = w.machine
+	}
 	var err error
 	w.core, err = Open(w.ctx, Deps{
-		DataDir: w.dir, ProfilesFile: "../partners/day.yaml", Business: w.clock, Machine: clock.SystemMachine(), IDs: w.ids, Rand: zeros{},
-		Log: telemetry.Discard(), Feeds: map[string]eventlog.Source{"masterdata": eventlog.Local(w.master)},
-		Peers: map[string]grpc.ClientConnInterface{"orders": w.orders},
+		DataDir: w.dir, ProfilesFile: "../partners/day.yaml", Business: w.clock, Machine: machine, IDs: w.ids, Rand: zeros{},
+		Log: telemetry.Discard(), Feeds: map[string]eventlog.Source{
+			"masterdata": eventlog.Local(w.master), "freight": eventlog.Local(w.freight), "billing": eventlog.Local(w.billing),
+		},
+		Peers: map[string]grpc.ClientConnInterface{"orders": w.orders, "freight": w.carriers, "billing": w.carriers},
 	})
 	w.must(err)
 	w.core.Followers().Stepping = true

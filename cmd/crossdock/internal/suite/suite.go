@@ -38,7 +38,7 @@ var services = []Service{
 	{Name: "workflow", number: 5, peers: []string{"orders", "freight", "billing", "edi"}},
 	{Name: "edge", number: 6, page: 980},
 	{Name: "tower", number: 7, page: 981, peers: []string{"masterdata", "orders", "freight", "billing", "workflow", "edge", "edi"}},
-	{Name: "edi", number: 8, peers: []string{"masterdata", "orders"}},
+	{Name: "edi", number: 8, peers: []string{"masterdata", "orders", "freight", "billing"}},
 }
 
 // Names are the services in the order in which they start.

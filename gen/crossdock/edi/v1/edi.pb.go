@@ -250,8 +250,12 @@ type Interchange struct {
 	Offset int64 `protobuf:"varint,17,opt,name=offset,proto3" json:"offset,omitempty"`
 	// What the partner said of our outbound group, X12 data element 715: "A", "E", "P" or "R"; empty until it has answered.
 	AcknowledgementCode string `protobuf:"bytes,18,opt,name=acknowledgement_code,json=acknowledgementCode,proto3" json:"acknowledgement_code,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Until when the partner acknowledges our group (business time), UTC; absent where nothing is awaited.
+	AcknowledgeBy *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=acknowledge_by,json=acknowledgeBy,proto3" json:"acknowledge_by,omitempty"`
+	// True while that time has passed without an acknowledgement. A late one clears it.
+	AcknowledgementOverdue bool `protobuf:"varint,20,opt,name=acknowledgement_overdue,json=acknowledgementOverdue,proto3" json:"acknowledgement_overdue,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Interchange) Reset() {
@@ -410,6 +414,20 @@ func (x *Interchange) GetAcknowledgementCode() string {
 	return ""
 }
 
+func (x *Interchange) GetAcknowledgeBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AcknowledgeBy
+	}
+	return nil
+}
+
+func (x *Interchange) GetAcknowledgementOverdue() bool {
+	if x != nil {
+		return x.AcknowledgementOverdue
+	}
+	return false
+}
+
 // MessageCount is the conservation of messages of one partner, day and set: received = applied + duplicate + parked +
 // rejected + in_progress.
 type MessageCount struct {
@@ -436,8 +454,19 @@ type MessageCount struct {
 	Sent uint64 `protobuf:"varint,10,opt,name=sent,proto3" json:"sent,omitempty"`
 	// Functional acknowledgements (997) that came in; not part of the sum.
 	Acknowledgements uint64 `protobuf:"varint,11,opt,name=acknowledgements,proto3" json:"acknowledgements,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Of the acknowledgements that came in, those that accept the whole group (data element 715 A or E). This and the
+	// following stand in rows of set "997" alone.
+	AcknowledgementsAccepted uint64 `protobuf:"varint,12,opt,name=acknowledgements_accepted,json=acknowledgementsAccepted,proto3" json:"acknowledgements_accepted,omitempty"`
+	// Of the acknowledgements sent, those that accept the whole group (A or E).
+	SentAccepted uint64 `protobuf:"varint,13,opt,name=sent_accepted,json=sentAccepted,proto3" json:"sent_accepted,omitempty"`
+	// Of the acknowledgements sent, those that accept a part of the group (P).
+	SentPartial uint64 `protobuf:"varint,14,opt,name=sent_partial,json=sentPartial,proto3" json:"sent_partial,omitempty"`
+	// Of the acknowledgements sent, those that reject the group (R).
+	SentRejected uint64 `protobuf:"varint,15,opt,name=sent_rejected,json=sentRejected,proto3" json:"sent_rejected,omitempty"`
+	// Groups of ours, sent on this day, whose acknowledgement is overdue now.
+	Overdue       uint64 `protobuf:"varint,16,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MessageCount) Reset() {
@@ -543,6 +572,41 @@ func (x *MessageCount) GetSent() uint64 {
 func (x *MessageCount) GetAcknowledgements() uint64 {
 	if x != nil {
 		return x.Acknowledgements
+	}
+	return 0
+}
+
+func (x *MessageCount) GetAcknowledgementsAccepted() uint64 {
+	if x != nil {
+		return x.AcknowledgementsAccepted
+	}
+	return 0
+}
+
+func (x *MessageCount) GetSentAccepted() uint64 {
+	if x != nil {
+		return x.SentAccepted
+	}
+	return 0
+}
+
+func (x *MessageCount) GetSentPartial() uint64 {
+	if x != nil {
+		return x.SentPartial
+	}
+	return 0
+}
+
+func (x *MessageCount) GetSentRejected() uint64 {
+	if x != nil {
+		return x.SentRejected
+	}
+	return 0
+}
+
+func (x *MessageCount) GetOverdue() uint64 {
+	if x != nil {
+		return x.Overdue
 	}
 	return 0
 }
@@ -657,6 +721,61 @@ func (x *SubmitInterchangeResponse) GetInterchanges() []*Interchange {
 	return nil
 }
 
+// RetryTransactionSetRequest names the set to judge again.
+type RetryTransactionSetRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The set, such as "interchanges/edi_.../sets/1".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Makes a repeat safe: same id and arguments, same answer, one effect. REST callers may send Idempotency-Key instead.
+	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryTransactionSetRequest) Reset() {
+	*x = RetryTransactionSetRequest{}
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryTransactionSetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryTransactionSetRequest) ProtoMessage() {}
+
+func (x *RetryTransactionSetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryTransactionSetRequest.ProtoReflect.Descriptor instead.
+func (*RetryTransactionSetRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RetryTransactionSetRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RetryTransactionSetRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // GetInterchangeRequest names an interchange.
 type GetInterchangeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -668,7 +787,7 @@ type GetInterchangeRequest struct {
 
 func (x *GetInterchangeRequest) Reset() {
 	*x = GetInterchangeRequest{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[4]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +799,7 @@ func (x *GetInterchangeRequest) String() string {
 func (*GetInterchangeRequest) ProtoMessage() {}
 
 func (x *GetInterchangeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[4]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +812,7 @@ func (x *GetInterchangeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInterchangeRequest.ProtoReflect.Descriptor instead.
 func (*GetInterchangeRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetInterchangeRequest) GetName() string {
@@ -716,7 +835,7 @@ type ListInterchangesRequest struct {
 
 func (x *ListInterchangesRequest) Reset() {
 	*x = ListInterchangesRequest{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[5]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +847,7 @@ func (x *ListInterchangesRequest) String() string {
 func (*ListInterchangesRequest) ProtoMessage() {}
 
 func (x *ListInterchangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[5]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +860,7 @@ func (x *ListInterchangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInterchangesRequest.ProtoReflect.Descriptor instead.
 func (*ListInterchangesRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListInterchangesRequest) GetPageSize() int32 {
@@ -771,7 +890,7 @@ type ListInterchangesResponse struct {
 
 func (x *ListInterchangesResponse) Reset() {
 	*x = ListInterchangesResponse{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[6]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +902,7 @@ func (x *ListInterchangesResponse) String() string {
 func (*ListInterchangesResponse) ProtoMessage() {}
 
 func (x *ListInterchangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[6]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +915,7 @@ func (x *ListInterchangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInterchangesResponse.ProtoReflect.Descriptor instead.
 func (*ListInterchangesResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListInterchangesResponse) GetInterchanges() []*Interchange {
@@ -824,7 +943,7 @@ type GetDocumentRequest struct {
 
 func (x *GetDocumentRequest) Reset() {
 	*x = GetDocumentRequest{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[7]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +955,7 @@ func (x *GetDocumentRequest) String() string {
 func (*GetDocumentRequest) ProtoMessage() {}
 
 func (x *GetDocumentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[7]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +968,7 @@ func (x *GetDocumentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDocumentRequest.ProtoReflect.Descriptor instead.
 func (*GetDocumentRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetDocumentRequest) GetName() string {
@@ -872,7 +991,7 @@ type Document struct {
 
 func (x *Document) Reset() {
 	*x = Document{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[8]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +1003,7 @@ func (x *Document) String() string {
 func (*Document) ProtoMessage() {}
 
 func (x *Document) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[8]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +1016,7 @@ func (x *Document) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Document.ProtoReflect.Descriptor instead.
 func (*Document) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Document) GetName() string {
@@ -927,7 +1046,7 @@ type ListMessageCountsRequest struct {
 
 func (x *ListMessageCountsRequest) Reset() {
 	*x = ListMessageCountsRequest{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[9]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1058,7 @@ func (x *ListMessageCountsRequest) String() string {
 func (*ListMessageCountsRequest) ProtoMessage() {}
 
 func (x *ListMessageCountsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[9]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1071,7 @@ func (x *ListMessageCountsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessageCountsRequest.ProtoReflect.Descriptor instead.
 func (*ListMessageCountsRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{9}
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListMessageCountsRequest) GetPageSize() int32 {
@@ -982,7 +1101,7 @@ type ListMessageCountsResponse struct {
 
 func (x *ListMessageCountsResponse) Reset() {
 	*x = ListMessageCountsResponse{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[10]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -994,7 +1113,7 @@ func (x *ListMessageCountsResponse) String() string {
 func (*ListMessageCountsResponse) ProtoMessage() {}
 
 func (x *ListMessageCountsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[10]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1007,7 +1126,7 @@ func (x *ListMessageCountsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessageCountsResponse.ProtoReflect.Descriptor instead.
 func (*ListMessageCountsResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{10}
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListMessageCountsResponse) GetMessageCounts() []*MessageCount {
@@ -1048,14 +1167,18 @@ type Interchange_TransactionSet struct {
 	// What it is about: "po:08292233294".
 	Related []string `protobuf:"bytes,10,rep,name=related,proto3" json:"related,omitempty"`
 	// A stable word when it was parked or refused: "MESSAGE_REJECTED", "REPLACE_WITHOUT_ORIGINAL", "DUPLICATE_PO_DIFFERS".
-	ReasonCode    string `protobuf:"bytes,11,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
+	ReasonCode string `protobuf:"bytes,11,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`
+	// Of a 997: what it says of the group, X12 data element 715: "A", "E", "P" or "R".
+	AcknowledgementCode string `protobuf:"bytes,12,opt,name=acknowledgement_code,json=acknowledgementCode,proto3" json:"acknowledgement_code,omitempty"`
+	// The codes that it waits for a meaning of; a code map for one of them has it judged again.
+	UnmappedCodes []*Interchange_UnmappedCode `protobuf:"bytes,13,rep,name=unmapped_codes,json=unmappedCodes,proto3" json:"unmapped_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Interchange_TransactionSet) Reset() {
 	*x = Interchange_TransactionSet{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[11]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1190,7 @@ func (x *Interchange_TransactionSet) String() string {
 func (*Interchange_TransactionSet) ProtoMessage() {}
 
 func (x *Interchange_TransactionSet) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[11]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,11 +1283,80 @@ func (x *Interchange_TransactionSet) GetReasonCode() string {
 	return ""
 }
 
+func (x *Interchange_TransactionSet) GetAcknowledgementCode() string {
+	if x != nil {
+		return x.AcknowledgementCode
+	}
+	return ""
+}
+
+func (x *Interchange_TransactionSet) GetUnmappedCodes() []*Interchange_UnmappedCode {
+	if x != nil {
+		return x.UnmappedCodes
+	}
+	return nil
+}
+
+// UnmappedCode is a partner's code that no code map has a meaning for.
+type Interchange_UnmappedCode struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The list of code maps, such as "x12/1650".
+	List string `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	// The code as written.
+	Code          string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Interchange_UnmappedCode) Reset() {
+	*x = Interchange_UnmappedCode{}
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Interchange_UnmappedCode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Interchange_UnmappedCode) ProtoMessage() {}
+
+func (x *Interchange_UnmappedCode) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Interchange_UnmappedCode.ProtoReflect.Descriptor instead.
+func (*Interchange_UnmappedCode) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{0, 1}
+}
+
+func (x *Interchange_UnmappedCode) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *Interchange_UnmappedCode) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
 var File_crossdock_edi_v1_edi_proto protoreflect.FileDescriptor
 
 const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\n" +
-	"\x1acrossdock/edi/v1/edi.proto\x12\x10crossdock.edi.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\v\n" +
+	"\x1acrossdock/edi/v1/edi.proto\x12\x10crossdock.edi.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\r\n" +
 	"\vInterchange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12E\n" +
 	"\tdirection\x18\x02 \x01(\x0e2'.crossdock.edi.v1.Interchange.DirectionR\tdirection\x12\x14\n" +
@@ -1186,7 +1378,9 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\vreason_code\x18\x10 \x01(\tR\n" +
 	"reasonCode\x12\x16\n" +
 	"\x06offset\x18\x11 \x01(\x03R\x06offset\x121\n" +
-	"\x14acknowledgement_code\x18\x12 \x01(\tR\x13acknowledgementCode\x1a\x91\x04\n" +
+	"\x14acknowledgement_code\x18\x12 \x01(\tR\x13acknowledgementCode\x12A\n" +
+	"\x0eacknowledge_by\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\racknowledgeBy\x127\n" +
+	"\x17acknowledgement_overdue\x18\x14 \x01(\bR\x16acknowledgementOverdue\x1a\x97\x05\n" +
 	"\x0eTransactionSet\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x10\n" +
 	"\x03set\x18\x02 \x01(\tR\x03set\x12%\n" +
@@ -1200,7 +1394,9 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\arelated\x18\n" +
 	" \x03(\tR\arelated\x12\x1f\n" +
 	"\vreason_code\x18\v \x01(\tR\n" +
-	"reasonCode\"\x86\x01\n" +
+	"reasonCode\x121\n" +
+	"\x14acknowledgement_code\x18\f \x01(\tR\x13acknowledgementCode\x12Q\n" +
+	"\x0eunmapped_codes\x18\r \x03(\v2*.crossdock.edi.v1.Interchange.UnmappedCodeR\runmappedCodes\"\x86\x01\n" +
 	"\vDisposition\x12\x1b\n" +
 	"\x17DISPOSITION_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vIN_PROGRESS\x10\x01\x12\v\n" +
@@ -1209,7 +1405,10 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\n" +
 	"\x06PARKED\x10\x04\x12\f\n" +
 	"\bREJECTED\x10\x05\x12\x13\n" +
-	"\x0fACKNOWLEDGEMENT\x10\x06\"A\n" +
+	"\x0fACKNOWLEDGEMENT\x10\x06\x1a6\n" +
+	"\fUnmappedCode\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\"A\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aINBOUND\x10\x01\x12\f\n" +
@@ -1220,7 +1419,7 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\bREPLAYED\x10\x02\x12\x0f\n" +
 	"\vQUARANTINED\x10\x03\x12\x0e\n" +
 	"\n" +
-	"UNREADABLE\x10\x04\"\xb1\x02\n" +
+	"UNREADABLE\x10\x04\"\xf5\x03\n" +
 	"\fMessageCount\x12\x14\n" +
 	"\x05party\x18\x01 \x01(\tR\x05party\x12\x10\n" +
 	"\x03day\x18\x02 \x01(\tR\x03day\x12\x10\n" +
@@ -1234,7 +1433,12 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"inProgress\x12\x12\n" +
 	"\x04sent\x18\n" +
 	" \x01(\x04R\x04sent\x12*\n" +
-	"\x10acknowledgements\x18\v \x01(\x04R\x10acknowledgements\"\x93\x01\n" +
+	"\x10acknowledgements\x18\v \x01(\x04R\x10acknowledgements\x12;\n" +
+	"\x19acknowledgements_accepted\x18\f \x01(\x04R\x18acknowledgementsAccepted\x12#\n" +
+	"\rsent_accepted\x18\r \x01(\x04R\fsentAccepted\x12!\n" +
+	"\fsent_partial\x18\x0e \x01(\x04R\vsentPartial\x12#\n" +
+	"\rsent_rejected\x18\x0f \x01(\x04R\fsentRejected\x12\x18\n" +
+	"\aoverdue\x18\x10 \x01(\x04R\aoverdue\"\x93\x01\n" +
 	"\x18SubmitInterchangeRequest\x12%\n" +
 	"\tfile_name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\bfileName\x12%\n" +
 	"\acontent\x18\x02 \x01(\fB\v\xbaH\bz\x06\x10\x01\x18\x80\x80@R\acontent\x12)\n" +
@@ -1242,7 +1446,12 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"request_id\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"^\n" +
 	"\x19SubmitInterchangeResponse\x12A\n" +
-	"\finterchanges\x18\x01 \x03(\v2\x1d.crossdock.edi.v1.InterchangeR\finterchanges\"U\n" +
+	"\finterchanges\x18\x01 \x03(\v2\x1d.crossdock.edi.v1.InterchangeR\finterchanges\"\x95\x01\n" +
+	"\x1aRetryTransactionSetRequest\x12L\n" +
+	"\x04name\x18\x01 \x01(\tB8\xe0A\x02\xbaH2r02.^interchanges/[a-z0-9_]{1,64}/sets/[0-9]{1,4}$R\x04name\x12)\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"U\n" +
 	"\x15GetInterchangeRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xbaH\"r 2\x1e^interchanges/[a-z0-9_]{1,64}$R\x04name\"h\n" +
 	"\x17ListInterchangesRequest\x12$\n" +
@@ -1263,12 +1472,15 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\x8a\x01\n" +
 	"\x19ListMessageCountsResponse\x12E\n" +
 	"\x0emessage_counts\x18\x01 \x03(\v2\x1e.crossdock.edi.v1.MessageCountR\rmessageCounts\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xad\x06\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xda\a\n" +
 	"\n" +
 	"EdiService\x12\xa6\x01\n" +
 	"\x11SubmitInterchange\x12*.crossdock.edi.v1.SubmitInterchangeRequest\x1a+.crossdock.edi.v1.SubmitInterchangeResponse\"8\xe2\xa6\x194\n" +
 	"\vintegration\x10\x01\x1a\tedi.write \x01(\x010\x028\x03@\x02J\x0e\n" +
-	"\x06\x10\x80ʵ\xee\x01\x12\x0499.9\x12\x93\x01\n" +
+	"\x06\x10\x80ʵ\xee\x01\x12\x0499.9\x12\xaa\x01\n" +
+	"\x13RetryTransactionSet\x12,.crossdock.edi.v1.RetryTransactionSetRequest\x1a,.crossdock.edi.v1.Interchange.TransactionSet\"7\xe2\xa6\x193\n" +
+	"\vintegration\x10\x01\x1a\tedi.write \x01(\x020\x028\x03@\x02J\r\n" +
+	"\x05\x10\x80\xc2\xd7/\x12\x0499.9\x12\x93\x01\n" +
 	"\x0eGetInterchange\x12'.crossdock.edi.v1.GetInterchangeRequest\x1a\x1d.crossdock.edi.v1.Interchange\"9\xe2\xa6\x195\n" +
 	"\vintegration\x10\x01\x1a\bedi.read \x01(\x020\x018\x01@\x02J\r\n" +
 	"\x05\x10\x80\xe1\xeb\x17\x12\x0499.9R\x01*\x12\xa4\x01\n" +
@@ -1295,7 +1507,7 @@ func file_crossdock_edi_v1_edi_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_edi_v1_edi_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_crossdock_edi_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_crossdock_edi_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_crossdock_edi_v1_edi_proto_goTypes = []any{
 	(Interchange_Direction)(0),                  // 0: crossdock.edi.v1.Interchange.Direction
 	(Interchange_Disposition)(0),                // 1: crossdock.edi.v1.Interchange.Disposition
@@ -1304,40 +1516,46 @@ var file_crossdock_edi_v1_edi_proto_goTypes = []any{
 	(*MessageCount)(nil),                        // 4: crossdock.edi.v1.MessageCount
 	(*SubmitInterchangeRequest)(nil),            // 5: crossdock.edi.v1.SubmitInterchangeRequest
 	(*SubmitInterchangeResponse)(nil),           // 6: crossdock.edi.v1.SubmitInterchangeResponse
-	(*GetInterchangeRequest)(nil),               // 7: crossdock.edi.v1.GetInterchangeRequest
-	(*ListInterchangesRequest)(nil),             // 8: crossdock.edi.v1.ListInterchangesRequest
-	(*ListInterchangesResponse)(nil),            // 9: crossdock.edi.v1.ListInterchangesResponse
-	(*GetDocumentRequest)(nil),                  // 10: crossdock.edi.v1.GetDocumentRequest
-	(*Document)(nil),                            // 11: crossdock.edi.v1.Document
-	(*ListMessageCountsRequest)(nil),            // 12: crossdock.edi.v1.ListMessageCountsRequest
-	(*ListMessageCountsResponse)(nil),           // 13: crossdock.edi.v1.ListMessageCountsResponse
-	(*Interchange_TransactionSet)(nil),          // 14: crossdock.edi.v1.Interchange.TransactionSet
-	(*timestamppb.Timestamp)(nil),               // 15: google.protobuf.Timestamp
+	(*RetryTransactionSetRequest)(nil),          // 7: crossdock.edi.v1.RetryTransactionSetRequest
+	(*GetInterchangeRequest)(nil),               // 8: crossdock.edi.v1.GetInterchangeRequest
+	(*ListInterchangesRequest)(nil),             // 9: crossdock.edi.v1.ListInterchangesRequest
+	(*ListInterchangesResponse)(nil),            // 10: crossdock.edi.v1.ListInterchangesResponse
+	(*GetDocumentRequest)(nil),                  // 11: crossdock.edi.v1.GetDocumentRequest
+	(*Document)(nil),                            // 12: crossdock.edi.v1.Document
+	(*ListMessageCountsRequest)(nil),            // 13: crossdock.edi.v1.ListMessageCountsRequest
+	(*ListMessageCountsResponse)(nil),           // 14: crossdock.edi.v1.ListMessageCountsResponse
+	(*Interchange_TransactionSet)(nil),          // 15: crossdock.edi.v1.Interchange.TransactionSet
+	(*Interchange_UnmappedCode)(nil),            // 16: crossdock.edi.v1.Interchange.UnmappedCode
+	(*timestamppb.Timestamp)(nil),               // 17: google.protobuf.Timestamp
 }
 var file_crossdock_edi_v1_edi_proto_depIdxs = []int32{
 	0,  // 0: crossdock.edi.v1.Interchange.direction:type_name -> crossdock.edi.v1.Interchange.Direction
 	1,  // 1: crossdock.edi.v1.Interchange.disposition:type_name -> crossdock.edi.v1.Interchange.Disposition
-	14, // 2: crossdock.edi.v1.Interchange.transaction_sets:type_name -> crossdock.edi.v1.Interchange.TransactionSet
-	15, // 3: crossdock.edi.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
-	3,  // 4: crossdock.edi.v1.SubmitInterchangeResponse.interchanges:type_name -> crossdock.edi.v1.Interchange
-	3,  // 5: crossdock.edi.v1.ListInterchangesResponse.interchanges:type_name -> crossdock.edi.v1.Interchange
-	4,  // 6: crossdock.edi.v1.ListMessageCountsResponse.message_counts:type_name -> crossdock.edi.v1.MessageCount
-	2,  // 7: crossdock.edi.v1.Interchange.TransactionSet.disposition:type_name -> crossdock.edi.v1.Interchange.TransactionSet.Disposition
-	5,  // 8: crossdock.edi.v1.EdiService.SubmitInterchange:input_type -> crossdock.edi.v1.SubmitInterchangeRequest
-	7,  // 9: crossdock.edi.v1.EdiService.GetInterchange:input_type -> crossdock.edi.v1.GetInterchangeRequest
-	8,  // 10: crossdock.edi.v1.EdiService.ListInterchanges:input_type -> crossdock.edi.v1.ListInterchangesRequest
-	10, // 11: crossdock.edi.v1.EdiService.GetDocument:input_type -> crossdock.edi.v1.GetDocumentRequest
-	12, // 12: crossdock.edi.v1.EdiService.ListMessageCounts:input_type -> crossdock.edi.v1.ListMessageCountsRequest
-	6,  // 13: crossdock.edi.v1.EdiService.SubmitInterchange:output_type -> crossdock.edi.v1.SubmitInterchangeResponse
-	3,  // 14: crossdock.edi.v1.EdiService.GetInterchange:output_type -> crossdock.edi.v1.Interchange
-	9,  // 15: crossdock.edi.v1.EdiService.ListInterchanges:output_type -> crossdock.edi.v1.ListInterchangesResponse
-	11, // 16: crossdock.edi.v1.EdiService.GetDocument:output_type -> crossdock.edi.v1.Document
-	13, // 17: crossdock.edi.v1.EdiService.ListMessageCounts:output_type -> crossdock.edi.v1.ListMessageCountsResponse
-	13, // [13:18] is the sub-list for method output_type
-	8,  // [8:13] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	15, // 2: crossdock.edi.v1.Interchange.transaction_sets:type_name -> crossdock.edi.v1.Interchange.TransactionSet
+	17, // 3: crossdock.edi.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
+	17, // 4: crossdock.edi.v1.Interchange.acknowledge_by:type_name -> google.protobuf.Timestamp
+	3,  // 5: crossdock.edi.v1.SubmitInterchangeResponse.interchanges:type_name -> crossdock.edi.v1.Interchange
+	3,  // 6: crossdock.edi.v1.ListInterchangesResponse.interchanges:type_name -> crossdock.edi.v1.Interchange
+	4,  // 7: crossdock.edi.v1.ListMessageCountsResponse.message_counts:type_name -> crossdock.edi.v1.MessageCount
+	2,  // 8: crossdock.edi.v1.Interchange.TransactionSet.disposition:type_name -> crossdock.edi.v1.Interchange.TransactionSet.Disposition
+	16, // 9: crossdock.edi.v1.Interchange.TransactionSet.unmapped_codes:type_name -> crossdock.edi.v1.Interchange.UnmappedCode
+	5,  // 10: crossdock.edi.v1.EdiService.SubmitInterchange:input_type -> crossdock.edi.v1.SubmitInterchangeRequest
+	7,  // 11: crossdock.edi.v1.EdiService.RetryTransactionSet:input_type -> crossdock.edi.v1.RetryTransactionSetRequest
+	8,  // 12: crossdock.edi.v1.EdiService.GetInterchange:input_type -> crossdock.edi.v1.GetInterchangeRequest
+	9,  // 13: crossdock.edi.v1.EdiService.ListInterchanges:input_type -> crossdock.edi.v1.ListInterchangesRequest
+	11, // 14: crossdock.edi.v1.EdiService.GetDocument:input_type -> crossdock.edi.v1.GetDocumentRequest
+	13, // 15: crossdock.edi.v1.EdiService.ListMessageCounts:input_type -> crossdock.edi.v1.ListMessageCountsRequest
+	6,  // 16: crossdock.edi.v1.EdiService.SubmitInterchange:output_type -> crossdock.edi.v1.SubmitInterchangeResponse
+	15, // 17: crossdock.edi.v1.EdiService.RetryTransactionSet:output_type -> crossdock.edi.v1.Interchange.TransactionSet
+	3,  // 18: crossdock.edi.v1.EdiService.GetInterchange:output_type -> crossdock.edi.v1.Interchange
+	10, // 19: crossdock.edi.v1.EdiService.ListInterchanges:output_type -> crossdock.edi.v1.ListInterchangesResponse
+	12, // 20: crossdock.edi.v1.EdiService.GetDocument:output_type -> crossdock.edi.v1.Document
+	14, // 21: crossdock.edi.v1.EdiService.ListMessageCounts:output_type -> crossdock.edi.v1.ListMessageCountsResponse
+	16, // [16:22] is the sub-list for method output_type
+	10, // [10:16] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edi_v1_edi_proto_init() }
@@ -1351,7 +1569,7 @@ func file_crossdock_edi_v1_edi_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edi_v1_edi_proto_rawDesc), len(file_crossdock_edi_v1_edi_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,11 +21,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EdiService_SubmitInterchange_FullMethodName = "/crossdock.edi.v1.EdiService/SubmitInterchange"
-	EdiService_GetInterchange_FullMethodName    = "/crossdock.edi.v1.EdiService/GetInterchange"
-	EdiService_ListInterchanges_FullMethodName  = "/crossdock.edi.v1.EdiService/ListInterchanges"
-	EdiService_GetDocument_FullMethodName       = "/crossdock.edi.v1.EdiService/GetDocument"
-	EdiService_ListMessageCounts_FullMethodName = "/crossdock.edi.v1.EdiService/ListMessageCounts"
+	EdiService_SubmitInterchange_FullMethodName   = "/crossdock.edi.v1.EdiService/SubmitInterchange"
+	EdiService_RetryTransactionSet_FullMethodName = "/crossdock.edi.v1.EdiService/RetryTransactionSet"
+	EdiService_GetInterchange_FullMethodName      = "/crossdock.edi.v1.EdiService/GetInterchange"
+	EdiService_ListInterchanges_FullMethodName    = "/crossdock.edi.v1.EdiService/ListInterchanges"
+	EdiService_GetDocument_FullMethodName         = "/crossdock.edi.v1.EdiService/GetDocument"
+	EdiService_ListMessageCounts_FullMethodName   = "/crossdock.edi.v1.EdiService/ListMessageCounts"
 )
 
 // EdiServiceClient is the client API for EdiService service.
@@ -37,6 +38,9 @@ type EdiServiceClient interface {
 	// SubmitInterchange takes in the bytes of a file, as the inbox folder does. The answer lists its interchanges; the same
 	// bytes again are answered as replayed.
 	SubmitInterchange(ctx context.Context, in *SubmitInterchangeRequest, opts ...grpc.CallOption) (*SubmitInterchangeResponse, error)
+	// RetryTransactionSet judges a parked set again, after a person has put right what it waited for, and returns it as it now
+	// stands: in progress, until what follows from it is done.
+	RetryTransactionSet(ctx context.Context, in *RetryTransactionSetRequest, opts ...grpc.CallOption) (*Interchange_TransactionSet, error)
 	// GetInterchange returns one interchange.
 	GetInterchange(ctx context.Context, in *GetInterchangeRequest, opts ...grpc.CallOption) (*Interchange, error)
 	// ListInterchanges pages through the interchanges, newest first.
@@ -59,6 +63,16 @@ func (c *ediServiceClient) SubmitInterchange(ctx context.Context, in *SubmitInte
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SubmitInterchangeResponse)
 	err := c.cc.Invoke(ctx, EdiService_SubmitInterchange_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ediServiceClient) RetryTransactionSet(ctx context.Context, in *RetryTransactionSetRequest, opts ...grpc.CallOption) (*Interchange_TransactionSet, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Interchange_TransactionSet)
+	err := c.cc.Invoke(ctx, EdiService_RetryTransactionSet_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +128,9 @@ type EdiServiceServer interface {
 	// SubmitInterchange takes in the bytes of a file, as the inbox folder does. The answer lists its interchanges; the same
 	// bytes again are answered as replayed.
 	SubmitInterchange(context.Context, *SubmitInterchangeRequest) (*SubmitInterchangeResponse, error)
+	// RetryTransactionSet judges a parked set again, after a person has put right what it waited for, and returns it as it now
+	// stands: in progress, until what follows from it is done.
+	RetryTransactionSet(context.Context, *RetryTransactionSetRequest) (*Interchange_TransactionSet, error)
 	// GetInterchange returns one interchange.
 	GetInterchange(context.Context, *GetInterchangeRequest) (*Interchange, error)
 	// ListInterchanges pages through the interchanges, newest first.
@@ -133,6 +150,9 @@ type UnimplementedEdiServiceServer struct{}
 
 func (UnimplementedEdiServiceServer) SubmitInterchange(context.Context, *SubmitInterchangeRequest) (*SubmitInterchangeResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SubmitInterchange not implemented")
+}
+func (UnimplementedEdiServiceServer) RetryTransactionSet(context.Context, *RetryTransactionSetRequest) (*Interchange_TransactionSet, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetryTransactionSet not implemented")
 }
 func (UnimplementedEdiServiceServer) GetInterchange(context.Context, *GetInterchangeRequest) (*Interchange, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetInterchange not implemented")
@@ -180,6 +200,24 @@ func _EdiService_SubmitInterchange_Handler(srv interface{}, ctx context.Context,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(EdiServiceServer).SubmitInterchange(ctx, req.(*SubmitInterchangeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EdiService_RetryTransactionSet_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetryTransactionSetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EdiServiceServer).RetryTransactionSet(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EdiService_RetryTransactionSet_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EdiServiceServer).RetryTransactionSet(ctx, req.(*RetryTransactionSetRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -266,6 +304,10 @@ var EdiService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SubmitInterchange",
 			Handler:    _EdiService_SubmitInterchange_Handler,
+		},
+		{
+			MethodName: "RetryTransactionSet",
+			Handler:    _EdiService_RetryTransactionSet_Handler,
 		},
 		{
 			MethodName: "GetInterchange",

@@ -31,6 +31,8 @@ const (
 	// FAILED_PRECONDITION: the document is too large for an answer; read it from the documents folder. Metadata: "size", in
 	// bytes.
 	Reason_DOCUMENT_TOO_LARGE Reason = 1
+	// FAILED_PRECONDITION: the set does not wait for a person, or its whole interchange does. Metadata: "disposition".
+	Reason_NOT_PARKED Reason = 2
 )
 
 // Enum value maps for Reason.
@@ -38,10 +40,12 @@ var (
 	Reason_name = map[int32]string{
 		0: "REASON_UNSPECIFIED",
 		1: "DOCUMENT_TOO_LARGE",
+		2: "NOT_PARKED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED": 0,
 		"DOCUMENT_TOO_LARGE": 1,
+		"NOT_PARKED":         2,
 	}
 )
 
@@ -76,10 +80,12 @@ var File_crossdock_edi_v1_errors_proto protoreflect.FileDescriptor
 
 const file_crossdock_edi_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x1dcrossdock/edi/v1/errors.proto\x12\x10crossdock.edi.v1*8\n" +
+	"\x1dcrossdock/edi/v1/errors.proto\x12\x10crossdock.edi.v1*H\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
-	"\x12DOCUMENT_TOO_LARGE\x10\x01B*Z(crossdock.dev/gen/crossdock/edi/v1;ediv1b\x06proto3"
+	"\x12DOCUMENT_TOO_LARGE\x10\x01\x12\x0e\n" +
+	"\n" +
+	"NOT_PARKED\x10\x02B*Z(crossdock.dev/gen/crossdock/edi/v1;ediv1b\x06proto3"
 
 var (
 	file_crossdock_edi_v1_errors_proto_rawDescOnce sync.Once

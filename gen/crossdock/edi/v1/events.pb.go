@@ -67,7 +67,9 @@ func (x *MessageReceived) GetInterchange() *Interchange {
 	return nil
 }
 
-// MessageApplied: a set took effect, or turned out to say nothing new.
+// MessageApplied: a set took effect, turned out to say nothing new, or was handed on and refused by the service that decides
+// on it and tells of the refusal itself (a freight bill that the audit rejects). Its disposition says which. Whatever it waited
+// for before is over.
 type MessageApplied struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The interchange.
@@ -333,6 +335,61 @@ func (x *MessageSent) GetInterchange() *Interchange {
 	return nil
 }
 
+// MessageAcknowledged: a partner acknowledged what we sent, in time or late.
+type MessageAcknowledged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The interchange of ours; its acknowledgement_code says what the partner made of it.
+	Interchange *Interchange `protobuf:"bytes,1,opt,name=interchange,proto3" json:"interchange,omitempty"`
+	// The partner's interchange that holds the acknowledgement.
+	AcknowledgedBy string `protobuf:"bytes,2,opt,name=acknowledged_by,json=acknowledgedBy,proto3" json:"acknowledged_by,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *MessageAcknowledged) Reset() {
+	*x = MessageAcknowledged{}
+	mi := &file_crossdock_edi_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageAcknowledged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageAcknowledged) ProtoMessage() {}
+
+func (x *MessageAcknowledged) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageAcknowledged.ProtoReflect.Descriptor instead.
+func (*MessageAcknowledged) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MessageAcknowledged) GetInterchange() *Interchange {
+	if x != nil {
+		return x.Interchange
+	}
+	return nil
+}
+
+func (x *MessageAcknowledged) GetAcknowledgedBy() string {
+	if x != nil {
+		return x.AcknowledgedBy
+	}
+	return ""
+}
+
 var File_crossdock_edi_v1_events_proto protoreflect.FileDescriptor
 
 const file_crossdock_edi_v1_events_proto_rawDesc = "" +
@@ -353,7 +410,10 @@ const file_crossdock_edi_v1_events_proto_rawDesc = "" +
 	"\x16AcknowledgementOverdue\x12?\n" +
 	"\vinterchange\x18\x01 \x01(\v2\x1d.crossdock.edi.v1.InterchangeR\vinterchange\"N\n" +
 	"\vMessageSent\x12?\n" +
-	"\vinterchange\x18\x01 \x01(\v2\x1d.crossdock.edi.v1.InterchangeR\vinterchangeB*Z(crossdock.dev/gen/crossdock/edi/v1;ediv1b\x06proto3"
+	"\vinterchange\x18\x01 \x01(\v2\x1d.crossdock.edi.v1.InterchangeR\vinterchange\"\x7f\n" +
+	"\x13MessageAcknowledged\x12?\n" +
+	"\vinterchange\x18\x01 \x01(\v2\x1d.crossdock.edi.v1.InterchangeR\vinterchange\x12'\n" +
+	"\x0facknowledged_by\x18\x02 \x01(\tR\x0eacknowledgedByB*Z(crossdock.dev/gen/crossdock/edi/v1;ediv1b\x06proto3"
 
 var (
 	file_crossdock_edi_v1_events_proto_rawDescOnce sync.Once
@@ -367,7 +427,7 @@ func file_crossdock_edi_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_edi_v1_events_proto_rawDescData
 }
 
-var file_crossdock_edi_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_crossdock_edi_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_crossdock_edi_v1_events_proto_goTypes = []any{
 	(*MessageReceived)(nil),            // 0: crossdock.edi.v1.MessageReceived
 	(*MessageApplied)(nil),             // 1: crossdock.edi.v1.MessageApplied
@@ -375,23 +435,25 @@ var file_crossdock_edi_v1_events_proto_goTypes = []any{
 	(*MessageRejected)(nil),            // 3: crossdock.edi.v1.MessageRejected
 	(*AcknowledgementOverdue)(nil),     // 4: crossdock.edi.v1.AcknowledgementOverdue
 	(*MessageSent)(nil),                // 5: crossdock.edi.v1.MessageSent
-	(*Interchange)(nil),                // 6: crossdock.edi.v1.Interchange
-	(*Interchange_TransactionSet)(nil), // 7: crossdock.edi.v1.Interchange.TransactionSet
+	(*MessageAcknowledged)(nil),        // 6: crossdock.edi.v1.MessageAcknowledged
+	(*Interchange)(nil),                // 7: crossdock.edi.v1.Interchange
+	(*Interchange_TransactionSet)(nil), // 8: crossdock.edi.v1.Interchange.TransactionSet
 }
 var file_crossdock_edi_v1_events_proto_depIdxs = []int32{
-	6, // 0: crossdock.edi.v1.MessageReceived.interchange:type_name -> crossdock.edi.v1.Interchange
-	7, // 1: crossdock.edi.v1.MessageApplied.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
-	6, // 2: crossdock.edi.v1.MessageParked.interchange:type_name -> crossdock.edi.v1.Interchange
-	7, // 3: crossdock.edi.v1.MessageParked.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
-	6, // 4: crossdock.edi.v1.MessageRejected.interchange:type_name -> crossdock.edi.v1.Interchange
-	7, // 5: crossdock.edi.v1.MessageRejected.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
-	6, // 6: crossdock.edi.v1.AcknowledgementOverdue.interchange:type_name -> crossdock.edi.v1.Interchange
-	6, // 7: crossdock.edi.v1.MessageSent.interchange:type_name -> crossdock.edi.v1.Interchange
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7, // 0: crossdock.edi.v1.MessageReceived.interchange:type_name -> crossdock.edi.v1.Interchange
+	8, // 1: crossdock.edi.v1.MessageApplied.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
+	7, // 2: crossdock.edi.v1.MessageParked.interchange:type_name -> crossdock.edi.v1.Interchange
+	8, // 3: crossdock.edi.v1.MessageParked.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
+	7, // 4: crossdock.edi.v1.MessageRejected.interchange:type_name -> crossdock.edi.v1.Interchange
+	8, // 5: crossdock.edi.v1.MessageRejected.transaction_set:type_name -> crossdock.edi.v1.Interchange.TransactionSet
+	7, // 6: crossdock.edi.v1.AcknowledgementOverdue.interchange:type_name -> crossdock.edi.v1.Interchange
+	7, // 7: crossdock.edi.v1.MessageSent.interchange:type_name -> crossdock.edi.v1.Interchange
+	7, // 8: crossdock.edi.v1.MessageAcknowledged.interchange:type_name -> crossdock.edi.v1.Interchange
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edi_v1_events_proto_init() }
@@ -406,7 +468,7 @@ func file_crossdock_edi_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edi_v1_events_proto_rawDesc), len(file_crossdock_edi_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
@@ -60,6 +61,31 @@ func (s *Server) SubmitInterchange(ctx context.Context, req *ediv1.SubmitInterch
 		return nil
 	})
 	return resp, answer(err, "interchanges")
+}
+
+// RetryTransactionSet judges a parked set again.
+func (s *Server) RetryTransactionSet(ctx context.Context, req *ediv1.RetryTransactionSetRequest) (*ediv1.Interchange_TransactionSet, error) {
+	cause, err := idempotency.Cause(ctx, req)
+	if err != nil {
+		return nil, answer(err, req.GetName())
+	}
+	id, place, _ := strings.Cut(strings.TrimPrefix(req.GetName(), "interchanges/"), "/sets/")
+	index, err := strconv.Atoi(place)
+	if err != nil {
+		return nil, answer(platform.ErrNotFound, req.GetName())
+	}
+	at, err := s.app.Retry(ctx, cause, id, index)
+	if err != nil {
+		return nil, answer(err, req.GetName())
+	}
+	rpc.SetPosition(ctx, at)
+	var out *ediv1.Interchange_TransactionSet
+	err = s.store.View(ctx, func(r platform.Reader) error {
+		set, err := store.SetOf(ctx, r, id, index)
+		out = store.SetMessage(set)
+		return err
+	})
+	return out, answer(err, req.GetName())
 }
 
 // interchange reads an interchange with its first n sets, all when n is 0.

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
+	"crossdock.dev/integrations/edi/internal/app"
 	"crossdock.dev/integrations/edi/internal/transport"
 	"crossdock.dev/platform/page"
 	"crossdock.dev/platform/rpcerr"
@@ -23,6 +24,7 @@ func (e *tooLargeError) Error() string {
 // answer turns an error about a resource into what the caller gets.
 func answer(err error, name string) error {
 	var tooLarge *tooLargeError
+	var notParked *app.NotParkedError
 	switch {
 	case err == nil:
 		return nil
@@ -34,6 +36,12 @@ func answer(err error, name string) error {
 		return &rpcerr.Error{
 			Code: codes.FailedPrecondition, Reason: ediv1.Reason_DOCUMENT_TOO_LARGE.String(), Message: "the document is too large for an answer",
 			Metadata: map[string]string{"size": strconv.FormatInt(tooLarge.size, 10)},
+		}
+	case errors.As(err, &notParked):
+		disposition := ediv1.Interchange_TransactionSet_Disposition(notParked.Disposition).String()
+		return &rpcerr.Error{
+			Code: codes.FailedPrecondition, Reason: ediv1.Reason_NOT_PARKED.String(), Message: notParked.Error(),
+			Metadata: map[string]string{"disposition": disposition},
 		}
 	}
 	return rpcerr.FromStore(err)

@@ -1,5 +1,5 @@
-// Package app is what the adapter does: it takes files in, answers them, decides about each set, hands orders on and sends our
-// own interchanges. Each verb reads, lets package message decide, and writes in one change of the store; bytes are on the disk
+// Package app is what the adapter does: it takes files in, answers them, decides about each set, hands on what it says, and
+// writes and sends our own interchanges. Each verb reads, lets package message decide, and writes in one change of the store; bytes are on the disk
 // before a change refers to them.
 package app
 
@@ -31,6 +31,8 @@ type Config struct {
 	Outbox    transport.Outbox
 	Documents transport.Documents
 	Orders    Orders
+	Carriers  Carriers
+	Printer   Printer
 }
 
 // App takes interchanges in and hands on what they say.
@@ -41,14 +43,19 @@ func New(c Config) *App { return &App{c} }
 
 // Kinds of tasks.
 const (
-	judgeTask = "judge" // decide about an 850
-	orderTask = "order" // hand an order on
-	sendTask  = "send"  // put one of our interchanges into the outbox
+	judgeTask   = "judge"   // decide about a set
+	orderTask   = "order"   // hand an order on
+	carrierTask = "carrier" // hand on what a carrier says
+	writeTask   = "write"   // write one of our interchanges
+	sendTask    = "send"    // put it into the outbox
+	ackTask     = "ack"     // look whether it was acknowledged in time
 )
 
 // Handlers carry out the tasks.
 func (a *App) Handlers() map[string]tasks.Handler {
-	return map[string]tasks.Handler{judgeTask: a.judge, orderTask: a.order, sendTask: a.send}
+	return map[string]tasks.Handler{
+		judgeTask: a.judge, orderTask: a.order, carrierTask: a.hand, writeTask: a.write, sendTask: a.send, ackTask: a.overdue,
+	}
 }
 
 // work names a set in the payload of a task: id of the interchange, "/", index.

@@ -16,7 +16,6 @@ import (
 	"crossdock.dev/integrations/edi/internal/store"
 	"crossdock.dev/integrations/edi/internal/transport"
 	"crossdock.dev/integrations/edi/mapping"
-	"crossdock.dev/integrations/edi/x12"
 	platform "crossdock.dev/platform/store"
 	"crossdock.dev/platform/tasks"
 	"crossdock.dev/platform/telemetry"
@@ -270,34 +269,15 @@ func (a *App) answer(x message.Interchange, found message.Scanned, g message.Sca
 	if err != nil {
 		return store.Answer{}, err
 	}
-	var text bytes.Buffer
-	// A bad value that is quoted back may hold one of our separators.
-	if _, err := x12.Write(&text, out, x12.Options{Outbound: true, Replace: "?"}); err != nil {
-		return store.Answer{}, err
-	}
-	written, err := x12.Parse(text.Bytes())
-	if err != nil {
-		return store.Answer{}, fmt.Errorf("what we wrote cannot be read: %w", err)
-	}
-	sha, size, err := a.Documents.Keep(&text)
-	if err != nil {
-		return store.Answer{}, err
-	}
-	id, control := a.IDs.New("edi"), store.ControlNumber(issued)
-	group := written.Interchanges[0].Groups[0]
-	segments := group.Sets[0].Segments
-	first, last := segments[0], segments[len(segments)-1]
-	return store.Answer{
+	ours := store.Answer{
 		Interchange: message.Interchange{
-			ID: id, Direction: message.Outbound, Party: found.Profile.Party, Sender: x.Receiver, Receiver: x.Sender,
-			Control: control, Usage: found.Profile.Usage, Document: sha, Size: size, FileName: control + "-" + id + "-997.edi", // sorts as sent
-			Disposition: message.Accepted, Answer: x.ID, CreateTime: now, Sets: 1, Separators: out.Format.Separators,
+			ID: a.IDs.New("edi"), Direction: message.Outbound, Party: found.Profile.Party, Sender: x.Receiver, Receiver: x.Sender,
+			Usage: found.Profile.Usage, Disposition: message.Accepted, Answer: x.ID, CreateTime: now, Sets: 1,
 		},
-		Set: message.Set{
-			Index: 1, ID: "997", Control: group.Sets[0].Control(), Group: group.Header.Get(6), Version: group.Version(), Disposition: message.InProgress,
-			Offset: first.Offset, Length: last.Offset + int64(last.Length) + int64(len(out.Format.Segment)) - first.Offset,
-		},
-	}, nil
+		Set: message.Set{Index: 1, ID: "997", Disposition: message.InProgress, AckCode: g.Ack.Code},
+	}
+	err = a.keepOutgoing(&ours.Interchange, &ours.Set, out, store.ControlNumber(issued))
+	return ours, err
 }
 
 // enqueue asks for what follows: the answers first, then each set on its way. Sets of one party go in order, and so do our
@@ -309,7 +289,7 @@ func (a *App) enqueue(ctx context.Context, tx *platform.Tx, in store.Intake, cau
 	}
 	for _, answer := range in.Answers {
 		o := answer.Interchange
-		err := add(tasks.Task{ID: sendTask + ":" + o.ID, Kind: sendTask, Subject: "outbox/" + o.Party, Payload: work(o.ID, 1), Effect: tasks.Lookup})
+		err := add(tasks.Task{ID: sendTask + ":" + o.ID, Kind: sendTask, Subject: outbox(o.Party), Payload: work(o.ID, 1), Effect: tasks.Lookup})
 		if err != nil {
 			return err
 		}

@@ -20,9 +20,9 @@ type Config struct {
 }
 
 // Feeds are the services whose logs edi follows.
-func Feeds() []string { return []string{"masterdata"} }
+func Feeds() []string { return []string{"masterdata", "freight", "billing"} }
 
-// Calls are the services that edi calls.
+// Calls are the services that edi calls and does not follow.
 func Calls() []string { return []string{"orders"} }
 
 // Default is what holds where the file says nothing.

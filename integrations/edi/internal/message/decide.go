@@ -72,6 +72,9 @@ func (x Interchange) Uses() bool { return x.Disposition == Accepted }
 // Answers reports whether the groups of the interchange are acknowledged.
 func (x Interchange) Answers() bool { return x.Disposition == Accepted || x.Disposition == Replayed }
 
+// Waits reports whether a set may be judged again: it is parked, and its interchange is not.
+func Waits(x Interchange, s Set) bool { return s.Disposition == Parked && x.Disposition == Accepted }
+
 // Order is an 850 as far as the decision on it needs to know.
 type Order struct {
 	Number   string
@@ -93,17 +96,26 @@ type Verdict struct {
 	Code        Reason
 	Reason      string
 	Result      string
+	Unmapped    []Code   // codes that it waits for a meaning of
+	Related     []string // names and numbers that its handing on has added
+}
+
+// Wait parks a set.
+func Wait(code Reason, reason string) Verdict {
+	return Verdict{Disposition: Parked, Code: code, Reason: Clean(reason, maxReason)}
 }
 
 // JudgeOrder decides about an 850. An order number makes one order; the same content again says nothing new; other content, and
 // every purpose but "original", is for a person.
 func JudgeOrder(o Order, prior Prior, askAlways bool) Verdict {
-	problems := describe(o.Problems)
+	problems := Describe(o.Problems)
 	park := func(code Reason, reason string) Verdict {
 		if problems != "" {
 			reason = strings.TrimPrefix(reason+"; "+problems, "; ")
 		}
-		return Verdict{Disposition: Parked, Code: code, Reason: Clean(reason, maxReason), Result: prior.Order}
+		v := Wait(code, reason)
+		v.Result = prior.Order
+		return v
 	}
 	switch {
 	case o.Purpose != "00" && prior.Set != "":
@@ -124,8 +136,8 @@ func JudgeOrder(o Order, prior Prior, askAlways bool) Verdict {
 	return Verdict{Disposition: InProgress}
 }
 
-// describe puts the errors of a mapping into words, alike ones once with their number.
-func describe(problems []mapping.Problem) string {
+// Describe puts the errors of a mapping into words, alike ones once with their number.
+func Describe(problems []mapping.Problem) string {
 	var order []mapping.Reason
 	first, times := map[mapping.Reason]mapping.Problem{}, map[mapping.Reason]int{}
 	for _, p := range problems {

@@ -58,6 +58,17 @@ const (
 	DuplicatePOAsk         Reason = "DUPLICATE_PO"             // the same content again, of a partner with whom a person decides
 	MappingFailed          Reason = "MAPPING_FAILED"
 	OrderRefused           Reason = "ORDER_REFUSED"
+	LoadUnknown            Reason = "LOAD_UNKNOWN"          // the carrier was never offered a load of this number
+	ResponseCodeUnknown    Reason = "RESPONSE_CODE_UNKNOWN" // a 990 with a letter that no code map of the carrier has
+	ResponseDiffers        Reason = "RESPONSE_DIFFERS"      // a 990 that takes back an answer
+	ResponseRefused        Reason = "RESPONSE_REFUSED"      // by freight, such as an acceptance that comes too late
+	StatusCodeUnknown      Reason = "STATUS_CODE_UNKNOWN"
+	StatusRefused          Reason = "STATUS_REFUSED"
+	ChargeCodeUnknown      Reason = "CHARGE_CODE_UNKNOWN"
+	FreightBillRefused     Reason = "FREIGHT_BILL_REFUSED" // billing cannot take it in; what its audit rejects is Rejected
+	FreightBillRejected    Reason = "FREIGHT_BILL_REJECTED"
+	MasterDataMissing      Reason = "MASTER_DATA_MISSING" // one of ours cannot be written
+	AckRejected            Reason = "ACK_REJECTED"        // one of ours was refused by the partner's 997
 )
 
 // Interchange is one ISA..IEA that came or went.
@@ -80,6 +91,10 @@ type Interchange struct {
 	CreateTime   time.Time
 	Sets         int
 	Separators   x12.Separators
+	// AcknowledgeBy is until when an outbound one is to be acknowledged; zero where nothing is awaited. Overdue is true while that
+	// time has passed in vain.
+	AcknowledgeBy time.Time
+	Overdue       bool
 }
 
 // Name is the resource name.
@@ -109,9 +124,25 @@ type Set struct {
 	Result         string // what it became: "orders/ord_..."
 	Offset, Length int64  // in the document, in bytes
 	Related        []string
+	AckCode        string // of a 997: what it says of the group (data element 715)
+	Unmapped       []Code // what a parked one waits for
 }
 
-const orderPrefix = "po:"
+// Code is a partner's code in a list of code maps; in the list Masterdata it is the name of a resource.
+type Code struct{ List, Code string }
+
+// Masterdata is the list of resources that a message of ours waits for.
+const Masterdata = "masterdata"
+
+// AcceptsGroup reports whether a code of data element 715 accepts the whole group.
+func AcceptsGroup(code string) bool { return code == "A" || code == "E" }
+
+// Prefixes of numbers that lead to a case.
+const (
+	orderPrefix = "po:"
+	loadPrefix  = "load:"
+	proPrefix   = "pro:"
+)
 
 // OrderNumber is the customer's order number that the set is about; empty when it says none.
 func (s Set) OrderNumber() string {

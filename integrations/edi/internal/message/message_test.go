@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func TestJudgeOrder(t *testing.T) {
 		{"cancellation of nothing", "01", other, nil, none, false, Verdict{Disposition: Parked, Code: ChangeWithoutOriginal, Reason: "purpose 01 for an order that never came"}},
 	} {
 		got := JudgeOrder(Order{Number: "1", Purpose: c.purpose, SHA256: c.sha, Problems: c.problems}, c.prior, c.ask)
-		if got != c.want {
+		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", c.name, got, c.want)
 		}
 	}

@@ -46,6 +46,7 @@ type ScannedSet struct {
 
 // GroupAck is what a 997 says of one of our groups.
 type GroupAck struct {
+	Set     int    // the index of the 997
 	Control string // AK102
 	Code    string // AK901
 }
@@ -212,15 +213,28 @@ func (c *scan) last() *ScannedSet { return &c.out.Sets[len(c.out.Sets)-1] }
 // segment looks at what a set is about.
 func (c *scan) segment(s x12.Segment) {
 	set := c.last()
-	switch {
-	case set.ID == "850" && s.ID == "BEG":
-		if number := Clean(s.Get(3), maxNumber); number != "" {
-			set.Related = []string{orderPrefix + number}
+	relate := func(prefix string, element int) {
+		if number := Clean(s.Get(element), maxNumber); number != "" {
+			set.Related = append(set.Related, prefix+number)
 		}
+	}
+	switch {
+	case len(set.Related) > 0 && (s.ID == "BEG" || s.ID == "B1" || s.ID == "B10" || s.ID == "B3"): // each stands once
+	case set.ID == "850" && s.ID == "BEG":
+		relate(orderPrefix, 3)
+	case set.ID == "990" && s.ID == "B1":
+		relate(loadPrefix, 2)
+	case set.ID == "214" && s.ID == "B10":
+		relate(loadPrefix, 2)
+		relate(proPrefix, 1)
+	case set.ID == "210" && s.ID == "B3":
+		relate(loadPrefix, 3)
+		relate("bill:", 2)
 	case set.ID == "997" && s.ID == "AK1":
 		c.reference = Clean(s.Get(2), maxControl)
 	case set.ID == "997" && s.ID == "AK9" && len(set.Acks) < 100:
-		set.Acks = append(set.Acks, GroupAck{Control: c.reference, Code: Clean(s.Get(1), 1)})
+		ack := GroupAck{Set: set.Index, Control: c.reference, Code: Clean(s.Get(1), 1)}
+		set.Acks, set.AckCode = append(set.Acks, ack), ack.Code
 	}
 }
 

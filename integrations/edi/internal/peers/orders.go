@@ -1,4 +1,4 @@
-// Package peers hands orders on to the service that owns them, in the words of its contract.
+// Package peers hands on what partners say to the services that own it, in the words of their contracts.
 package peers
 
 import (
@@ -158,16 +158,23 @@ func (o *Orders) Create(ctx context.Context, requestID string, request []byte) (
 	if err == nil {
 		return order.GetName(), nil
 	}
+	if e := rpcerr.From(err); e.Code == codes.AlreadyExists {
+		return "", &app.ExistsError{Order: e.Metadata["order"]}
+	}
+	return "", refusal(err)
+}
+
+// refusal tells an answer that no repeat will change from one that may be better another time: a right that is missing or a
+// service that is down, where the message is not to blame.
+func refusal(err error) error {
 	e := rpcerr.From(err)
 	switch e.Code {
-	case codes.AlreadyExists:
-		return "", &app.ExistsError{Order: e.Metadata["order"]}
-	case codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition, codes.OutOfRange:
+	case codes.AlreadyExists, codes.InvalidArgument, codes.NotFound, codes.FailedPrecondition, codes.OutOfRange:
 		detail := e.Reason + ": " + e.Message
 		for _, f := range e.Fields {
 			detail += "; " + f.Path + ": " + f.Description
 		}
-		return "", &app.RefusedError{Detail: detail}
+		return &app.RefusedError{Detail: detail}
 	}
-	return "", err // a right that is missing or a service that is down: the message is not to blame
+	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"crossdock.dev/integrations/edi/mapping"
 	"crossdock.dev/integrations/edi/x12"
+	"crossdock.dev/kernel/calendar"
 	"crossdock.dev/platform/conf"
 )
 
@@ -48,14 +49,18 @@ type Profile struct {
 	// ControlVersion and Version are ISA12 and GS08 of what we send.
 	ControlVersion string `yaml:"control_version"`
 	Version        string `yaml:"version"`
-	// Element, Component and Segment are the separators of what we send.
-	Element   string `yaml:"element"`
-	Component string `yaml:"component"`
-	Segment   string `yaml:"segment"`
+	// Element, Component, Repetition and Segment are the separators of what we send. Repetition is one from control version
+	// 00402 on; before, there is none.
+	Element    string `yaml:"element"`
+	Component  string `yaml:"component"`
+	Repetition string `yaml:"repetition"`
+	Segment    string `yaml:"segment"`
 	// LineBreak is true when a line break follows each segment terminator.
 	LineBreak bool `yaml:"line_break"`
+	// Zone is the IANA zone of times in a 214 of which nothing else says where they were read; partners that send 214s.
+	Zone string `yaml:"zone"`
 	// SameOrderAgain says what becomes of an order number that comes again with the same content in another envelope:
-	// "duplicate" sets it aside, "ask" parks it.
+	// "duplicate" sets it aside, "ask" parks it. Partners that send 850s.
 	SameOrderAgain string `yaml:"same_order_again"`
 	// AcknowledgeWithin is how soon the partner acknowledges what we send.
 	AcknowledgeWithin time.Duration `yaml:"acknowledge_within"`
@@ -63,8 +68,8 @@ type Profile struct {
 
 // Handled are the sets that this program can take in and send.
 var (
-	handledInbound  = []string{"850", "997"}
-	handledOutbound = []string{"997"}
+	handledInbound  = []string{"850", "990", "214", "210", "997"}
+	handledOutbound = []string{"997", "204", "810"}
 )
 
 // Supports reports whether the partner may send a set.
@@ -80,7 +85,7 @@ func (p Profile) Envelope() mapping.Envelope {
 	e := mapping.Envelope{
 		From: mapping.Address{Qualifier: p.Us.Qualifier, ID: p.Us.ID}, To: mapping.Address{Qualifier: p.Partner.Qualifier, ID: p.Partner.ID},
 		FromGroup: p.Us.Group, ToGroup: p.Partner.Group, ControlVersion: p.ControlVersion, Version: p.Version, Usage: p.Usage,
-		Separators: x12.Separators{Element: p.Element, Component: p.Component, Segment: p.Segment},
+		Separators: x12.Separators{Element: p.Element, Component: p.Component, Repetition: p.Repetition, Segment: p.Segment},
 	}
 	if p.LineBreak {
 		e.AfterSegment = "\n"
@@ -90,7 +95,17 @@ func (p Profile) Envelope() mapping.Envelope {
 
 // Set is every profile.
 type Set struct {
-	byPair map[[2]string]Profile
+	inOrder []Profile // as in the file
+	byPair  map[[2]string]Profile
+}
+
+// Receives returns the mailbox of a party that a set of ours goes to: the first in the file that takes it.
+func (s Set) Receives(party, set string) (Profile, bool) {
+	i := slices.IndexFunc(s.inOrder, func(p Profile) bool { return p.Party == party && slices.Contains(p.Outbound, set) })
+	if i < 0 {
+		return Profile{}, false
+	}
+	return s.inOrder[i], true
 }
 
 // Find returns the profile of a mailbox by the two addresses of an interchange from it.
@@ -113,7 +128,7 @@ func Load(path string) (Set, error) {
 	if err := conf.Load(path, &f); err != nil {
 		return Set{}, err
 	}
-	s := Set{byPair: map[[2]string]Profile{}}
+	s := Set{inOrder: f.Profiles, byPair: map[[2]string]Profile{}}
 	for _, p := range f.Profiles {
 		s.byPair[[2]string{p.Partner.Pair(), p.Us.Pair()}] = p
 	}
@@ -178,7 +193,12 @@ func (f *file) Check(problems *conf.Problems) {
 		match("control_version", p.ControlVersion, isa12)
 		match("version", p.Version, version)
 		checkSeparators(problems, row, p)
-		one("same_order_again", p.SameOrderAgain, "duplicate", "ask")
+		if p.Supports("850") {
+			one("same_order_again", p.SameOrderAgain, "duplicate", "ask")
+		}
+		if _, err := calendar.LoadZone(p.Zone); err != nil && (p.Zone != "" || p.Supports("214")) {
+			problems.Add(row+".zone", "%q is no IANA zone", p.Zone)
+		}
 		if p.AcknowledgeWithin <= 0 {
 			problems.Add(row+".acknowledge_within", "is required")
 		}
@@ -193,7 +213,14 @@ func (f *file) Check(problems *conf.Problems) {
 // checkSeparators: each is one character that cannot stand in data, and no two are the same.
 func checkSeparators(problems *conf.Problems, row string, p Profile) {
 	all := map[string]string{}
-	for _, s := range []struct{ key, value string }{{"element", p.Element}, {"component", p.Component}, {"segment", p.Segment}} {
+	type separator struct{ key, value string }
+	list := []separator{{"element", p.Element}, {"component", p.Component}, {"segment", p.Segment}}
+	if p.ControlVersion >= "00402" {
+		list = append(list, separator{"repetition", p.Repetition})
+	} else if p.Repetition != "" {
+		problems.Add(row+".repetition", "control version %s has none", p.ControlVersion)
+	}
+	for _, s := range list {
 		switch {
 		case len(s.value) != 1 || strings.ContainsAny(s.value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ?"):
 			problems.Add(row+"."+s.key, "%q is not one character that is neither letter, digit, blank nor ? (which stands in for separators in data)", s.value)

@@ -3,8 +3,10 @@ package profile
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDay(t *testing.T) {
@@ -12,8 +14,8 @@ func TestDay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Len() != 4 {
-		t.Errorf("%d mailboxes, want 4", s.Len())
+	if s.Len() != 9 {
+		t.Errorf("%d mailboxes, want 9", s.Len())
 	}
 	for _, c := range []struct{ partner, us, party, usage string }{
 		{"12/4405197800", "01/999999999", "parties/CUS-XYZ", "P"},
@@ -27,6 +29,25 @@ func TestDay(t *testing.T) {
 		}
 		if !p.Release("004010VICS") || p.Release("003010") || p.Release("") {
 			t.Errorf("%s: releases %v", c.partner, p.Versions)
+		}
+	}
+	for _, c := range []struct{ scac, us, version, zone, segment string }{
+		{"CXAA", "ZZ/NORTHLINE", "004010", "America/Chicago", "~"}, {"CXBB", "ZZ/NORTHLINE", "004010", "America/New_York", "~"},
+		{"CXCC", "ZZ/NORTHLINE", "004010", "America/New_York", "|"}, {"CXDD", "ZZ/NORTHLINEEU", "005010", "Europe/Amsterdam", "~"},
+		{"CXEE", "ZZ/NORTHLINE", "004010", "America/New_York", "\n"},
+	} {
+		p, ok := s.Find("02/"+c.scac, c.us)
+		if !ok || p.Party != "parties/CAR-"+c.scac || p.Usage != "P" || p.Version != c.version || p.Zone != c.zone || p.Segment != c.segment || p.LineBreak ||
+			!slices.Equal(p.Inbound, []string{"990", "214", "210", "997"}) || p.AcknowledgeWithin != 24*time.Hour {
+			t.Errorf("%s: got %+v, %v", c.scac, p, ok)
+		}
+	}
+	for _, c := range []struct{ party, set, mailbox string }{
+		{"parties/CUS-XYZ", "810", "12/4405197800"}, {"parties/CUS-SNX", "810", "ZZ/SENDERISA"}, {"parties/CUS-XFL", "810", ""}, {"parties/CAR-CXDD", "204", "02/CXDD"},
+		{"parties/CUS-XYZ", "204", ""}, {"parties/CUS-HHS", "810", ""},
+	} {
+		if p, ok := s.Receives(c.party, c.set); ok != (c.mailbox != "") || ok && p.Partner.Pair() != c.mailbox {
+			t.Errorf("%s to %s: got %+v, %v, want %q", c.set, c.party, p.Partner, ok, c.mailbox)
 		}
 	}
 	if _, ok := s.Find("01/999999999", "12/4405197800"); ok {

@@ -30,23 +30,39 @@ func compareKeys(a, b countKey) int {
 // tally is a change of counts. Numbers wrap around below zero, so that taking away adds up.
 type tally map[countKey]*storagev1.MessageCount
 
-// add counts a set n times: 1 for what it is now, ^0 (minus one) for what it was.
-func (t tally) add(x message.Interchange, set string, d message.SetDisposition, n uint64) {
+func (t tally) row(x message.Interchange, set string) *storagev1.MessageCount {
 	k := countKey{x.Party, x.Day(), set}
-	c := t[k]
-	if c == nil {
-		c = &storagev1.MessageCount{Party: x.Party, Day: x.Day(), Set: set}
-		t[k] = c
+	if t[k] == nil {
+		t[k] = &storagev1.MessageCount{Party: k.party, Day: k.day, Set: k.set}
 	}
+	return t[k]
+}
+
+// add counts a set n times: 1 for what it is now, ^0 (minus one) for what it was.
+func (t tally) add(x message.Interchange, s message.Set, n uint64) {
+	c := t.row(x, s.ID)
 	if x.Direction == message.Outbound {
-		if d == message.Applied {
-			c.Sent += n
+		if s.Disposition != message.Applied {
+			return
+		}
+		c.Sent += n
+		switch {
+		case s.ID != acknowledgementSet:
+		case message.AcceptsGroup(s.AckCode):
+			c.SentAccepted += n
+		case s.AckCode == "P":
+			c.SentPartial += n
+		default:
+			c.SentRejected += n
 		}
 		return
 	}
-	switch d {
+	switch s.Disposition {
 	case message.Acknowledgement:
 		c.Acknowledgements += n
+		if message.AcceptsGroup(s.AckCode) {
+			c.AcknowledgementsAccepted += n
+		}
 		return
 	case message.InProgress:
 		c.InProgress += n
@@ -62,9 +78,22 @@ func (t tally) add(x message.Interchange, set string, d message.SetDisposition, 
 	c.Received += n
 }
 
+// acknowledgementSet is the set that acknowledgements are counted under.
+const acknowledgementSet = "997"
+
+// addOverdue counts an interchange of ours whose acknowledgement is overdue.
+func (t tally) addOverdue(x message.Interchange, n uint64) { t.row(x, acknowledgementSet).Overdue += n }
+
+// numbers are all that a row counts.
+func numbers(c *storagev1.MessageCount) []*uint64 {
+	return []*uint64{
+		&c.Received, &c.Applied, &c.Duplicate, &c.Parked, &c.Rejected, &c.InProgress, &c.Sent, &c.Acknowledgements,
+		&c.AcknowledgementsAccepted, &c.SentAccepted, &c.SentPartial, &c.SentRejected, &c.Overdue,
+	}
+}
+
 func zero(c *storagev1.MessageCount) bool {
-	return c.GetReceived() == 0 && c.GetInProgress() == 0 && c.GetApplied() == 0 && c.GetDuplicate() == 0 && c.GetParked() == 0 &&
-		c.GetRejected() == 0 && c.GetSent() == 0 && c.GetAcknowledgements() == 0
+	return !slices.ContainsFunc(numbers(c), func(n *uint64) bool { return *n != 0 })
 }
 
 const (
@@ -84,14 +113,9 @@ func (t tally) save(ctx context.Context, tx *store.Tx) error {
 			continue
 		}
 		if err == nil {
-			old.Received += c.GetReceived()
-			old.Applied += c.GetApplied()
-			old.Duplicate += c.GetDuplicate()
-			old.Parked += c.GetParked()
-			old.Rejected += c.GetRejected()
-			old.InProgress += c.GetInProgress()
-			old.Sent += c.GetSent()
-			old.Acknowledgements += c.GetAcknowledgements()
+			for i, n := range numbers(old) {
+				*n += *numbers(c)[i]
+			}
 			c = old
 		}
 		if err := countTable.Put(ctx, tx, k.bytes(), c); err != nil {
@@ -131,7 +155,10 @@ func checkCounts(ctx context.Context, r store.Reader) ([]string, error) {
 			return err
 		}
 		for _, s := range found {
-			counted.add(x, s.ID, s.Disposition, one)
+			counted.add(x, s, one)
+		}
+		if x.Overdue {
+			counted.addOverdue(x, one)
 		}
 		if len(found) != x.Sets {
 			return fmt.Errorf("%s has %d sets, its record says %d", x.Name(), len(found), x.Sets)
@@ -179,7 +206,7 @@ func checkControlNumbers(ctx context.Context, r store.Reader) ([]string, error) 
 		if err := proto.Unmarshal(kv.Value, rec); err != nil {
 			return err
 		}
-		if x := interchangeOf(rec); x.Direction == message.Outbound {
+		if x := interchangeOf(rec); x.Direction == message.Outbound && x.Control != "" { // one that waits to be written has drawn none
 			k := string(store.Key(x.Sender, x.Receiver))
 			if used[k] == nil {
 				used[k] = map[string]int{}

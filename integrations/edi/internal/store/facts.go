@@ -32,17 +32,46 @@ func tellIntake(tx *store.Tx, x message.Interchange, of []message.Set) error {
 // than its interchange says.
 func tellSet(tx *store.Tx, x message.Interchange, s message.Set) error {
 	f := store.Fact{Subject: message.SetName(x.ID, s.Index), Related: append([]string{x.Name()}, related(x, s)...)}
-	switch s.Disposition {
-	case message.Applied, message.Duplicate:
+	switch {
+	case s.Disposition == message.Applied, s.Disposition == message.Duplicate,
+		s.Disposition == message.Rejected && s.ReasonCode == message.FreightBillRejected: // billing tells of the refusal
 		f.Type, f.Payload = "MessageApplied", &ediv1.MessageApplied{Interchange: x.Name(), Party: x.Party, TransactionSet: SetMessage(s)}
-	case message.Parked:
+	case s.Disposition == message.Parked:
 		f.Type, f.Payload = "MessageParked", &ediv1.MessageParked{Interchange: Message(x, nil), TransactionSet: SetMessage(s)}
-	case message.Rejected:
+	case s.Disposition == message.Rejected:
 		f.Type, f.Payload = "MessageRejected", &ediv1.MessageRejected{Interchange: Message(x, nil), TransactionSet: SetMessage(s)}
 	default:
 		return nil
 	}
 	return tx.Emit(f)
+}
+
+// tellSent tells that one of ours went out. One that waited for a person waits no more.
+func tellSent(tx *store.Tx, x message.Interchange, s message.Set, waited bool) error {
+	if waited {
+		if err := tellSet(tx, x, s); err != nil {
+			return err
+		}
+	}
+	return tx.Emit(store.Fact{Type: "MessageSent", Subject: x.Name(), Related: related(x, s), Payload: &ediv1.MessageSent{
+		Interchange: Message(x, []message.Set{s}),
+	}})
+}
+
+// tellAcknowledged tells what a partner said of one of ours, and that it was refused where it was.
+func tellAcknowledged(tx *store.Tx, x message.Interchange, s message.Set, by message.Interchange) error {
+	names := related(x, s)
+	err := tx.Emit(store.Fact{
+		Type: "MessageAcknowledged", Subject: x.Name(), Related: append(names[:len(names):len(names)], "interchange:"+by.Name()),
+		Payload: &ediv1.MessageAcknowledged{Interchange: Message(x, []message.Set{s}), AcknowledgedBy: by.Name()},
+	})
+	if err != nil || message.AcceptsGroup(x.AnswerCode) {
+		return err
+	}
+	return tx.Emit(store.Fact{
+		Type: "MessageRejected", Subject: message.SetName(x.ID, s.Index), Related: append([]string{x.Name()}, names...),
+		Payload: &ediv1.MessageRejected{Interchange: Message(x, nil), TransactionSet: SetMessage(s)},
+	})
 }
 
 // related are the names and numbers that lead to an interchange and its sets.

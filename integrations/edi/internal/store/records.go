@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	storagev1 "crossdock.dev/gen/crossdock/edi/storage/v1"
@@ -16,7 +18,23 @@ func interchangeOf(r *storagev1.Interchange) message.Interchange {
 		FileName: r.GetFileName(), Disposition: message.Disposition(r.GetDisposition()), Reason: r.GetReason(),
 		ReasonCode: message.Reason(r.GetReasonCode()), Answer: r.GetAcknowledgement(), AnswerCode: r.GetAcknowledgementCode(),
 		CreateTime: r.GetCreateTime().AsTime(), Sets: int(r.GetSets()), Separators: separatorsOf(r.GetSeparators()),
+		AcknowledgeBy: instantOf(r.GetAcknowledgeBy()), Overdue: r.GetAcknowledgementOverdue(),
 	}
+}
+
+// instantOf is the zero time where none is given.
+func instantOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }
 
 func interchangeRecord(x message.Interchange) *storagev1.Interchange {
@@ -25,7 +43,8 @@ func interchangeRecord(x message.Interchange) *storagev1.Interchange {
 		Usage: x.Usage, DocumentSha256: x.Document, Offset: x.Offset, Size: x.Size, FileName: x.FileName,
 		Disposition: int32(x.Disposition), Reason: x.Reason, ReasonCode: string(x.ReasonCode), Acknowledgement: x.Answer,
 		AcknowledgementCode: x.AnswerCode, CreateTime: timestamppb.New(x.CreateTime), Sets: uint32(x.Sets),
-		Separators: [][]byte{[]byte(x.Separators.Element), []byte(x.Separators.Component), []byte(x.Separators.Repetition), []byte(x.Separators.Segment)},
+		Separators:    [][]byte{[]byte(x.Separators.Element), []byte(x.Separators.Component), []byte(x.Separators.Repetition), []byte(x.Separators.Segment)},
+		AcknowledgeBy: timestamp(x.AcknowledgeBy), AcknowledgementOverdue: x.Overdue,
 	}
 }
 
@@ -37,19 +56,27 @@ func separatorsOf(s [][]byte) x12.Separators {
 }
 
 func setOf(r *storagev1.TransactionSet) message.Set {
-	return message.Set{
+	s := message.Set{
 		Index: int(r.GetIndex()), ID: r.GetSet(), Control: r.GetControlNumber(), Group: r.GetGroupControlNumber(), Version: r.GetVersion(),
 		Disposition: message.SetDisposition(r.GetDisposition()), Reason: r.GetReason(), ReasonCode: message.Reason(r.GetReasonCode()),
-		Result: r.GetResult(), Offset: r.GetOffset(), Length: r.GetLength(), Related: r.GetRelated(),
+		Result: r.GetResult(), Offset: r.GetOffset(), Length: r.GetLength(), Related: r.GetRelated(), AckCode: r.GetAcknowledgementCode(),
 	}
+	for _, c := range r.GetUnmappedCodes() {
+		s.Unmapped = append(s.Unmapped, message.Code{List: c.GetList(), Code: c.GetCode()})
+	}
+	return s
 }
 
 func setRecord(s message.Set) *storagev1.TransactionSet {
-	return &storagev1.TransactionSet{
+	r := &storagev1.TransactionSet{
 		Index: uint32(s.Index), Set: s.ID, ControlNumber: s.Control, GroupControlNumber: s.Group, Version: s.Version,
 		Disposition: int32(s.Disposition), Reason: s.Reason, ReasonCode: string(s.ReasonCode), Result: s.Result,
-		Offset: s.Offset, Length: s.Length, Related: s.Related,
+		Offset: s.Offset, Length: s.Length, Related: s.Related, AcknowledgementCode: s.AckCode,
 	}
+	for _, c := range s.Unmapped {
+		r.UnmappedCodes = append(r.UnmappedCodes, &storagev1.Code{List: c.List, Code: c.Code})
+	}
+	return r
 }
 
 // Message is an interchange as the contract shows it, with these of its sets.
@@ -59,6 +86,7 @@ func Message(x message.Interchange, of []message.Set) *ediv1.Interchange {
 		ControlNumber: x.Control, Usage: x.Usage, DocumentSha256: x.Document, Size: x.Size, FileName: x.FileName,
 		Disposition: ediv1.Interchange_Disposition(x.Disposition), Reason: x.Reason, ReasonCode: string(x.ReasonCode),
 		Acknowledgement: message.Name(x.Answer), AcknowledgementCode: x.AnswerCode, CreateTime: timestamppb.New(x.CreateTime), Offset: x.Offset,
+		AcknowledgeBy: timestamp(x.AcknowledgeBy), AcknowledgementOverdue: x.Overdue,
 	}
 	for _, s := range of {
 		m.TransactionSets = append(m.TransactionSets, SetMessage(s))
@@ -68,16 +96,22 @@ func Message(x message.Interchange, of []message.Set) *ediv1.Interchange {
 
 // SetMessage is a set as the contract shows it.
 func SetMessage(s message.Set) *ediv1.Interchange_TransactionSet {
-	return &ediv1.Interchange_TransactionSet{
+	m := &ediv1.Interchange_TransactionSet{
 		Index: int32(s.Index), Set: s.ID, ControlNumber: s.Control, GroupControlNumber: s.Group,
 		Disposition: ediv1.Interchange_TransactionSet_Disposition(s.Disposition), Reason: s.Reason, ReasonCode: string(s.ReasonCode),
-		Result: s.Result, Offset: s.Offset, Length: s.Length, Related: s.Related,
+		Result: s.Result, Offset: s.Offset, Length: s.Length, Related: s.Related, AcknowledgementCode: s.AckCode,
 	}
+	for _, c := range s.Unmapped {
+		m.UnmappedCodes = append(m.UnmappedCodes, &ediv1.Interchange_UnmappedCode{List: c.List, Code: c.Code})
+	}
+	return m
 }
 
 func countMessage(r *storagev1.MessageCount) *ediv1.MessageCount {
 	return &ediv1.MessageCount{
 		Party: r.GetParty(), Day: r.GetDay(), Set: r.GetSet(), Received: r.GetReceived(), Applied: r.GetApplied(), Duplicate: r.GetDuplicate(),
 		Parked: r.GetParked(), Rejected: r.GetRejected(), InProgress: r.GetInProgress(), Sent: r.GetSent(), Acknowledgements: r.GetAcknowledgements(),
+		AcknowledgementsAccepted: r.GetAcknowledgementsAccepted(), SentAccepted: r.GetSentAccepted(), SentPartial: r.GetSentPartial(),
+		SentRejected: r.GetSentRejected(), Overdue: r.GetOverdue(),
 	}
 }

@@ -20,10 +20,16 @@ var (
 	identities     = &store.Bucket{Name: "identities", Kind: store.Record, Doc: "sender, receiver, ISA13 → storage.Identity"}
 	controlNumbers = &store.Bucket{Name: "control_numbers", Kind: store.Record, Doc: "our address, the partner's → storage.ControlNumbers"}
 	outboundGroups = &store.Bucket{Name: "outbound_groups", Kind: store.Record, Doc: "our address, the partner's, GS06 → storage.Reference"}
+	drafts         = &store.Bucket{Name: "drafts", Kind: store.Record, Doc: "interchange id, piece → bytes of storage.Draft: what is to be written and sent"}
 	purchaseOrders = &store.Bucket{Name: "purchase_orders", Kind: store.Record, Doc: "party, order number → storage.PurchaseOrder"}
-	requests       = &store.Bucket{Name: "requests", Kind: store.Record, Doc: "interchange id, index, piece → bytes of the orders.CreateOrderRequest to send"}
+	requests       = &store.Bucket{Name: "requests", Kind: store.Record, Doc: "interchange id, index, piece → bytes of the requests to send"}
+	reportedEvents = &store.Bucket{Name: "reported_events", Kind: store.Record, Doc: "SCAC, load number, PRO, stop, list, code, time → storage.Reference: the set that told of the event first"}
+	waitingSets    = &store.Bucket{Name: "waiting_sets", Kind: store.Record, Doc: "list, code, interchange id, index → storage.Reference: parked until the code is mapped"}
 	messageCounts  = &store.Bucket{Name: "message_counts", Kind: store.Record, Doc: "party, day, set → storage.MessageCount"}
 	codeMaps       = &store.Bucket{Name: "code_maps", Kind: store.Record, Doc: "list, resource name → storage.CodeMap", Copies: "masterdata"}
+	masterdata     = &store.Bucket{Name: "masterdata", Kind: store.Record, Doc: "resource name → storage.Masterdata", Copies: "masterdata"}
+	tenders        = &store.Bucket{Name: "tenders", Kind: store.Record, Doc: "load number, carrier → storage.Tender", Copies: "freight"}
+	shipments      = &store.Bucket{Name: "shipments", Kind: store.Record, Doc: "resource name → storage.Shipment", Copies: "freight"}
 )
 
 var (
@@ -36,6 +42,11 @@ var (
 	groupTable       = store.NewTable(outboundGroups, func() *storagev1.Reference { return &storagev1.Reference{} })
 	orderTable       = store.NewTable(purchaseOrders, func() *storagev1.PurchaseOrder { return &storagev1.PurchaseOrder{} })
 	countTable       = store.NewTable(messageCounts, func() *storagev1.MessageCount { return &storagev1.MessageCount{} })
+	reportedTable    = store.NewTable(reportedEvents, func() *storagev1.Reference { return &storagev1.Reference{} })
+	waitingTable     = store.NewTable(waitingSets, func() *storagev1.Reference { return &storagev1.Reference{} })
+	masterdataTable  = store.NewTable(masterdata, func() *storagev1.Masterdata { return &storagev1.Masterdata{} })
+	tenderTable      = store.NewTable(tenders, func() *storagev1.Tender { return &storagev1.Tender{} })
+	shipmentTable    = store.NewTable(shipments, func() *storagev1.Shipment { return &storagev1.Shipment{} })
 	codeMapTable     = store.NewTable(codeMaps, func() *storagev1.CodeMap { return &storagev1.CodeMap{} })
 )
 
@@ -45,7 +56,8 @@ func Schema() store.Schema {
 		Service: Service,
 		Version: 1,
 		Buckets: []*store.Bucket{
-			interchanges, sets, deliveries, delivered, identities, controlNumbers, outboundGroups, purchaseOrders, requests, messageCounts, codeMaps,
+			interchanges, sets, deliveries, delivered, identities, controlNumbers, outboundGroups, drafts, purchaseOrders, requests,
+			reportedEvents, waitingSets, messageCounts, codeMaps, masterdata, tenders, shipments,
 		},
 		Invariants: []store.Invariant{
 			{Name: "I3 messages", Check: checkCounts},

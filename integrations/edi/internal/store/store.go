@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -13,6 +14,7 @@ import (
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	"crossdock.dev/integrations/edi/internal/message"
 	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/tasks"
 )
 
 // ErrNotFound: there is no such record.
@@ -189,6 +191,18 @@ func TakeIn(ctx context.Context, tx *store.Tx, in Intake) error {
 		return err
 	}
 	counted := tally{}
+	if x.Disposition == message.Accepted {
+		for _, ack := range in.Acks {
+			known, err := acknowledged(ctx, tx, counted, x, ack)
+			if err != nil {
+				return err
+			}
+			if !known {
+				s := &in.Sets[ack.Set-1]
+				s.Reason = message.Clean(strings.TrimPrefix(s.Reason+"; we never sent group "+ack.Control, "; "), 400)
+			}
+		}
+	}
 	if err := insert(ctx, tx, counted, x, in.Sets...); err != nil {
 		return err
 	}
@@ -196,8 +210,7 @@ func TakeIn(ctx context.Context, tx *store.Tx, in Intake) error {
 		if err := insert(ctx, tx, counted, a.Interchange, a.Set); err != nil {
 			return err
 		}
-		key := store.Key(a.Interchange.Sender, a.Interchange.Receiver, a.Set.Group)
-		if err := groupTable.Put(ctx, tx, key, &storagev1.Reference{Interchange: a.Interchange.ID}); err != nil {
+		if err := keepGroup(ctx, tx, a.Interchange, a.Set); err != nil {
 			return err
 		}
 	}
@@ -208,13 +221,6 @@ func TakeIn(ctx context.Context, tx *store.Tx, in Intake) error {
 	}
 	if err := counted.save(ctx, tx); err != nil {
 		return err
-	}
-	if x.Disposition == message.Accepted {
-		for _, ack := range in.Acks {
-			if err := acknowledged(ctx, tx, x, ack); err != nil {
-				return err
-			}
-		}
 	}
 	return tellIntake(tx, x, in.Sets)
 }
@@ -247,27 +253,76 @@ func insert(ctx context.Context, tx *store.Tx, counted tally, x message.Intercha
 		if err := setTable.Put(ctx, tx, setKey(x.ID, s.Index), setRecord(s)); err != nil {
 			return err
 		}
-		counted.add(x, s.ID, s.Disposition, one)
+		counted.add(x, s, one)
 	}
 	return nil
 }
 
-// acknowledged books what a partner says of a group of ours. Of a group that we never sent nothing is booked; the interchange
-// shows that it was said.
-func acknowledged(ctx context.Context, tx *store.Tx, x message.Interchange, ack message.GroupAck) error {
-	ref, err := groupTable.Get(ctx, tx, store.Key(x.Receiver, x.Sender, ack.Control))
+// keepGroup remembers under which number a group of ours went.
+func keepGroup(ctx context.Context, tx *store.Tx, x message.Interchange, s message.Set) error {
+	return groupTable.Put(ctx, tx, groupKey(x.Sender, x.Receiver, s.Group), &storagev1.Reference{Interchange: x.ID})
+}
+
+// groupKey: some partners pad the number with zeros when they quote it.
+func groupKey(us, partner, control string) []byte {
+	return store.Key(us, partner, strings.TrimLeft(control, "0"))
+}
+
+// AckTimer is the id of the task that looks whether an interchange of ours was acknowledged in time.
+func AckTimer(id string) string { return "ack:" + id }
+
+// acknowledged books what a partner says of a group of ours; known is false of a group that we never sent.
+func acknowledged(ctx context.Context, tx *store.Tx, counted tally, by message.Interchange, ack message.GroupAck) (known bool, err error) {
+	ref, err := groupTable.Get(ctx, tx, groupKey(by.Receiver, by.Sender, ack.Control))
 	if errors.Is(err, ErrNotFound) {
-		return nil
+		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	x, err := Interchange(ctx, tx, ref.GetInterchange())
+	if err != nil {
+		return false, err
+	}
+	if x.Overdue {
+		counted.addOverdue(x, minusOne)
+	}
+	x.AnswerCode, x.Overdue = ack.Code, false
+	if err := errors.Join(interchangeTable.Put(ctx, tx, store.Key(x.ID), interchangeRecord(x)), tasks.Cancel(ctx, tx, AckTimer(x.ID))); err != nil {
+		return false, err
+	}
+	s, err := SetOf(ctx, tx, x.ID, 1)
+	if err != nil || x.AcknowledgeBy.IsZero() {
+		return true, err
+	}
+	if !message.AcceptsGroup(ack.Code) {
+		s.ReasonCode, s.Reason = message.AckRejected, "the partner's acknowledgement says "+ack.Code+", in "+by.Name()
+		if err := setTable.Put(ctx, tx, setKey(x.ID, s.Index), setRecord(s)); err != nil {
+			return true, err
+		}
+	}
+	return true, tellAcknowledged(tx, x, s, by)
+}
+
+// Overdue marks an interchange of ours that was not acknowledged in time, and tells of it.
+func Overdue(ctx context.Context, tx *store.Tx, id string) error {
+	x, err := Interchange(ctx, tx, id)
+	if err != nil || x.AnswerCode != "" || x.Overdue {
+		return err
+	}
+	s, err := SetOf(ctx, tx, id, 1)
 	if err != nil {
 		return err
 	}
-	rec, err := interchangeTable.Get(ctx, tx, store.Key(ref.GetInterchange()))
-	if err != nil {
+	x.Overdue = true
+	counted := tally{}
+	counted.addOverdue(x, one)
+	if err := errors.Join(interchangeTable.Put(ctx, tx, store.Key(id), interchangeRecord(x)), counted.save(ctx, tx)); err != nil {
 		return err
 	}
-	rec.AcknowledgementCode = ack.Code
-	return interchangeTable.Put(ctx, tx, store.Key(ref.GetInterchange()), rec)
+	return tx.Emit(store.Fact{Type: "AcknowledgementOverdue", Subject: x.Name(), Related: related(x, s), Payload: &ediv1.AcknowledgementOverdue{
+		Interchange: Message(x, []message.Set{s}),
+	}})
 }
 
 // Settle gives a set that is in progress its disposition, and tells of it. It does nothing when the set is settled already.
@@ -280,19 +335,79 @@ func Settle(ctx context.Context, tx *store.Tx, id string, index int, v message.V
 	if err != nil || s.Disposition != message.InProgress {
 		return err
 	}
+	waited := s.ReasonCode != ""
 	counted := tally{}
-	counted.add(x, s.ID, s.Disposition, minusOne)
-	s.Disposition, s.ReasonCode, s.Reason, s.Result = v.Disposition, v.Code, v.Reason, v.Result
-	counted.add(x, s.ID, s.Disposition, one)
+	counted.add(x, s, minusOne)
+	s.Disposition, s.ReasonCode, s.Reason, s.Result, s.Unmapped = v.Disposition, v.Code, v.Reason, v.Result, v.Unmapped
+	for _, name := range v.Related {
+		if !slices.Contains(s.Related, name) {
+			s.Related = append(s.Related, name)
+		}
+	}
+	counted.add(x, s, one)
 	if err := errors.Join(setTable.Put(ctx, tx, setKey(id, index), setRecord(s)), counted.save(ctx, tx)); err != nil {
 		return err
 	}
-	if x.Direction == message.Outbound {
-		return tx.Emit(store.Fact{Type: "MessageSent", Subject: x.Name(), Related: related(x, s), Payload: &ediv1.MessageSent{
-			Interchange: Message(x, []message.Set{s}),
-		}})
+	for _, c := range s.Unmapped {
+		if err := waitingTable.Put(ctx, tx, waitingKey(c, id, index), &storagev1.Reference{Interchange: id, Index: uint32(index)}); err != nil {
+			return err
+		}
+	}
+	if x.Direction == message.Outbound && s.Disposition == message.Applied {
+		return tellSent(tx, x, s, waited)
 	}
 	return tellSet(tx, x, s)
+}
+
+func waitingKey(c message.Code, id string, index int) []byte {
+	return store.Key(c.List, c.Code, id, uint32(index))
+}
+
+// Reopen takes a parked set up again: it is in progress as when it came, and keeps the reason it waited for until it is settled.
+// ok is false of a set that does not wait.
+func Reopen(ctx context.Context, tx *store.Tx, id string, index int) (x message.Interchange, s message.Set, ok bool, err error) {
+	if x, err = Interchange(ctx, tx, id); err != nil {
+		return x, s, false, err
+	}
+	if s, err = SetOf(ctx, tx, id, index); err != nil || !message.Waits(x, s) {
+		return x, s, false, err
+	}
+	for _, c := range s.Unmapped {
+		if err := tx.Delete(ctx, waitingSets, waitingKey(c, id, index)); err != nil {
+			return x, s, false, err
+		}
+	}
+	counted := tally{}
+	counted.add(x, s, minusOne)
+	s.Disposition, s.Unmapped = message.InProgress, nil
+	counted.add(x, s, one)
+	return x, s, true, errors.Join(setTable.Put(ctx, tx, setKey(id, index), setRecord(s)), counted.save(ctx, tx))
+}
+
+// Place is a set of an interchange.
+type Place struct {
+	Interchange string
+	Index       int
+}
+
+// Waiting lists the sets that wait for the meaning of a code; of the given party, or of all when it is empty.
+func Waiting(ctx context.Context, r store.Reader, c message.Code, party string) ([]Place, error) {
+	var out []Place
+	err := store.Each(ctx, r, waitingSets, store.Key(c.List, c.Code), func(kv store.KV) error {
+		ref := &storagev1.Reference{}
+		if err := proto.Unmarshal(kv.Value, ref); err != nil {
+			return err
+		}
+		if party != "" {
+			x, err := Interchange(ctx, r, ref.GetInterchange())
+			if err != nil || x.Party != party {
+				return err
+			}
+		}
+		out = append(out, Place{ref.GetInterchange(), int(ref.GetIndex())})
+		return nil
+	})
+	return out, err
 }
 
 // Prior reads what is known of a customer's order number.
@@ -325,15 +440,29 @@ func OrderBecame(ctx context.Context, tx *store.Tx, party, number, order string)
 	return orderTable.Put(ctx, tx, key, rec)
 }
 
-// pieceSize keeps a piece of a request well below the largest record.
-const pieceSize = 48 << 10
-
 // KeepRequest stores the bytes of a request until it is answered: a repeat sends the same ones, whatever this program or the code
 // maps have become by then.
 func KeepRequest(ctx context.Context, tx *store.Tx, id string, index int, request []byte) error {
+	return keepPieces(ctx, tx, requests, request, id, uint32(index))
+}
+
+// Request reads a request back.
+func Request(ctx context.Context, r store.Reader, id string, index int) ([]byte, error) {
+	return pieces(ctx, r, requests, id, uint32(index))
+}
+
+// DropRequest removes a request that was answered.
+func DropRequest(ctx context.Context, tx *store.Tx, id string, index int) error {
+	return dropPieces(ctx, tx, requests, id, uint32(index))
+}
+
+// pieceSize keeps a piece well below the largest record.
+const pieceSize = 48 << 10
+
+func keepPieces(ctx context.Context, tx *store.Tx, b *store.Bucket, content []byte, key ...any) error {
 	piece := uint32(0)
-	for part := range slices.Chunk(request, pieceSize) {
-		if err := tx.Put(ctx, requests, store.Key(id, uint32(index), piece), part); err != nil {
+	for part := range slices.Chunk(content, pieceSize) {
+		if err := tx.Put(ctx, b, store.Key(append(slices.Clone(key), piece)...), part); err != nil {
 			return err
 		}
 		piece++
@@ -341,25 +470,23 @@ func KeepRequest(ctx context.Context, tx *store.Tx, id string, index int, reques
 	return nil
 }
 
-// Request reads a request back.
-func Request(ctx context.Context, r store.Reader, id string, index int) ([]byte, error) {
+func pieces(ctx context.Context, r store.Reader, b *store.Bucket, key ...any) ([]byte, error) {
 	var out bytes.Buffer
-	err := store.Each(ctx, r, requests, store.Key(id, uint32(index)), func(kv store.KV) error {
+	err := store.Each(ctx, r, b, store.Key(key...), func(kv store.KV) error {
 		out.Write(kv.Value)
 		return nil
 	})
 	return out.Bytes(), err
 }
 
-// DropRequest removes a request that was answered.
-func DropRequest(ctx context.Context, tx *store.Tx, id string, index int) error {
+func dropPieces(ctx context.Context, tx *store.Tx, b *store.Bucket, key ...any) error {
 	var keys [][]byte
-	err := store.Each(ctx, tx, requests, store.Key(id, uint32(index)), func(kv store.KV) error {
+	err := store.Each(ctx, tx, b, store.Key(key...), func(kv store.KV) error {
 		keys = append(keys, kv.Key)
 		return nil
 	})
 	for _, k := range keys {
-		err = errors.Join(err, tx.Delete(ctx, requests, k))
+		err = errors.Join(err, tx.Delete(ctx, b, k))
 	}
 	return err
 }
@@ -382,14 +509,15 @@ func SaveCodeMap(ctx context.Context, tx *store.Tx, m CodeMap) error {
 }
 
 // Codes reads what the codes of a list mean for a party on a day: its own row before that for everybody, the latest of several.
-func Codes(ctx context.Context, r store.Reader, list, party, day string) (map[string]string, error) {
+// With own, rows for everybody count for nothing.
+func Codes(ctx context.Context, r store.Reader, list, party, day string, own bool) (map[string]string, error) {
 	best, out := map[string]*storagev1.CodeMap{}, map[string]string{}
 	err := store.Each(ctx, r, codeMaps, store.Key(list), func(kv store.KV) error {
 		m := &storagev1.CodeMap{}
 		if err := proto.Unmarshal(kv.Value, m); err != nil {
 			return err
 		}
-		if m.GetParty() != "" && m.GetParty() != party || m.GetValidFrom() > day {
+		if m.GetParty() != party && (own || m.GetParty() != "") || m.GetValidFrom() > day {
 			return nil
 		}
 		b := best[m.GetCode()]

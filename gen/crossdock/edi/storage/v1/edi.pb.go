@@ -11,6 +11,7 @@ package storagev1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	anypb "google.golang.org/protobuf/types/known/anypb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -64,9 +65,13 @@ type Interchange struct {
 	// How many sets it has.
 	Sets uint32 `protobuf:"varint,18,opt,name=sets,proto3" json:"sets,omitempty"`
 	// The separators it was read with: element, component, repetition, segment. Bytes, since a sender's may be no UTF-8.
-	Separators    [][]byte `protobuf:"bytes,19,rep,name=separators,proto3" json:"separators,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Separators [][]byte `protobuf:"bytes,19,rep,name=separators,proto3" json:"separators,omitempty"`
+	// Until when an outbound one is to be acknowledged; absent where nothing is awaited.
+	AcknowledgeBy *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=acknowledge_by,json=acknowledgeBy,proto3" json:"acknowledge_by,omitempty"`
+	// True while that time has passed without an acknowledgement.
+	AcknowledgementOverdue bool `protobuf:"varint,21,opt,name=acknowledgement_overdue,json=acknowledgementOverdue,proto3" json:"acknowledgement_overdue,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Interchange) Reset() {
@@ -232,6 +237,20 @@ func (x *Interchange) GetSeparators() [][]byte {
 	return nil
 }
 
+func (x *Interchange) GetAcknowledgeBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AcknowledgeBy
+	}
+	return nil
+}
+
+func (x *Interchange) GetAcknowledgementOverdue() bool {
+	if x != nil {
+		return x.AcknowledgementOverdue
+	}
+	return false
+}
+
 // TransactionSet is one ST..SE. Key: interchange id, index from 1.
 type TransactionSet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -258,7 +277,11 @@ type TransactionSet struct {
 	// In bytes.
 	Length int64 `protobuf:"varint,11,opt,name=length,proto3" json:"length,omitempty"`
 	// What it is about.
-	Related       []string `protobuf:"bytes,12,rep,name=related,proto3" json:"related,omitempty"`
+	Related []string `protobuf:"bytes,12,rep,name=related,proto3" json:"related,omitempty"`
+	// Of a 997: what it says of the group.
+	AcknowledgementCode string `protobuf:"bytes,13,opt,name=acknowledgement_code,json=acknowledgementCode,proto3" json:"acknowledgement_code,omitempty"`
+	// The codes that a parked one waits for a meaning of.
+	UnmappedCodes []*Code `protobuf:"bytes,14,rep,name=unmapped_codes,json=unmappedCodes,proto3" json:"unmapped_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -377,6 +400,75 @@ func (x *TransactionSet) GetRelated() []string {
 	return nil
 }
 
+func (x *TransactionSet) GetAcknowledgementCode() string {
+	if x != nil {
+		return x.AcknowledgementCode
+	}
+	return ""
+}
+
+func (x *TransactionSet) GetUnmappedCodes() []*Code {
+	if x != nil {
+		return x.UnmappedCodes
+	}
+	return nil
+}
+
+// Code is a partner's code in a list of code maps.
+type Code struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The list, "x12/1650".
+	List string `protobuf:"bytes,1,opt,name=list,proto3" json:"list,omitempty"`
+	// The code as written.
+	Code          string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Code) Reset() {
+	*x = Code{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Code) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Code) ProtoMessage() {}
+
+func (x *Code) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Code.ProtoReflect.Descriptor instead.
+func (*Code) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Code) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *Code) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
 // Delivery is one file as it was taken in: what has been committed of it, so that a restart goes on where it stopped. Key: id.
 type Delivery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -398,7 +490,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[2]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +502,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[2]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +515,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{2}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Delivery) GetId() string {
@@ -468,18 +560,21 @@ func (x *Delivery) GetComplete() bool {
 	return false
 }
 
-// Reference names an interchange. Keys: delivery id and number; mailbox and group control number.
+// Reference names an interchange or a set of it. Keys: delivery id and number; mailbox and group control number; list, code,
+// interchange id and index of a set that waits for the code's meaning; identity of a reported event.
 type Reference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the interchange.
-	Interchange   string `protobuf:"bytes,1,opt,name=interchange,proto3" json:"interchange,omitempty"`
+	Interchange string `protobuf:"bytes,1,opt,name=interchange,proto3" json:"interchange,omitempty"`
+	// Index of the set, where one is meant.
+	Index         uint32 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Reference) Reset() {
 	*x = Reference{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[3]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +586,7 @@ func (x *Reference) String() string {
 func (*Reference) ProtoMessage() {}
 
 func (x *Reference) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[3]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +599,7 @@ func (x *Reference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reference.ProtoReflect.Descriptor instead.
 func (*Reference) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{3}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Reference) GetInterchange() string {
@@ -512,6 +607,13 @@ func (x *Reference) GetInterchange() string {
 		return x.Interchange
 	}
 	return ""
+}
+
+func (x *Reference) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
 }
 
 // Identity is the first interchange with this pair and control number. Key: sender, receiver, ISA13.
@@ -527,7 +629,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[4]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -539,7 +641,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[4]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -552,7 +654,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Identity) GetInterchange() string {
@@ -580,7 +682,7 @@ type ControlNumbers struct {
 
 func (x *ControlNumbers) Reset() {
 	*x = ControlNumbers{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[5]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -592,7 +694,7 @@ func (x *ControlNumbers) String() string {
 func (*ControlNumbers) ProtoMessage() {}
 
 func (x *ControlNumbers) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[5]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -605,7 +707,7 @@ func (x *ControlNumbers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ControlNumbers.ProtoReflect.Descriptor instead.
 func (*ControlNumbers) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ControlNumbers) GetIssued() uint64 {
@@ -632,7 +734,7 @@ type PurchaseOrder struct {
 
 func (x *PurchaseOrder) Reset() {
 	*x = PurchaseOrder{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[6]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -644,7 +746,7 @@ func (x *PurchaseOrder) String() string {
 func (*PurchaseOrder) ProtoMessage() {}
 
 func (x *PurchaseOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[6]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -657,7 +759,7 @@ func (x *PurchaseOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurchaseOrder.ProtoReflect.Descriptor instead.
 func (*PurchaseOrder) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PurchaseOrder) GetSha256() []byte {
@@ -712,14 +814,24 @@ type MessageCount struct {
 	// The day, as in the key.
 	Day string `protobuf:"bytes,10,opt,name=day,proto3" json:"day,omitempty"`
 	// The set, as in the key.
-	Set           string `protobuf:"bytes,11,opt,name=set,proto3" json:"set,omitempty"`
+	Set string `protobuf:"bytes,11,opt,name=set,proto3" json:"set,omitempty"`
+	// Of the acknowledgements that came in, those that accept the whole group.
+	AcknowledgementsAccepted uint64 `protobuf:"varint,12,opt,name=acknowledgements_accepted,json=acknowledgementsAccepted,proto3" json:"acknowledgements_accepted,omitempty"`
+	// Of the acknowledgements sent, those that accept the whole group.
+	SentAccepted uint64 `protobuf:"varint,13,opt,name=sent_accepted,json=sentAccepted,proto3" json:"sent_accepted,omitempty"`
+	// Of the acknowledgements sent, those that accept a part of it.
+	SentPartial uint64 `protobuf:"varint,14,opt,name=sent_partial,json=sentPartial,proto3" json:"sent_partial,omitempty"`
+	// Of the acknowledgements sent, those that reject it.
+	SentRejected uint64 `protobuf:"varint,15,opt,name=sent_rejected,json=sentRejected,proto3" json:"sent_rejected,omitempty"`
+	// Groups of ours whose acknowledgement is overdue now.
+	Overdue       uint64 `protobuf:"varint,16,opt,name=overdue,proto3" json:"overdue,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MessageCount) Reset() {
 	*x = MessageCount{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[7]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +843,7 @@ func (x *MessageCount) String() string {
 func (*MessageCount) ProtoMessage() {}
 
 func (x *MessageCount) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[7]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +856,7 @@ func (x *MessageCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageCount.ProtoReflect.Descriptor instead.
 func (*MessageCount) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MessageCount) GetReceived() uint64 {
@@ -824,6 +936,41 @@ func (x *MessageCount) GetSet() string {
 	return ""
 }
 
+func (x *MessageCount) GetAcknowledgementsAccepted() uint64 {
+	if x != nil {
+		return x.AcknowledgementsAccepted
+	}
+	return 0
+}
+
+func (x *MessageCount) GetSentAccepted() uint64 {
+	if x != nil {
+		return x.SentAccepted
+	}
+	return 0
+}
+
+func (x *MessageCount) GetSentPartial() uint64 {
+	if x != nil {
+		return x.SentPartial
+	}
+	return 0
+}
+
+func (x *MessageCount) GetSentRejected() uint64 {
+	if x != nil {
+		return x.SentRejected
+	}
+	return 0
+}
+
+func (x *MessageCount) GetOverdue() uint64 {
+	if x != nil {
+		return x.Overdue
+	}
+	return 0
+}
+
 // CodeMap is the copy of a code map of masterdata. Key: list, resource name.
 type CodeMap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -841,7 +988,7 @@ type CodeMap struct {
 
 func (x *CodeMap) Reset() {
 	*x = CodeMap{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[8]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +1000,7 @@ func (x *CodeMap) String() string {
 func (*CodeMap) ProtoMessage() {}
 
 func (x *CodeMap) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[8]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +1013,7 @@ func (x *CodeMap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeMap.ProtoReflect.Descriptor instead.
 func (*CodeMap) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CodeMap) GetParty() string {
@@ -897,11 +1044,460 @@ func (x *CodeMap) GetValidFrom() string {
 	return ""
 }
 
+// Masterdata is the copy of a resource of masterdata. Key: resource name.
+type Masterdata struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The resource.
+	Resource      *anypb.Any `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Masterdata) Reset() {
+	*x = Masterdata{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Masterdata) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Masterdata) ProtoMessage() {}
+
+func (x *Masterdata) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Masterdata.ProtoReflect.Descriptor instead.
+func (*Masterdata) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Masterdata) GetResource() *anypb.Any {
+	if x != nil {
+		return x.Resource
+	}
+	return nil
+}
+
+// Tender is the last offer of a load to a carrier, as freight told it. Key: load number, carrier.
+type Tender struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Resource name, "tenders/tnd_...".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The load, "loads/load_...".
+	Load string `protobuf:"bytes,2,opt,name=load,proto3" json:"load,omitempty"`
+	// Its stops in order.
+	Stops []*Tender_Stop `protobuf:"bytes,3,rep,name=stops,proto3" json:"stops,omitempty"`
+	// Names and numbers that lead to the case.
+	Related []string `protobuf:"bytes,4,rep,name=related,proto3" json:"related,omitempty"`
+	// True once a message that offers it was made.
+	Offered bool `protobuf:"varint,5,opt,name=offered,proto3" json:"offered,omitempty"`
+	// True once a message that takes it back was made.
+	Withdrawn bool `protobuf:"varint,6,opt,name=withdrawn,proto3" json:"withdrawn,omitempty"`
+	// The carrier's answer that was applied, "ACCEPTED" or "DECLINED"; empty before.
+	Answer string `protobuf:"bytes,7,opt,name=answer,proto3" json:"answer,omitempty"`
+	// The set that brought the answer.
+	AnsweredBy    string `protobuf:"bytes,8,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tender) Reset() {
+	*x = Tender{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tender) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tender) ProtoMessage() {}
+
+func (x *Tender) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tender.ProtoReflect.Descriptor instead.
+func (*Tender) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Tender) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Tender) GetLoad() string {
+	if x != nil {
+		return x.Load
+	}
+	return ""
+}
+
+func (x *Tender) GetStops() []*Tender_Stop {
+	if x != nil {
+		return x.Stops
+	}
+	return nil
+}
+
+func (x *Tender) GetRelated() []string {
+	if x != nil {
+		return x.Related
+	}
+	return nil
+}
+
+func (x *Tender) GetOffered() bool {
+	if x != nil {
+		return x.Offered
+	}
+	return false
+}
+
+func (x *Tender) GetWithdrawn() bool {
+	if x != nil {
+		return x.Withdrawn
+	}
+	return false
+}
+
+func (x *Tender) GetAnswer() string {
+	if x != nil {
+		return x.Answer
+	}
+	return ""
+}
+
+func (x *Tender) GetAnsweredBy() string {
+	if x != nil {
+		return x.AnsweredBy
+	}
+	return ""
+}
+
+// Shipment is what an invoice says of a shipment beside its own facts. Key: resource name.
+type Shipment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who pays the freight: "PREPAID", "PREPAID_AND_ADD" or "COLLECT".
+	FreightTerms  string `protobuf:"bytes,1,opt,name=freight_terms,json=freightTerms,proto3" json:"freight_terms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shipment) Reset() {
+	*x = Shipment{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shipment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shipment) ProtoMessage() {}
+
+func (x *Shipment) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shipment.ProtoReflect.Descriptor instead.
+func (*Shipment) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Shipment) GetFreightTerms() string {
+	if x != nil {
+		return x.FreightTerms
+	}
+	return ""
+}
+
+// Draft is a document to be sent that has not been written yet. Key: id of its interchange, piece; in pieces since a load may
+// be larger than a record.
+type Draft struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The partner.
+	Party string `protobuf:"bytes,1,opt,name=party,proto3" json:"party,omitempty"`
+	// "204" or "810".
+	Set string `protobuf:"bytes,2,opt,name=set,proto3" json:"set,omitempty"`
+	// Of a 204: B2A01, "00" or "01".
+	Purpose string `protobuf:"bytes,3,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	// The fact that it prints.
+	Fact *anypb.Any `protobuf:"bytes,4,opt,name=fact,proto3" json:"fact,omitempty"`
+	// Names and numbers that lead to its case.
+	Related       []string `protobuf:"bytes,5,rep,name=related,proto3" json:"related,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Draft) Reset() {
+	*x = Draft{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Draft) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Draft) ProtoMessage() {}
+
+func (x *Draft) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Draft.ProtoReflect.Descriptor instead.
+func (*Draft) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Draft) GetParty() string {
+	if x != nil {
+		return x.Party
+	}
+	return ""
+}
+
+func (x *Draft) GetSet() string {
+	if x != nil {
+		return x.Set
+	}
+	return ""
+}
+
+func (x *Draft) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
+func (x *Draft) GetFact() *anypb.Any {
+	if x != nil {
+		return x.Fact
+	}
+	return nil
+}
+
+func (x *Draft) GetRelated() []string {
+	if x != nil {
+		return x.Related
+	}
+	return nil
+}
+
+// Requests are calls that follow from a set, in order. Key: interchange id, index, piece.
+type Requests struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In order.
+	Requests      []*Requests_Request `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Requests) Reset() {
+	*x = Requests{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Requests) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Requests) ProtoMessage() {}
+
+func (x *Requests) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Requests.ProtoReflect.Descriptor instead.
+func (*Requests) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Requests) GetRequests() []*Requests_Request {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+// Stop is a place where the load is worked on.
+type Tender_Stop struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 is the first.
+	Sequence int32 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// True where goods are unloaded.
+	Delivery bool `protobuf:"varint,2,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Its IANA zone.
+	Zone          string `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tender_Stop) Reset() {
+	*x = Tender_Stop{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tender_Stop) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tender_Stop) ProtoMessage() {}
+
+func (x *Tender_Stop) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tender_Stop.ProtoReflect.Descriptor instead.
+func (*Tender_Stop) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{11, 0}
+}
+
+func (x *Tender_Stop) GetSequence() int32 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *Tender_Stop) GetDelivery() bool {
+	if x != nil {
+		return x.Delivery
+	}
+	return false
+}
+
+func (x *Tender_Stop) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+// Request is one call.
+type Requests_Request struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is added to the set's request id, so that each call has one of its own.
+	Suffix string `protobuf:"bytes,1,opt,name=suffix,proto3" json:"suffix,omitempty"`
+	// The request without its request id.
+	Request       *anypb.Any `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Requests_Request) Reset() {
+	*x = Requests_Request{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Requests_Request) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Requests_Request) ProtoMessage() {}
+
+func (x *Requests_Request) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Requests_Request.ProtoReflect.Descriptor instead.
+func (*Requests_Request) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{14, 0}
+}
+
+func (x *Requests_Request) GetSuffix() string {
+	if x != nil {
+		return x.Suffix
+	}
+	return ""
+}
+
+func (x *Requests_Request) GetRequest() *anypb.Any {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
 var File_crossdock_edi_storage_v1_edi_proto protoreflect.FileDescriptor
 
 const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\n" +
-	"\"crossdock/edi/storage/v1/edi.proto\x12\x18crossdock.edi.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\x04\n" +
+	"\"crossdock/edi/storage/v1/edi.proto\x12\x18crossdock.edi.storage.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x05\n" +
 	"\vInterchange\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tdirection\x18\x02 \x01(\x05R\tdirection\x12\x14\n" +
@@ -926,7 +1522,9 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\x04sets\x18\x12 \x01(\rR\x04sets\x12\x1e\n" +
 	"\n" +
 	"separators\x18\x13 \x03(\fR\n" +
-	"separators\"\xe8\x02\n" +
+	"separators\x12A\n" +
+	"\x0eacknowledge_by\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\racknowledgeBy\x127\n" +
+	"\x17acknowledgement_overdue\x18\x15 \x01(\bR\x16acknowledgementOverdue\"\xe2\x03\n" +
 	"\x0eTransactionSet\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x10\n" +
 	"\x03set\x18\x02 \x01(\tR\x03set\x12%\n" +
@@ -941,16 +1539,22 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\x06offset\x18\n" +
 	" \x01(\x03R\x06offset\x12\x16\n" +
 	"\x06length\x18\v \x01(\x03R\x06length\x12\x18\n" +
-	"\arelated\x18\f \x03(\tR\arelated\"\xb4\x01\n" +
+	"\arelated\x18\f \x03(\tR\arelated\x121\n" +
+	"\x14acknowledgement_code\x18\r \x01(\tR\x13acknowledgementCode\x12E\n" +
+	"\x0eunmapped_codes\x18\x0e \x03(\v2\x1e.crossdock.edi.storage.v1.CodeR\runmappedCodes\".\n" +
+	"\x04Code\x12\x12\n" +
+	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\tR\x04code\"\xb4\x01\n" +
 	"\bDelivery\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x0fdocument_sha256\x18\x02 \x01(\tR\x0edocumentSha256\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x1b\n" +
 	"\tfile_name\x18\x04 \x01(\tR\bfileName\x12\"\n" +
 	"\finterchanges\x18\x05 \x01(\rR\finterchanges\x12\x1a\n" +
-	"\bcomplete\x18\x06 \x01(\bR\bcomplete\"-\n" +
+	"\bcomplete\x18\x06 \x01(\bR\bcomplete\"C\n" +
 	"\tReference\x12 \n" +
-	"\vinterchange\x18\x01 \x01(\tR\vinterchange\"D\n" +
+	"\vinterchange\x18\x01 \x01(\tR\vinterchange\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\rR\x05index\"D\n" +
 	"\bIdentity\x12 \n" +
 	"\vinterchange\x18\x01 \x01(\tR\vinterchange\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\"(\n" +
@@ -960,7 +1564,7 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\x06sha256\x18\x01 \x01(\fR\x06sha256\x12 \n" +
 	"\vinterchange\x18\x02 \x01(\tR\vinterchange\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\rR\x05index\x12\x14\n" +
-	"\x05order\x18\x04 \x01(\tR\x05order\"\xb1\x02\n" +
+	"\x05order\x18\x04 \x01(\tR\x05order\"\xf5\x03\n" +
 	"\fMessageCount\x12\x1a\n" +
 	"\breceived\x18\x01 \x01(\x04R\breceived\x12\x18\n" +
 	"\aapplied\x18\x02 \x01(\x04R\aapplied\x12\x1c\n" +
@@ -974,13 +1578,48 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\x05party\x18\t \x01(\tR\x05party\x12\x10\n" +
 	"\x03day\x18\n" +
 	" \x01(\tR\x03day\x12\x10\n" +
-	"\x03set\x18\v \x01(\tR\x03set\"p\n" +
+	"\x03set\x18\v \x01(\tR\x03set\x12;\n" +
+	"\x19acknowledgements_accepted\x18\f \x01(\x04R\x18acknowledgementsAccepted\x12#\n" +
+	"\rsent_accepted\x18\r \x01(\x04R\fsentAccepted\x12!\n" +
+	"\fsent_partial\x18\x0e \x01(\x04R\vsentPartial\x12#\n" +
+	"\rsent_rejected\x18\x0f \x01(\x04R\fsentRejected\x12\x18\n" +
+	"\aoverdue\x18\x10 \x01(\x04R\aoverdue\"p\n" +
 	"\aCodeMap\x12\x14\n" +
 	"\x05party\x18\x01 \x01(\tR\x05party\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x1c\n" +
 	"\tcanonical\x18\x03 \x01(\tR\tcanonical\x12\x1d\n" +
 	"\n" +
-	"valid_from\x18\x04 \x01(\tR\tvalidFromB6Z4crossdock.dev/gen/crossdock/edi/storage/v1;storagev1b\x06proto3"
+	"valid_from\x18\x04 \x01(\tR\tvalidFrom\">\n" +
+	"\n" +
+	"Masterdata\x120\n" +
+	"\bresource\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\bresource\"\xcc\x02\n" +
+	"\x06Tender\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04load\x18\x02 \x01(\tR\x04load\x12;\n" +
+	"\x05stops\x18\x03 \x03(\v2%.crossdock.edi.storage.v1.Tender.StopR\x05stops\x12\x18\n" +
+	"\arelated\x18\x04 \x03(\tR\arelated\x12\x18\n" +
+	"\aoffered\x18\x05 \x01(\bR\aoffered\x12\x1c\n" +
+	"\twithdrawn\x18\x06 \x01(\bR\twithdrawn\x12\x16\n" +
+	"\x06answer\x18\a \x01(\tR\x06answer\x12\x1f\n" +
+	"\vanswered_by\x18\b \x01(\tR\n" +
+	"answeredBy\x1aR\n" +
+	"\x04Stop\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12\x1a\n" +
+	"\bdelivery\x18\x02 \x01(\bR\bdelivery\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\"/\n" +
+	"\bShipment\x12#\n" +
+	"\rfreight_terms\x18\x01 \x01(\tR\ffreightTerms\"\x8d\x01\n" +
+	"\x05Draft\x12\x14\n" +
+	"\x05party\x18\x01 \x01(\tR\x05party\x12\x10\n" +
+	"\x03set\x18\x02 \x01(\tR\x03set\x12\x18\n" +
+	"\apurpose\x18\x03 \x01(\tR\apurpose\x12(\n" +
+	"\x04fact\x18\x04 \x01(\v2\x14.google.protobuf.AnyR\x04fact\x12\x18\n" +
+	"\arelated\x18\x05 \x03(\tR\arelated\"\xa5\x01\n" +
+	"\bRequests\x12F\n" +
+	"\brequests\x18\x01 \x03(\v2*.crossdock.edi.storage.v1.Requests.RequestR\brequests\x1aQ\n" +
+	"\aRequest\x12\x16\n" +
+	"\x06suffix\x18\x01 \x01(\tR\x06suffix\x12.\n" +
+	"\arequest\x18\x02 \x01(\v2\x14.google.protobuf.AnyR\arequestB6Z4crossdock.dev/gen/crossdock/edi/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_crossdock_edi_storage_v1_edi_proto_rawDescOnce sync.Once
@@ -994,26 +1633,42 @@ func file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP() []byte {
 	return file_crossdock_edi_storage_v1_edi_proto_rawDescData
 }
 
-var file_crossdock_edi_storage_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_crossdock_edi_storage_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_crossdock_edi_storage_v1_edi_proto_goTypes = []any{
 	(*Interchange)(nil),           // 0: crossdock.edi.storage.v1.Interchange
 	(*TransactionSet)(nil),        // 1: crossdock.edi.storage.v1.TransactionSet
-	(*Delivery)(nil),              // 2: crossdock.edi.storage.v1.Delivery
-	(*Reference)(nil),             // 3: crossdock.edi.storage.v1.Reference
-	(*Identity)(nil),              // 4: crossdock.edi.storage.v1.Identity
-	(*ControlNumbers)(nil),        // 5: crossdock.edi.storage.v1.ControlNumbers
-	(*PurchaseOrder)(nil),         // 6: crossdock.edi.storage.v1.PurchaseOrder
-	(*MessageCount)(nil),          // 7: crossdock.edi.storage.v1.MessageCount
-	(*CodeMap)(nil),               // 8: crossdock.edi.storage.v1.CodeMap
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*Code)(nil),                  // 2: crossdock.edi.storage.v1.Code
+	(*Delivery)(nil),              // 3: crossdock.edi.storage.v1.Delivery
+	(*Reference)(nil),             // 4: crossdock.edi.storage.v1.Reference
+	(*Identity)(nil),              // 5: crossdock.edi.storage.v1.Identity
+	(*ControlNumbers)(nil),        // 6: crossdock.edi.storage.v1.ControlNumbers
+	(*PurchaseOrder)(nil),         // 7: crossdock.edi.storage.v1.PurchaseOrder
+	(*MessageCount)(nil),          // 8: crossdock.edi.storage.v1.MessageCount
+	(*CodeMap)(nil),               // 9: crossdock.edi.storage.v1.CodeMap
+	(*Masterdata)(nil),            // 10: crossdock.edi.storage.v1.Masterdata
+	(*Tender)(nil),                // 11: crossdock.edi.storage.v1.Tender
+	(*Shipment)(nil),              // 12: crossdock.edi.storage.v1.Shipment
+	(*Draft)(nil),                 // 13: crossdock.edi.storage.v1.Draft
+	(*Requests)(nil),              // 14: crossdock.edi.storage.v1.Requests
+	(*Tender_Stop)(nil),           // 15: crossdock.edi.storage.v1.Tender.Stop
+	(*Requests_Request)(nil),      // 16: crossdock.edi.storage.v1.Requests.Request
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 18: google.protobuf.Any
 }
 var file_crossdock_edi_storage_v1_edi_proto_depIdxs = []int32{
-	9, // 0: crossdock.edi.storage.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	17, // 0: crossdock.edi.storage.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
+	17, // 1: crossdock.edi.storage.v1.Interchange.acknowledge_by:type_name -> google.protobuf.Timestamp
+	2,  // 2: crossdock.edi.storage.v1.TransactionSet.unmapped_codes:type_name -> crossdock.edi.storage.v1.Code
+	18, // 3: crossdock.edi.storage.v1.Masterdata.resource:type_name -> google.protobuf.Any
+	15, // 4: crossdock.edi.storage.v1.Tender.stops:type_name -> crossdock.edi.storage.v1.Tender.Stop
+	18, // 5: crossdock.edi.storage.v1.Draft.fact:type_name -> google.protobuf.Any
+	16, // 6: crossdock.edi.storage.v1.Requests.requests:type_name -> crossdock.edi.storage.v1.Requests.Request
+	18, // 7: crossdock.edi.storage.v1.Requests.Request.request:type_name -> google.protobuf.Any
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edi_storage_v1_edi_proto_init() }
@@ -1027,7 +1682,7 @@ func file_crossdock_edi_storage_v1_edi_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edi_storage_v1_edi_proto_rawDesc), len(file_crossdock_edi_storage_v1_edi_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
