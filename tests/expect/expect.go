@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -208,9 +209,14 @@ func documents(t testing.TB, w story.World) {
 	must(t, err)
 	sent := map[string][]string{}
 	for name, content := range files {
-		party, _, _ := strings.Cut(filepath.ToSlash(name), "/")
+		party, _, _ := strings.Cut(name, "/")
 		_, set, _ := strings.Cut(string(content), "ST*")
-		sent[party+" "+set[:min(3, len(set))]] = append(sent[party+" "+set[:min(3, len(set))]], mask(string(content)))
+		document := party + " " + set[:min(3, len(set))]
+		text := mask(string(content))
+		if strings.HasSuffix(document, " 997") && slices.Contains(sent[document], text) {
+			continue // a file that was brought again after a kill is answered again
+		}
+		sent[document] = append(sent[document], text)
 	}
 	equal(t, "documents sent", sent, map[string][]string{
 		"CUS-XYZ 997": {mask(printed997)}, "CUS-XYZ 810": {mask(printed810)}, "CAR-CXBB 204": {mask(printed204)},

@@ -33,7 +33,14 @@ func acknowledge(ctx context.Context, w World, party, set string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		return w.Drop(ctx, "997-"+party+"-"+set+".edi", answer)
+		if err := w.Drop(ctx, "997-"+party+"-"+set+".edi", answer); err != nil {
+			return err
+		}
+		// Business time does not go on before it is booked.
+		_, err = await(ctx, w, "edi", func(m *ediv1.MessageAcknowledged) bool {
+			return strings.HasSuffix(name, "/"+m.GetInterchange().GetFileName())
+		})
+		return err
 	}
 	return fmt.Errorf("no %s for %s among the files sent", set, party)
 }

@@ -37,7 +37,7 @@ var services = []Service{
 	{Name: "billing", number: 4, gateway: true, peers: []string{"masterdata", "orders", "freight"}},
 	{Name: "workflow", number: 5, peers: []string{"orders", "freight", "billing", "edi"}},
 	{Name: "edge", number: 6, page: 980},
-	{Name: "tower", number: 7, page: 981, peers: []string{"masterdata", "orders", "freight", "billing", "workflow", "edge", "edi"}},
+	{Name: "tower", number: 7, page: 981, peers: []string{"masterdata", "orders", "freight", "billing", "workflow", "edi"}},
 	{Name: "edi", number: 8, peers: []string{"masterdata", "orders", "freight", "billing"}},
 }
 
