@@ -70,7 +70,7 @@ func (ch Change) goOn(before Order, b Basis, now time.Time) (Change, error) {
 			o.Commercial, o.Promise = Confirmed, &Promise{Windows: b.Windows}
 			ch.Facts = append(ch.Facts, OrderConfirmed{o.clone()})
 		}
-		if b.Terms.AutoRelease && o.CancelReason == "" && o.anyUnreleased() {
+		if b.Terms.AutoRelease && o.anyUnreleased() {
 			var r Release
 			var err error
 			if o, r, err = o.release(o.unreleased(), b, now); err != nil {
@@ -145,9 +145,6 @@ func (o Order) ReleaseLines(want []LineQuantity, c Catalog, p Policy, now time.T
 	}
 	if len(o.Holds) > 0 {
 		return Change{}, &HeldError{o.Holds}
-	}
-	if o.CancelReason != "" {
-		return Change{}, ErrCallingOff
 	}
 	if !o.anyUnreleased() {
 		return Change{}, ErrNothingUnreleased
@@ -246,47 +243,33 @@ func (o Order) release(quantities []decimal.Decimal, b Basis, now time.Time) (Or
 	return o, r, nil
 }
 
-// Cancel cancels all of an order of which nothing is released; its holds go. Of a released order it notes the wish: the carrier
-// is called off first, and the order is cancelled when its loads are. What has left cannot be cancelled. Cancelling again
-// changes nothing.
+// Cancel cancels all of an order of which nothing is released; its holds go. Cancelling a cancelled order changes nothing.
 func (o Order) Cancel(reason string, now time.Time) (Change, error) {
 	to, err := o.Commercial.Next(VerbCancel)
 	if err != nil {
 		return Change{}, err
 	}
-	if o.Commercial == Cancelled || o.CancelReason != "" {
+	if o.Commercial == Cancelled {
 		return Change{Order: o}, nil
 	}
-	var shipped []string
-	alive := false
+	var released []string
 	for _, l := range o.Lines {
-		alive = alive || l.Quantities.live().Sign() > 0
-		if l.Quantities.n.Shipped.Sign() > 0 {
-			shipped = append(shipped, l.ID)
+		if l.Quantities.n.Released.Sign() > 0 {
+			released = append(released, l.ID)
 		}
 	}
-	if len(shipped) > 0 {
-		return Change{}, &ShippedError{shipped}
+	if len(released) > 0 {
+		return Change{}, &ReleasedError{released}
 	}
 	before := o
 	o = o.touch(now)
-	if o.CancelReason = reason; reason == "" {
-		o.CancelReason = "cancelled by the customer"
-	}
-	if alive {
-		var releases []string
-		for n := range o.Releases {
-			releases = append(releases, Release{Order: o.Name, Number: n + 1}.Name())
-		}
-		return Change{Order: o, Facts: []Fact{OrderCancellationRequested{o.clone(), releases}}}, nil
-	}
 	for i := range o.Lines {
 		if o.Lines[i].Quantities, err = o.Lines[i].Quantities.CancelUnreleased(); err != nil {
 			return Change{}, err
 		}
 	}
 	o.Commercial, o.Holds, o.Missing = to, nil, nil
-	facts := []Fact{OrderCancelled{o.clone(), o.CancelReason}}
+	facts := []Fact{OrderCancelled{o.clone(), reason}}
 	for _, h := range before.Holds {
 		facts = append(facts, OrderHoldReleased{o.clone(), h})
 	}
