@@ -1,0 +1,91 @@
+package programs
+
+import (
+	"context"
+	"sync"
+	"syscall"
+	"testing"
+
+	"crossdock.dev/tests/story"
+)
+
+// Each program is killed again and again while the master data is loaded, between acts and during them, before and after an
+// answer, while the story waits. It is started again and the order ends the same.
+func TestProgramKilled(t *testing.T) {
+	moments := []string{"seed", "dropped", "call accept", "called claims", "called proofsOfDelivery", "call freightBills"}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSuite(t)
+			s.start()
+			live := s.ready()
+			kills := 0
+			var killing sync.WaitGroup
+			at := func(moment string) {
+				if kills < len(moments) && moments[kills] == moment {
+					n := kills
+					kills++
+					killing.Go(func() { s.kill(name, n) })
+				}
+			}
+			at("seed")
+			fill(t, live)
+			var n story.Names
+			must(t, story.Play(t.Context(), live, story.HappyPath(disturbed{live, at}, document(t), &n), func(story.Act) {}))
+			killing.Wait()
+			if kills != len(moments) {
+				t.Errorf("killed %d times, want %d", kills, len(moments))
+			}
+			s.ended(live, n)
+		})
+	}
+}
+
+// The supervisor alone, and the supervisor with every program at once, are killed in the middle. A new one on the same data
+// goes on, and the order ends the same.
+func TestSuiteKilled(t *testing.T) {
+	tests := map[string]func(s *suite){
+		"up": func(s *suite) { s.up.signal(s.t, syscall.SIGKILL) },
+		"everything": func(s *suite) {
+			pids := []int{s.up.cmd.Process.Pid}
+			for _, name := range names {
+				pids = append(pids, s.pids(name)[0])
+			}
+			for _, pid := range pids {
+				must(s.t, syscall.Kill(pid, syscall.SIGKILL))
+			}
+		},
+	}
+	for name, kill := range tests {
+		for _, moment := range []string{"dropped", "called accept", "called proofsOfDelivery"} {
+			t.Run(name+" "+moment, func(t *testing.T) {
+				t.Parallel()
+				s := newSuite(t)
+				s.start()
+				live := s.ready()
+				fill(t, live)
+				var n story.Names
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				acts := story.HappyPath(disturbed{live, func(m string) {
+					if m == moment {
+						kill(s)
+						stop() // whoever played the story is gone too
+					}
+				}}, document(t), &n)
+				begun := -1
+				if err := story.Play(ctx, live, acts, func(story.Act) { begun++ }); err == nil {
+					t.Fatal("the story was played to its end")
+				}
+				if code := s.up.wait(t); code != -1 {
+					t.Errorf("up: exit status %d, want that of a kill", code)
+				}
+				s.start()
+				live = s.ready()
+				acts = story.HappyPath(live, document(t), &n)
+				must(t, story.Play(t.Context(), live, acts[begun:], func(story.Act) {}))
+				s.ended(live, n)
+			})
+		}
+	}
+}
