@@ -363,6 +363,13 @@ func TestHeldOrdersAndMessagesGetWorkItems(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("open work items %q, want %q", got, want)
 	}
+	sent := &ediv1.Interchange{Name: "interchanges/edi_2"}
+	w.tell("edi", sent.GetName(), &ediv1.AcknowledgementOverdue{Interchange: sent})
+	w.settle()
+	if got := w.openItems(); !slices.Contains(got, "ACK_OVERDUE integration interchanges/edi_2") {
+		t.Errorf("unacknowledged: %q", got)
+	}
+	w.tell("edi", sent.GetName(), &ediv1.MessageAcknowledged{Interchange: sent})
 	w.tell("orders", order, &ordersv1.OrderHoldReleased{Order: order, Hold: hold})
 	w.settle()
 	if got := w.openItems(); slices.Contains(got, want[1]) || len(got) != 2 {

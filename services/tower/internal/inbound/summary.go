@@ -138,6 +138,10 @@ func Summary(payload proto.Message) string {
 		return "waits for a person: " + m.GetInterchange().GetReason() + m.GetTransactionSet().GetReason()
 	case *ediv1.MessageRejected:
 		return "refused: " + m.GetInterchange().GetReason() + m.GetTransactionSet().GetReason()
+	case *ediv1.MessageAcknowledged:
+		return "the partner acknowledged " + m.GetInterchange().GetFileName()
+	case *ediv1.AcknowledgementOverdue:
+		return "no acknowledgement of " + m.GetInterchange().GetFileName() + " within the agreed time"
 	case *ediv1.MessageSent:
 		i := m.GetInterchange()
 		var sets []string

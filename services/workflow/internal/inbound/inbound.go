@@ -270,6 +270,8 @@ func (edi) Keys(f eventlog.Fact) []string {
 		return []string{m.GetInterchange()}
 	case *ediv1.AcknowledgementOverdue:
 		return []string{m.GetInterchange().GetName()}
+	case *ediv1.MessageAcknowledged:
+		return []string{m.GetInterchange().GetName()}
 	}
 	return nil
 }
@@ -287,6 +289,8 @@ func (e edi) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
 			Reason: process.AckOverdue, Owner: process.Integration, Subject: m.GetInterchange().GetName(), Related: f.Related,
 			Detail: "The partner has not acknowledged it within the agreed time.",
 		})
+	case *ediv1.MessageAcknowledged: // late is better than never
+		return e.app.Close(ctx, tx, process.Closing{Reason: process.AckOverdue, Subject: m.GetInterchange().GetName()})
 	case *ediv1.MessageApplied:
 		return e.app.Close(ctx, tx, process.Closing{Subject: messageName(m.GetInterchange(), m.GetTransactionSet())})
 	}
