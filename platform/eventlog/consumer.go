@@ -261,10 +261,15 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 		pending = append(pending, c.save(ctx, stored, at, ignored))
 		stored, ignored, unsaved = at, 0, 0
 	}
+	// All are waited for, also after the first that failed: a Step leaves nothing under way.
+	var refused error
 	for _, p := range pending {
-		if _, err := p.Wait(ctx); err != nil {
-			return err
+		if _, err := p.Wait(ctx); err != nil && refused == nil {
+			refused = err
 		}
+	}
+	if refused != nil {
+		return refused
 	}
 	c.stored, c.unsaved = stored, unsaved
 	c.mu.Lock()
