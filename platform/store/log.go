@@ -45,7 +45,9 @@ func (s *Store) ReadLog(ctx context.Context, after Position, limit int) ([]LogEn
 		btx := r.(*reader).btx
 		c := btx.Bucket([]byte(logBucket)).Cursor()
 		size := 0
-		for k, v := c.Seek(Key(after.Sequence + 1)); k != nil && len(out) < limit; k, v = c.Next() {
+		// A commit can be seen in the file a moment before it is the log's end: what is after last is not told yet.
+		most := min(uint64(limit), last.Sequence-after.Sequence)
+		for k, v := c.Seek(Key(after.Sequence + 1)); k != nil && uint64(len(out)) < most; k, v = c.Next() {
 			data, err := unseal(logBucket, k, v)
 			if err != nil {
 				return err
