@@ -153,10 +153,15 @@ func run(t *testing.T, name string, args ...string) (code int, out, errOut strin
 	return cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }
 
-// tail is the end of a text.
+// tail is the end of what a program printed, without the lines that say that a reader of a log has turned away.
 func tail(text string) string {
-	lines := strings.SplitAfter(text, "\n")
-	return strings.Join(lines[max(0, len(lines)-40):], "")
+	var lines []string
+	for line := range strings.Lines(text) {
+		if !strings.Contains(line, "/TailEntries") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-15):], "")
 }
 
 func must(t testing.TB, err error) {
