@@ -19,9 +19,9 @@ import (
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/rpcerr"
 
-	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/app"
 	"crossdock.dev/services/billing/internal/freightbill"
+	"crossdock.dev/services/billing/internal/wire"
 )
 
 // The sizes of a page, as the contract says.
@@ -50,7 +50,7 @@ func (s *Server) AuthorizeBilling(ctx context.Context, req *billingv1.AuthorizeB
 	if err != nil {
 		return nil, refuse(req.GetShipment(), err)
 	}
-	return message.Authorization(a), nil
+	return wire.Authorization(a), nil
 }
 
 // GetBillingAuthorization returns one authorisation.
@@ -59,7 +59,7 @@ func (s *Server) GetBillingAuthorization(ctx context.Context, req *billingv1.Get
 	if err != nil {
 		return nil, refuse(req.GetName(), err)
 	}
-	return message.Authorization(a), nil
+	return wire.Authorization(a), nil
 }
 
 // PreviewInvoice computes the invoice of an authorisation without issuing it.
@@ -68,7 +68,7 @@ func (s *Server) PreviewInvoice(ctx context.Context, req *billingv1.PreviewInvoi
 	if err != nil {
 		return nil, refuse(req.GetBillingAuthorization(), err)
 	}
-	return message.Invoice(i), nil
+	return wire.Invoice(i), nil
 }
 
 // IssueInvoice makes, approves and numbers the invoice of an authorisation.
@@ -82,7 +82,7 @@ func (s *Server) IssueInvoice(ctx context.Context, req *billingv1.IssueInvoiceRe
 	if err != nil {
 		return nil, refuse(req.GetBillingAuthorization(), err)
 	}
-	return message.Invoice(i), nil
+	return wire.Invoice(i), nil
 }
 
 // GetInvoice returns one invoice.
@@ -94,7 +94,7 @@ func (s *Server) GetInvoice(ctx context.Context, req *billingv1.GetInvoiceReques
 	if err != nil {
 		return nil, refuse(req.GetName(), err)
 	}
-	return message.Invoice(i), nil
+	return wire.Invoice(i), nil
 }
 
 // ListInvoices pages through the visible invoices, newest first.
@@ -110,7 +110,7 @@ func (s *Server) ListInvoices(ctx context.Context, req *billingv1.ListInvoicesRe
 	}
 	out := &billingv1.ListInvoicesResponse{NextPageToken: next(last, args)}
 	for _, i := range found {
-		out.Invoices = append(out.Invoices, message.Invoice(i))
+		out.Invoices = append(out.Invoices, wire.Invoice(i))
 	}
 	return out, nil
 }
@@ -159,12 +159,12 @@ func submitted(p origin.Principal, m *billingv1.FreightBill) (freightbill.Bill, 
 		Source: m.GetSource(),
 	}
 	var err error
-	b.BillDate, err = message.FromDate(m.GetBillDate())
+	b.BillDate, err = wire.FromDate(m.GetBillDate())
 	check("freight_bill.bill_date", err)
-	b.Total, err = message.FromMoney(m.GetTotal())
+	b.Total, err = wire.FromMoney(m.GetTotal())
 	check("freight_bill.total", err)
 	for i, c := range m.GetCharges() {
-		charge, err := message.FromCharge(c)
+		charge, err := wire.FromCharge(c)
 		check(fmt.Sprintf("freight_bill.charges[%d].amount", i), err)
 		b.Charges = append(b.Charges, charge)
 	}
@@ -177,7 +177,7 @@ func submitted(p origin.Principal, m *billingv1.FreightBill) (freightbill.Bill, 
 // bill is a bill as the caller may see it. Why a bill matched no load names loads that may be another carrier's; a partner learns no
 // more than if they did not exist.
 func bill(ctx context.Context, b freightbill.Bill) *billingv1.FreightBill {
-	m := message.FreightBill(b)
+	m := wire.FreightBill(b)
 	if origin.From(ctx).Principal.Kind == origin.Partner {
 		for _, f := range m.GetFindings() {
 			if f.GetRule() == freightbill.MatchRule && !f.GetPassed() {
@@ -231,7 +231,7 @@ func (s *Server) ListAccruals(ctx context.Context, req *billingv1.ListAccrualsRe
 	}
 	out := &billingv1.ListAccrualsResponse{NextPageToken: next(last, args)}
 	for _, a := range found {
-		out.Accruals = append(out.Accruals, message.Accrual(a))
+		out.Accruals = append(out.Accruals, wire.Accrual(a))
 	}
 	return out, nil
 }
@@ -249,7 +249,7 @@ func (s *Server) ListJournalEntries(ctx context.Context, req *billingv1.ListJour
 	}
 	out := &billingv1.ListJournalEntriesResponse{NextPageToken: next(last, args)}
 	for _, p := range found {
-		out.JournalEntries = append(out.JournalEntries, message.JournalEntry(p))
+		out.JournalEntries = append(out.JournalEntries, wire.JournalEntry(p))
 	}
 	return out, nil
 }
@@ -268,7 +268,7 @@ func (s *Server) GetTrialBalance(ctx context.Context, req *billingv1.GetTrialBal
 				return nil, refuse("trialBalance", err)
 			}
 			out.Balances = append(out.Balances, &billingv1.Balance{
-				Account: string(account), AccountName: account.Name(), Amount: message.Money(amount),
+				Account: string(account), AccountName: account.Name(), Amount: wire.Money(amount),
 			})
 		}
 	}

@@ -20,10 +20,10 @@ import (
 	platform "crossdock.dev/platform/store"
 
 	"crossdock.dev/services/billing/internal/accrual"
-	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/app"
 	"crossdock.dev/services/billing/internal/shipment"
 	"crossdock.dev/services/billing/internal/store"
+	"crossdock.dev/services/billing/internal/wire"
 )
 
 // Readers are what the followed logs mean to billing.
@@ -128,7 +128,7 @@ func release(m *ordersv1.OrderRelease) (shipment.Release, error) {
 		LegalEntity: m.GetLegalEntity(), Currency: m.GetCurrencyCode(), PaymentTerms: m.GetPaymentTerms(), Contract: m.GetContract(),
 	}
 	for _, l := range m.GetLines() {
-		q, err := message.FromQuantity(l.GetQuantity())
+		q, err := wire.FromQuantity(l.GetQuantity())
 		if err != nil {
 			return r, fmt.Errorf("%s line %s: %w", r.Name, l.GetLine(), err)
 		}
@@ -138,7 +138,7 @@ func release(m *ordersv1.OrderRelease) (shipment.Release, error) {
 		}
 		r.Lines = append(r.Lines, shipment.ReleaseLine{
 			Line: l.GetLine(), Item: l.GetItem(), Description: l.GetDescription(), Quantity: q, UnitPrice: price,
-			ExternalIDs: message.FromExternalIDs(l.GetExternalIds()),
+			ExternalIDs: wire.FromExternalIDs(l.GetExternalIds()),
 		})
 	}
 	return r, nil
@@ -195,7 +195,7 @@ func (r freight) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) er
 }
 
 func (r freight) shipment(tx *store.Tx, m *freightv1.Shipment) error {
-	weight, err := message.FromQuantity(m.GetGrossWeight())
+	weight, err := wire.FromQuantity(m.GetGrossWeight())
 	if err != nil {
 		return fmt.Errorf("%s: gross weight: %w", m.GetName(), err)
 	}
@@ -203,11 +203,11 @@ func (r freight) shipment(tx *store.Tx, m *freightv1.Shipment) error {
 		Name: m.GetName(), Release: m.GetOrderRelease(), Order: m.GetOrder(), CustomerOrderNumber: m.GetCustomerOrderNumber(),
 		Customer: m.GetCustomer(), LegalEntity: m.GetLegalEntity(), ShipFrom: m.GetShipFrom(), ShipTo: m.GetShipTo(), Mode: m.GetMode(),
 		Terms: shipment.FreightTerms(m.GetFreightTerms()), Load: m.GetLoad(), GrossWeight: weight,
-		Departed: message.FromTime(m.GetDeparted().GetTime()), Delivered: message.FromTime(m.GetDelivered().GetTime()),
+		Departed: wire.FromTime(m.GetDeparted().GetTime()), Delivered: wire.FromTime(m.GetDelivered().GetTime()),
 		Cancelled: m.GetState() == freightv1.Shipment_CANCELLED,
 	}
 	for _, l := range m.GetLines() {
-		q, err := message.FromQuantity(l.GetQuantity())
+		q, err := wire.FromQuantity(l.GetQuantity())
 		if err != nil {
 			return fmt.Errorf("%s line %s: %w", m.GetName(), l.GetLine(), err)
 		}
@@ -217,7 +217,7 @@ func (r freight) shipment(tx *store.Tx, m *freightv1.Shipment) error {
 }
 
 func (r freight) load(tx *store.Tx, m *freightv1.Load, aboard ...*freightv1.Shipment) error {
-	day, err := message.FromDate(m.GetShipDate())
+	day, err := wire.FromDate(m.GetShipDate())
 	if err != nil {
 		return fmt.Errorf("%s: ship date: %w", m.GetName(), err)
 	}
@@ -240,14 +240,14 @@ func (r freight) load(tx *store.Tx, m *freightv1.Load, aboard ...*freightv1.Ship
 	var charges []accrual.Charge
 	if l.Booked {
 		for _, c := range m.GetCharges().GetCharges() {
-			charge, err := message.FromCharge(c)
+			charge, err := wire.FromCharge(c)
 			if err != nil {
 				return fmt.Errorf("%s charge %s: %w", m.GetName(), c.GetCode(), err)
 			}
 			charges = append(charges, charge)
 		}
 	}
-	return r.app.Load(tx, l, charges, message.FromExplanation(m.GetCharges().GetExplanation()))
+	return r.app.Load(tx, l, charges, wire.FromExplanation(m.GetCharges().GetExplanation()))
 }
 
 func (r freight) proof(tx *store.Tx, m *freightv1.ProofOfDeliveryReceived) error {
@@ -261,7 +261,7 @@ func (r freight) proof(tx *store.Tx, m *freightv1.ProofOfDeliveryReceived) error
 	var lines []shipment.Line
 	for _, d := range m.GetLines() {
 		l := shipment.Line{Line: d.GetLine()}
-		shipped, err := message.FromQuantity(d.GetShipped())
+		shipped, err := wire.FromQuantity(d.GetShipped())
 		for _, x := range []struct {
 			from *typev1.Quantity
 			to   *quantity.Quantity
@@ -273,7 +273,7 @@ func (r freight) proof(tx *store.Tx, m *freightv1.ProofOfDeliveryReceived) error
 				*x.to, err = quantity.New(decimal.Zero, shipped.Unit())
 				continue
 			}
-			*x.to, err = message.FromQuantity(x.from)
+			*x.to, err = wire.FromQuantity(x.from)
 		}
 		if err != nil {
 			return fmt.Errorf("%s line %s: %w", m.GetProofOfDelivery().GetName(), d.GetLine(), err)
@@ -282,5 +282,5 @@ func (r freight) proof(tx *store.Tx, m *freightv1.ProofOfDeliveryReceived) error
 		lines = append(lines, l)
 	}
 	return r.app.Proof(tx, m.GetShipment().GetName(), m.GetProofOfDelivery().GetName(), state,
-		message.FromTime(m.GetProofOfDelivery().GetSignedAt()), lines)
+		wire.FromTime(m.GetProofOfDelivery().GetSignedAt()), lines)
 }

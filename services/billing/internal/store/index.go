@@ -13,7 +13,7 @@ import (
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
 	platform "crossdock.dev/platform/store"
 
-	"crossdock.dev/services/billing/internal/api/message"
+	"crossdock.dev/services/billing/internal/wire"
 )
 
 // List is the name of a newest-first list.
@@ -78,7 +78,7 @@ func loadRows(m *billingstoragev1.LoadRecord) []indexRow {
 func journalRows(sequence uint64, related []string) []indexRow {
 	var out []indexRow
 	for _, name := range related {
-		out = append(out, indexRow{journalRelated, platform.Key(name, sequence), message.EntryName(sequence)})
+		out = append(out, indexRow{journalRelated, platform.Key(name, sequence), wire.EntryName(sequence)})
 	}
 	return out
 }

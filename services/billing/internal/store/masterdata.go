@@ -15,9 +15,9 @@ import (
 	"crossdock.dev/kernel/rating"
 	platform "crossdock.dev/platform/store"
 
-	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/invoice"
 	"crossdock.dev/services/billing/internal/shipment"
+	"crossdock.dev/services/billing/internal/wire"
 )
 
 // LegalEntity is what billing needs to know of one of our companies.
@@ -111,7 +111,7 @@ func (r Reader) ContractInForce(party string, day calendar.Date) (string, error)
 		if err != nil {
 			return "", err
 		}
-		from, err := message.FromDate(c.GetEffectiveFrom())
+		from, err := wire.FromDate(c.GetEffectiveFrom())
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
@@ -153,7 +153,7 @@ func (r Reader) Terms(contract string) (invoice.Terms, error) {
 
 // customerTariff makes the kernel's tariff of a customer's freight prices; nil when there are none.
 func customerTariff(c *masterdatav1.Contract, terms *masterdatav1.CustomerTerms) (*rating.Tariff, error) {
-	from, err := message.FromDate(c.GetEffectiveFrom())
+	from, err := wire.FromDate(c.GetEffectiveFrom())
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func customerTariff(c *masterdatav1.Contract, terms *masterdatav1.CustomerTerms)
 		return nil, err
 	}
 	if terms.GetMinimum() != nil {
-		if minimum, err = message.FromMoney(terms.GetMinimum()); err != nil {
+		if minimum, err = wire.FromMoney(terms.GetMinimum()); err != nil {
 			return nil, err
 		}
 	}
@@ -183,7 +183,7 @@ func customerTariff(c *masterdatav1.Contract, terms *masterdatav1.CustomerTerms)
 	if len(terms.GetFlatByLane()) > 0 {
 		flat := map[string]money.Amount{}
 		for lane, amount := range terms.GetFlatByLane() {
-			if flat[laneName(lane)], err = message.FromMoney(amount); err != nil {
+			if flat[laneName(lane)], err = wire.FromMoney(amount); err != nil {
 				return nil, err
 			}
 		}
@@ -203,7 +203,7 @@ func customerTariff(c *masterdatav1.Contract, terms *masterdatav1.CustomerTerms)
 		t.Fuel = &rating.Fuel{Percent: &percent}
 	}
 	for code, amount := range terms.GetAccessorials() {
-		if t.Accessorials[rating.ChargeCode(code)], err = message.FromMoney(amount); err != nil {
+		if t.Accessorials[rating.ChargeCode(code)], err = wire.FromMoney(amount); err != nil {
 			return nil, err
 		}
 	}
@@ -257,7 +257,7 @@ func (r Reader) FuelOf(contract string, day calendar.Date, lineHaul money.Amount
 func fuelTables(m *masterdatav1.FuelIndex, t *masterdatav1.FuelIndex_Table) (series rating.FuelSeries, table rating.FuelTable, err error) {
 	series.ID, table.ID = m.GetName(), t.GetId()
 	for _, v := range m.GetValues() {
-		from, dateErr := message.FromDate(v.GetEffectiveDate())
+		from, dateErr := wire.FromDate(v.GetEffectiveDate())
 		value, valueErr := decimal.Parse(v.GetValue())
 		err = firstError(err, dateErr, valueErr)
 		series.Values = append(series.Values, rating.FuelIndex{EffectiveFrom: from, Value: value})

@@ -4,22 +4,22 @@ import (
 	billingstoragev1 "crossdock.dev/gen/crossdock/billing/storage/v1"
 	"crossdock.dev/kernel/decimal"
 
-	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/freightbill"
 	"crossdock.dev/services/billing/internal/invoice"
 	"crossdock.dev/services/billing/internal/series"
 	"crossdock.dev/services/billing/internal/shipment"
+	"crossdock.dev/services/billing/internal/wire"
 )
 
 func releaseLine(m *billingstoragev1.ReleaseLineRecord) (shipment.ReleaseLine, error) {
-	q, err := message.FromQuantity(m.GetQuantity())
+	q, err := wire.FromQuantity(m.GetQuantity())
 	if err != nil {
 		return shipment.ReleaseLine{}, err
 	}
 	price, err := decimal.Parse(m.GetUnitPrice())
 	return shipment.ReleaseLine{
 		Line: m.GetLine(), Item: m.GetItem(), Description: m.GetDescription(), Quantity: q, UnitPrice: price,
-		ExternalIDs: message.FromExternalIDs(m.GetExternalIds()),
+		ExternalIDs: wire.FromExternalIDs(m.GetExternalIds()),
 	}, err
 }
 
@@ -27,8 +27,8 @@ func shipmentRecord(s shipment.Shipment) *billingstoragev1.ShipmentRecord {
 	m := &billingstoragev1.ShipmentRecord{
 		Name: s.Name, OrderRelease: s.Release, Order: s.Order, CustomerOrderNumber: s.CustomerOrderNumber, Customer: s.Customer,
 		LegalEntity: s.LegalEntity, ShipFrom: s.ShipFrom, ShipTo: s.ShipTo, Mode: s.Mode, FreightTerms: string(s.Terms), Load: s.Load,
-		GrossWeight: message.Quantity(s.GrossWeight), Departed: message.Time(s.Departed), Delivered: message.Time(s.Delivered),
-		ProofOfDelivery: s.Proof, ProofSigned: message.Time(s.ProofSigned), BillingAuthorization: s.Authorization, Cancelled: s.Cancelled,
+		GrossWeight: wire.Quantity(s.GrossWeight), Departed: wire.Time(s.Departed), Delivered: wire.Time(s.Delivered),
+		ProofOfDelivery: s.Proof, ProofSigned: wire.Time(s.ProofSigned), BillingAuthorization: s.Authorization, Cancelled: s.Cancelled,
 	}
 	if s.ProofState != shipment.Missing {
 		m.ProofState = s.ProofState.String()
@@ -37,53 +37,53 @@ func shipmentRecord(s shipment.Shipment) *billingstoragev1.ShipmentRecord {
 }
 
 func shipmentOf(m *billingstoragev1.ShipmentRecord) (shipment.Shipment, error) {
-	weight, err := message.FromQuantity(m.GetGrossWeight())
+	weight, err := wire.FromQuantity(m.GetGrossWeight())
 	return shipment.Shipment{
 		Name: m.GetName(), Release: m.GetOrderRelease(), Order: m.GetOrder(), CustomerOrderNumber: m.GetCustomerOrderNumber(),
 		Customer: m.GetCustomer(), LegalEntity: m.GetLegalEntity(), ShipFrom: m.GetShipFrom(), ShipTo: m.GetShipTo(), Mode: m.GetMode(),
-		Terms: shipment.FreightTerms(m.GetFreightTerms()), Load: m.GetLoad(), GrossWeight: weight, Departed: message.FromTime(m.GetDeparted()),
-		Delivered: message.FromTime(m.GetDelivered()), Proof: m.GetProofOfDelivery(), ProofState: shipment.ParseProofState(m.GetProofState()),
-		ProofSigned: message.FromTime(m.GetProofSigned()), Authorization: m.GetBillingAuthorization(), Cancelled: m.GetCancelled(),
+		Terms: shipment.FreightTerms(m.GetFreightTerms()), Load: m.GetLoad(), GrossWeight: weight, Departed: wire.FromTime(m.GetDeparted()),
+		Delivered: wire.FromTime(m.GetDelivered()), Proof: m.GetProofOfDelivery(), ProofState: shipment.ParseProofState(m.GetProofState()),
+		ProofSigned: wire.FromTime(m.GetProofSigned()), Authorization: m.GetBillingAuthorization(), Cancelled: m.GetCancelled(),
 	}, err
 }
 
 func deliveredLineRecord(l shipment.Line) *billingstoragev1.DeliveredLineRecord {
-	m := &billingstoragev1.DeliveredLineRecord{Line: l.Line, Shipped: message.Quantity(l.Shipped)}
+	m := &billingstoragev1.DeliveredLineRecord{Line: l.Line, Shipped: wire.Quantity(l.Shipped)}
 	if l.Proven {
-		m.Accepted, m.Short = message.Quantity(l.Accepted), message.Quantity(l.Short)
-		m.Damaged, m.Refused = message.Quantity(l.Damaged), message.Quantity(l.Refused)
+		m.Accepted, m.Short = wire.Quantity(l.Accepted), wire.Quantity(l.Short)
+		m.Damaged, m.Refused = wire.Quantity(l.Damaged), wire.Quantity(l.Refused)
 	}
 	return m
 }
 
 func deliveredLine(m *billingstoragev1.DeliveredLineRecord) (l shipment.Line, err error) {
 	l.Line, l.Proven = m.GetLine(), m.GetAccepted() != nil
-	if l.Shipped, err = message.FromQuantity(m.GetShipped()); err != nil {
+	if l.Shipped, err = wire.FromQuantity(m.GetShipped()); err != nil {
 		return l, err
 	}
-	if l.Accepted, err = message.FromQuantity(m.GetAccepted()); err != nil {
+	if l.Accepted, err = wire.FromQuantity(m.GetAccepted()); err != nil {
 		return l, err
 	}
-	if l.Short, err = message.FromQuantity(m.GetShort()); err != nil {
+	if l.Short, err = wire.FromQuantity(m.GetShort()); err != nil {
 		return l, err
 	}
-	if l.Damaged, err = message.FromQuantity(m.GetDamaged()); err != nil {
+	if l.Damaged, err = wire.FromQuantity(m.GetDamaged()); err != nil {
 		return l, err
 	}
-	l.Refused, err = message.FromQuantity(m.GetRefused())
+	l.Refused, err = wire.FromQuantity(m.GetRefused())
 	return l, err
 }
 
 func loadRecord(l shipment.Load) *billingstoragev1.LoadRecord {
 	return &billingstoragev1.LoadRecord{
-		Name: l.Name, Number: l.Number, LegalEntity: l.LegalEntity, ShipDate: message.Date(l.ShipDate), Lane: l.Lane, Carrier: l.Carrier,
+		Name: l.Name, Number: l.Number, LegalEntity: l.LegalEntity, ShipDate: wire.Date(l.ShipDate), Lane: l.Lane, Carrier: l.Carrier,
 		CarrierReference: l.CarrierReference, Booked: l.Booked, Cancelled: l.Cancelled, Contract: l.Contract, Shipments: l.Shipments,
 		Related: l.Related, AccruedCharges: int32(l.AccruedCharges), FreightBill: l.FreightBill,
 	}
 }
 
 func loadOf(m *billingstoragev1.LoadRecord) (shipment.Load, error) {
-	day, err := message.FromDate(m.GetShipDate())
+	day, err := wire.FromDate(m.GetShipDate())
 	return shipment.Load{
 		Name: m.GetName(), Number: m.GetNumber(), LegalEntity: m.GetLegalEntity(), ShipDate: day, Lane: m.GetLane(), Carrier: m.GetCarrier(),
 		CarrierReference: m.GetCarrierReference(), Booked: m.GetBooked(), Cancelled: m.GetCancelled(), Contract: m.GetContract(),
@@ -92,13 +92,13 @@ func loadOf(m *billingstoragev1.LoadRecord) (shipment.Load, error) {
 }
 
 func authorizationRecord(a invoice.Authorization) *billingstoragev1.AuthorizationRecord {
-	head := message.Authorization(a)
+	head := wire.Authorization(a)
 	head.Goods = nil
 	return &billingstoragev1.AuthorizationRecord{
-		BillingAuthorization: head, Invoice: a.Invoice, LegalEntity: a.LegalEntity, FreightExplanation: message.Explanation(a.FreightExplanation),
-		LoadNumber: a.LoadNumber, ShipDate: message.Date(a.ShipDate), ShipFrom: a.ShipFrom, ShipTo: a.ShipTo, PaymentTerms: a.PaymentTerms,
-		ProofOfDelivery: a.Proof, Contract: a.Contract, Delivered: message.Time(a.Delivered), GoodsTotal: message.Money(a.GoodsTotal),
-		FreightTotal: message.Money(a.FreightTotal),
+		BillingAuthorization: head, Invoice: a.Invoice, LegalEntity: a.LegalEntity, FreightExplanation: wire.Explanation(a.FreightExplanation),
+		LoadNumber: a.LoadNumber, ShipDate: wire.Date(a.ShipDate), ShipFrom: a.ShipFrom, ShipTo: a.ShipTo, PaymentTerms: a.PaymentTerms,
+		ProofOfDelivery: a.Proof, Contract: a.Contract, Delivered: wire.Time(a.Delivered), GoodsTotal: wire.Money(a.GoodsTotal),
+		FreightTotal: wire.Money(a.FreightTotal),
 	}
 }
 
@@ -107,22 +107,22 @@ func authorizationOf(m *billingstoragev1.AuthorizationRecord, goods []invoice.Go
 	a := invoice.Authorization{
 		Name: h.GetName(), Shipment: h.GetShipment(), Release: h.GetOrderRelease(), Order: h.GetOrder(),
 		CustomerOrderNumber: h.GetCustomerOrderNumber(), Customer: h.GetCustomer(), LegalEntity: m.GetLegalEntity(),
-		Conjuncts: message.FromConjuncts(h.GetConjuncts()), Goods: goods, FreightExplanation: message.FromExplanation(m.GetFreightExplanation()),
+		Conjuncts: wire.FromConjuncts(h.GetConjuncts()), Goods: goods, FreightExplanation: wire.FromExplanation(m.GetFreightExplanation()),
 		LoadNumber: m.GetLoadNumber(), ShipFrom: m.GetShipFrom(), ShipTo: m.GetShipTo(), PaymentTerms: m.GetPaymentTerms(),
-		Proof: m.GetProofOfDelivery(), Contract: m.GetContract(), Delivered: message.FromTime(m.GetDelivered()),
-		Created: message.FromTime(h.GetCreateTime()), Invoice: m.GetInvoice(),
+		Proof: m.GetProofOfDelivery(), Contract: m.GetContract(), Delivered: wire.FromTime(m.GetDelivered()),
+		Created: wire.FromTime(h.GetCreateTime()), Invoice: m.GetInvoice(),
 	}
 	var errs [5]error
-	a.Freight, errs[0] = message.FromFreightLines(h.GetFreight())
-	a.GoodsTotal, errs[1] = message.FromMoney(m.GetGoodsTotal())
-	a.FreightTotal, errs[2] = message.FromMoney(m.GetFreightTotal())
-	a.NetTotal, errs[3] = message.FromMoney(h.GetNetTotal())
-	a.ShipDate, errs[4] = message.FromDate(m.GetShipDate())
+	a.Freight, errs[0] = wire.FromFreightLines(h.GetFreight())
+	a.GoodsTotal, errs[1] = wire.FromMoney(m.GetGoodsTotal())
+	a.FreightTotal, errs[2] = wire.FromMoney(m.GetFreightTotal())
+	a.NetTotal, errs[3] = wire.FromMoney(h.GetNetTotal())
+	a.ShipDate, errs[4] = wire.FromDate(m.GetShipDate())
 	return a, firstError(errs[:]...)
 }
 
 func invoiceRecord(i invoice.Invoice) *billingstoragev1.InvoiceRecord {
-	head := message.Invoice(i)
+	head := wire.Invoice(i)
 	head.Lines, head.Explanation = nil, nil
 	return &billingstoragev1.InvoiceRecord{Invoice: head, TaxPercent: i.Tax.Percent.String()}
 }
@@ -134,19 +134,19 @@ func invoiceOf(m *billingstoragev1.InvoiceRecord, a invoice.Authorization) (invo
 		Name: h.GetName(), Number: h.GetNumber(), State: invoice.State(h.GetState()), LegalEntity: h.GetLegalEntity(), Customer: h.GetCustomer(),
 		Order: h.GetOrder(), CustomerOrderNumber: h.GetCustomerOrderNumber(), Release: h.GetOrderRelease(), Shipment: h.GetShipment(),
 		LoadNumber: h.GetLoadNumber(), Authorization: h.GetBillingAuthorization(), Goods: a.Goods,
-		Tax: invoice.Tax{Rule: h.GetTaxRule(), Note: h.GetTaxNote()}, PaymentTerms: h.GetPaymentTerms(), IssueTime: message.FromTime(h.GetIssueTime()),
+		Tax: invoice.Tax{Rule: h.GetTaxRule(), Note: h.GetTaxNote()}, PaymentTerms: h.GetPaymentTerms(), IssueTime: wire.FromTime(h.GetIssueTime()),
 		ShipFrom: h.GetShipFrom(), ShipTo: h.GetShipTo(),
 	}
 	var errs [9]error
-	i.Freight, errs[0] = message.FromFreightLines(h.GetFreight())
-	i.GoodsTotal, errs[1] = message.FromMoney(h.GetGoodsTotal())
-	i.FreightTotal, errs[2] = message.FromMoney(h.GetFreightTotal())
-	i.TaxTotal, errs[3] = message.FromMoney(h.GetTaxTotal())
-	i.Total, errs[4] = message.FromMoney(h.GetTotal())
+	i.Freight, errs[0] = wire.FromFreightLines(h.GetFreight())
+	i.GoodsTotal, errs[1] = wire.FromMoney(h.GetGoodsTotal())
+	i.FreightTotal, errs[2] = wire.FromMoney(h.GetFreightTotal())
+	i.TaxTotal, errs[3] = wire.FromMoney(h.GetTaxTotal())
+	i.Total, errs[4] = wire.FromMoney(h.GetTotal())
 	i.Tax.Percent, errs[5] = decimal.Parse(m.GetTaxPercent())
-	i.IssueDate, errs[6] = message.FromDate(h.GetIssueDate())
-	i.DueDate, errs[7] = message.FromDate(h.GetDueDate())
-	i.ShipDate, errs[8] = message.FromDate(h.GetShipDate())
+	i.IssueDate, errs[6] = wire.FromDate(h.GetIssueDate())
+	i.DueDate, errs[7] = wire.FromDate(h.GetDueDate())
+	i.ShipDate, errs[8] = wire.FromDate(h.GetShipDate())
 	if !i.DueDate.IsZero() {
 		i.DueDays = i.IssueDate.DaysUntil(i.DueDate)
 	}
@@ -159,22 +159,22 @@ func billOf(m *billingstoragev1.FreightBillRecord) (freightbill.Bill, error) {
 	b := freightbill.Bill{
 		Name: h.GetName(), Carrier: h.GetCarrier(), InvoiceNumber: h.GetInvoiceNumber(), LoadNumber: h.GetLoadNumber(),
 		CarrierReference: h.GetCarrierReference(), Source: h.GetSource(), State: freightbill.State(h.GetState()), Load: h.GetLoad(),
-		Received: message.FromTime(h.GetReceiveTime()),
+		Received: wire.FromTime(h.GetReceiveTime()),
 	}
 	var err error
-	if b.BillDate, err = message.FromDate(h.GetBillDate()); err != nil {
+	if b.BillDate, err = wire.FromDate(h.GetBillDate()); err != nil {
 		return b, err
 	}
-	b.Total, err = message.FromMoney(h.GetTotal())
+	b.Total, err = wire.FromMoney(h.GetTotal())
 	return b, err
 }
 
 func seriesOf(m *billingstoragev1.SeriesRecord) series.Series {
-	return series.Series{Name: m.GetName(), LegalEntity: m.GetLegalEntity(), Next: m.GetNext(), Last: message.FromTime(m.GetLastTime())}
+	return series.Series{Name: m.GetName(), LegalEntity: m.GetLegalEntity(), Next: m.GetNext(), Last: wire.FromTime(m.GetLastTime())}
 }
 
 func registration(m *billingstoragev1.RegisterRecord) series.Registration {
 	return series.Registration{
-		Series: m.GetSeries(), Ordinal: m.GetOrdinal(), Number: m.GetNumber(), Document: m.GetDocument(), Time: message.FromTime(m.GetTime()),
+		Series: m.GetSeries(), Ordinal: m.GetOrdinal(), Number: m.GetNumber(), Document: m.GetDocument(), Time: wire.FromTime(m.GetTime()),
 	}
 }

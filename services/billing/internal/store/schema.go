@@ -15,9 +15,9 @@ import (
 	platform "crossdock.dev/platform/store"
 
 	"crossdock.dev/services/billing/internal/accrual"
-	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/ledger"
 	"crossdock.dev/services/billing/internal/series"
+	"crossdock.dev/services/billing/internal/wire"
 )
 
 // Service is the name of the log.
@@ -166,9 +166,9 @@ func checkLedger(ctx context.Context, r platform.Reader) ([]string, error) {
 			out = append(out, fmt.Sprintf("journal: after %d comes %d", next-1, sequence))
 		}
 		next = sequence + 1
-		p, err := message.FromJournalEntry(sequence, m.GetJournalEntry())
+		p, err := wire.FromJournalEntry(sequence, m.GetJournalEntry())
 		if err != nil {
-			out = append(out, fmt.Sprintf("%s: %v", message.EntryName(sequence), err))
+			out = append(out, fmt.Sprintf("%s: %v", wire.EntryName(sequence), err))
 			return nil
 		}
 		sums.Add(p.Entry)
@@ -185,26 +185,26 @@ func checkLedger(ctx context.Context, r platform.Reader) ([]string, error) {
 	}
 	err = firstError(
 		eachRow(ctx, r, accrualTable, func(_ []byte, m *billingstoragev1.AccrualRecord) error {
-			a, err := message.FromAccrual(m.GetAccrual())
+			a, err := wire.FromAccrual(m.GetAccrual())
 			if a.State == accrual.Open {
 				add(ledger.AccruedFreight, a.Charge.Amount, -1)
 			}
 			return err
 		}),
 		eachRow(ctx, r, invoiceTable, func(_ []byte, m *billingstoragev1.InvoiceRecord) error {
-			total, err := message.FromMoney(m.GetInvoice().GetTotal())
+			total, err := wire.FromMoney(m.GetInvoice().GetTotal())
 			add(ledger.Receivable, total, 1)
 			return err
 		}),
 		eachRow(ctx, r, authorizationTable, func(_ []byte, m *billingstoragev1.AuthorizationRecord) error {
-			net, err := message.FromMoney(m.GetBillingAuthorization().GetNetTotal())
+			net, err := wire.FromMoney(m.GetBillingAuthorization().GetNetTotal())
 			if m.GetInvoice() == "" {
 				add(ledger.Unbilled, net, 1)
 			}
 			return err
 		}),
 		eachRow(ctx, r, billTable, func(_ []byte, m *billingstoragev1.FreightBillRecord) error {
-			total, err := message.FromMoney(m.GetFreightBill().GetTotal())
+			total, err := wire.FromMoney(m.GetFreightBill().GetTotal())
 			if m.GetFreightBill().GetState().String() == "APPROVED" {
 				add(ledger.Payable, total, -1)
 			}

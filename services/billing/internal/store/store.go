@@ -16,12 +16,12 @@ import (
 	platform "crossdock.dev/platform/store"
 
 	"crossdock.dev/services/billing/internal/accrual"
-	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/freightbill"
 	"crossdock.dev/services/billing/internal/invoice"
 	"crossdock.dev/services/billing/internal/ledger"
 	"crossdock.dev/services/billing/internal/series"
 	"crossdock.dev/services/billing/internal/shipment"
+	"crossdock.dev/services/billing/internal/wire"
 )
 
 // ErrNotFound is returned for what does not exist.
@@ -183,7 +183,7 @@ func (r Reader) Accrual(name string) (accrual.Accrual, error) {
 	if err != nil {
 		return accrual.Accrual{}, found(name, err)
 	}
-	return message.FromAccrual(m.GetAccrual())
+	return wire.FromAccrual(m.GetAccrual())
 }
 
 // Authorization returns an authorisation with its goods.
@@ -202,7 +202,7 @@ func (r Reader) Authorization(name string) (invoice.Authorization, error) {
 func (r Reader) billable(authorization string) ([]invoice.Goods, error) {
 	var out []invoice.Goods
 	err := eachUnder(r.ctx, r.r, billableLineTable, platform.Key(authorization), func(_ []byte, m *billingstoragev1.BillableLineRecord) error {
-		g, err := message.FromGoodsLine(m.GetLine())
+		g, err := wire.FromGoodsLine(m.GetLine())
 		out = append(out, g)
 		return err
 	})
@@ -233,7 +233,7 @@ func (r Reader) FreightBill(name string) (freightbill.Bill, error) {
 		return b, err
 	}
 	err = eachUnder(r.ctx, r.r, billChargeTable, platform.Key(name), func(_ []byte, m *billingstoragev1.BillChargeRecord) error {
-		c, err := message.FromCharge(m.GetCharge())
+		c, err := wire.FromCharge(m.GetCharge())
 		b.Charges = append(b.Charges, c)
 		return err
 	})
@@ -241,7 +241,7 @@ func (r Reader) FreightBill(name string) (freightbill.Bill, error) {
 		return b, err
 	}
 	err = eachUnder(r.ctx, r.r, billFindingTable, platform.Key(name), func(_ []byte, m *billingstoragev1.BillFindingRecord) error {
-		b.Findings = append(b.Findings, message.FromFinding(m.GetFinding()))
+		b.Findings = append(b.Findings, wire.FromFinding(m.GetFinding()))
 		return nil
 	})
 	return b, err
@@ -256,7 +256,7 @@ func (r Reader) EarlierBill(carrier, number string) (*freightbill.Earlier, error
 	if err != nil {
 		return nil, err
 	}
-	total, err := message.FromMoney(m.GetTotal())
+	total, err := wire.FromMoney(m.GetTotal())
 	return &freightbill.Earlier{Bill: m.GetFreightBill(), Total: total}, err
 }
 
@@ -360,7 +360,7 @@ func posting(key []byte, m *billingstoragev1.JournalRecord) (ledger.Posting, err
 	if err != nil {
 		return ledger.Posting{}, err
 	}
-	return message.FromJournalEntry(sequence, m.GetJournalEntry())
+	return wire.FromJournalEntry(sequence, m.GetJournalEntry())
 }
 
 // Balances are the sums of the journal, of one legal entity or of all.
@@ -398,8 +398,8 @@ func (t *Tx) SaveRelease(r shipment.Release) error {
 			return err
 		}
 		err = releaseLineTable.Put(t.ctx, t.tx, place(r.Name, i), &billingstoragev1.ReleaseLineRecord{
-			Line: l.Line, Item: l.Item, Description: l.Description, Quantity: message.Quantity(l.Quantity), UnitPrice: l.UnitPrice.String(),
-			ExternalIds: message.ExternalIDs(l.ExternalIDs),
+			Line: l.Line, Item: l.Item, Description: l.Description, Quantity: wire.Quantity(l.Quantity), UnitPrice: l.UnitPrice.String(),
+			ExternalIds: wire.ExternalIDs(l.ExternalIDs),
 		})
 	}
 	return err
@@ -445,7 +445,7 @@ func (t *Tx) DropHold(order, kind string) error {
 
 // SaveAccrual keeps an accrual and tells its facts.
 func (t *Tx) SaveAccrual(a accrual.Accrual, facts ...any) error {
-	m := &billingstoragev1.AccrualRecord{Accrual: message.Accrual(a)}
+	m := &billingstoragev1.AccrualRecord{Accrual: wire.Accrual(a)}
 	return firstError(accrualTable.Put(t.ctx, t.tx, platform.Key(a.Name), m), t.index(nil, accrualRows(m)), t.tell(facts))
 }
 
@@ -456,7 +456,7 @@ func (t *Tx) SaveAuthorization(a invoice.Authorization, facts ...any) error {
 		if err != nil {
 			return err
 		}
-		err = billableLineTable.Put(t.ctx, t.tx, place(a.Name, i), &billingstoragev1.BillableLineRecord{Line: message.GoodsLine(g)})
+		err = billableLineTable.Put(t.ctx, t.tx, place(a.Name, i), &billingstoragev1.BillableLineRecord{Line: wire.GoodsLine(g)})
 	}
 	return firstError(err, t.tell(facts))
 }
@@ -471,17 +471,17 @@ func (t *Tx) SaveInvoice(i invoice.Invoice, facts ...any) error {
 func (t *Tx) SaveNumber(s series.Series, r series.Registration) error {
 	return firstError(
 		seriesTable.Put(t.ctx, t.tx, platform.Key(s.Name), &billingstoragev1.SeriesRecord{
-			Name: s.Name, LegalEntity: s.LegalEntity, Next: s.Next, LastTime: message.Time(s.Last),
+			Name: s.Name, LegalEntity: s.LegalEntity, Next: s.Next, LastTime: wire.Time(s.Last),
 		}),
 		registerTable.Put(t.ctx, t.tx, platform.Key(r.Series, r.Ordinal), &billingstoragev1.RegisterRecord{
-			Series: r.Series, Ordinal: r.Ordinal, Number: r.Number, Document: r.Document, Time: message.Time(r.Time),
+			Series: r.Series, Ordinal: r.Ordinal, Number: r.Number, Document: r.Document, Time: wire.Time(r.Time),
 		}),
 	)
 }
 
 // SaveFreightBill keeps a bill with its charges and findings and tells its facts.
 func (t *Tx) SaveFreightBill(b freightbill.Bill, facts ...any) error {
-	whole := message.FreightBill(b)
+	whole := wire.FreightBill(b)
 	head := proto.CloneOf(whole)
 	head.Charges, head.Findings = nil, nil
 	m := &billingstoragev1.FreightBillRecord{FreightBill: head}
@@ -498,7 +498,7 @@ func (t *Tx) SaveFreightBill(b freightbill.Bill, facts ...any) error {
 // TakeBillNumber gives a carrier's invoice number to a bill for ever.
 func (t *Tx) TakeBillNumber(b freightbill.Bill) error {
 	return billNumberTable.Put(t.ctx, t.tx, platform.Key(b.Carrier, b.InvoiceNumber),
-		&billingstoragev1.BillNumberRecord{FreightBill: b.Name, Total: message.Money(b.Total)})
+		&billingstoragev1.BillNumberRecord{FreightBill: b.Name, Total: wire.Money(b.Total)})
 }
 
 // Post appends an entry to the journal and tells it. The posting's sequence is given here.
@@ -525,7 +525,7 @@ func (t *Tx) Post(p ledger.Posting) error {
 		}
 	}
 	key := platform.Key(p.Sequence)
-	m := &billingstoragev1.JournalRecord{JournalEntry: message.JournalEntry(p)}
+	m := &billingstoragev1.JournalRecord{JournalEntry: wire.JournalEntry(p)}
 	return firstError(journalTable.Put(t.ctx, t.tx, key, m), t.index(nil, journalRows(p.Sequence, p.Related)), t.tell([]any{ledger.Posted{Posting: p}}))
 }
 
@@ -566,11 +566,11 @@ func eventOf(fact any) (platform.Fact, error) {
 	switch f := fact.(type) {
 	case accrual.Accrued:
 		return platform.Fact{Type: "ChargeAccrued", Subject: f.Accrual.Name, Related: related(f.Accrual.Load, f.Related, f.Accrual.Carrier),
-			Payload: &billingv1.ChargeAccrued{Accrual: message.Accrual(f.Accrual)}}, nil
+			Payload: &billingv1.ChargeAccrued{Accrual: wire.Accrual(f.Accrual)}}, nil
 	case invoice.Authorized:
 		a := f.Authorization
 		return platform.Fact{Type: "BillingAuthorized", Subject: a.Name, Related: a.Related(),
-			Payload: &billingv1.BillingAuthorized{BillingAuthorization: message.Authorization(a)}}, nil
+			Payload: &billingv1.BillingAuthorized{BillingAuthorization: wire.Authorization(a)}}, nil
 	case invoice.ApprovedFact:
 		return platform.Fact{Type: "InvoiceApproved", Subject: f.Invoice.Name, Related: f.Invoice.Related(),
 			Payload: &billingv1.InvoiceApproved{Invoice: told(f.Invoice)}}, nil
@@ -578,15 +578,15 @@ func eventOf(fact any) (platform.Fact, error) {
 		return platform.Fact{Type: "InvoiceIssued", Subject: f.Invoice.Name, Related: f.Invoice.Related(),
 			Payload: &billingv1.InvoiceIssued{Invoice: told(f.Invoice)}}, nil
 	case freightbill.ReceivedFact:
-		return billEvent("FreightBillReceived", f.Bill, &billingv1.FreightBillReceived{FreightBill: message.FreightBill(f.Bill)}), nil
+		return billEvent("FreightBillReceived", f.Bill, &billingv1.FreightBillReceived{FreightBill: wire.FreightBill(f.Bill)}), nil
 	case freightbill.ApprovedFact:
-		return billEvent("FreightBillApproved", f.Bill, &billingv1.FreightBillApproved{FreightBill: message.FreightBill(f.Bill)}), nil
+		return billEvent("FreightBillApproved", f.Bill, &billingv1.FreightBillApproved{FreightBill: wire.FreightBill(f.Bill)}), nil
 	case freightbill.ExceptedFact:
-		return billEvent("FreightBillExcepted", f.Bill, &billingv1.FreightBillExcepted{FreightBill: message.FreightBill(f.Bill)}), nil
+		return billEvent("FreightBillExcepted", f.Bill, &billingv1.FreightBillExcepted{FreightBill: wire.FreightBill(f.Bill)}), nil
 	case ledger.Posted:
-		return platform.Fact{Type: "JournalEntryPosted", Subject: message.EntryName(f.Posting.Sequence),
+		return platform.Fact{Type: "JournalEntryPosted", Subject: wire.EntryName(f.Posting.Sequence),
 			Related: related(f.Posting.Document, f.Posting.Related),
-			Payload: &billingv1.JournalEntryPosted{JournalEntry: message.JournalEntry(f.Posting)}}, nil
+			Payload: &billingv1.JournalEntryPosted{JournalEntry: wire.JournalEntry(f.Posting)}}, nil
 	}
 	return platform.Fact{}, fmt.Errorf("no event for a fact of type %T", fact)
 }
@@ -597,7 +597,7 @@ const mostExplained = 100
 // told is an invoice as facts hold it: whole, but for the explanation of many lines, which anybody gets from the invoice. All facts
 // of one change have to fit into one entry of the log.
 func told(i invoice.Invoice) *billingv1.Invoice {
-	m := message.Invoice(i)
+	m := wire.Invoice(i)
 	if len(i.Goods) > mostExplained {
 		for _, n := range m.GetExplanation().GetChildren() {
 			if n.GetLabel() == invoice.GoodsLabel {

@@ -25,13 +25,13 @@ import (
 	platform "crossdock.dev/platform/store"
 
 	"crossdock.dev/services/billing/internal/accrual"
-	"crossdock.dev/services/billing/internal/api/message"
 	"crossdock.dev/services/billing/internal/freightbill"
 	"crossdock.dev/services/billing/internal/invoice"
 	"crossdock.dev/services/billing/internal/ledger"
 	"crossdock.dev/services/billing/internal/predicate"
 	"crossdock.dev/services/billing/internal/series"
 	"crossdock.dev/services/billing/internal/shipment"
+	"crossdock.dev/services/billing/internal/wire"
 )
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
@@ -349,7 +349,7 @@ func TestContractInForce(t *testing.T) {
 		o.change(func(tx *Tx) error {
 			from := calendar.MustParseDate(c.from)
 			m := &masterdatav1.Contract{Name: "contracts/" + c.name, Party: "parties/P", Version: c.version, State: c.state, CurrencyCode: "USD"}
-			m.EffectiveFrom = message.Date(from)
+			m.EffectiveFrom = wire.Date(from)
 			packed, err := anypb.New(m)
 			return errors.Join(err, tx.SaveMasterData(m.Name, packed))
 		})

@@ -19,7 +19,7 @@ import (
 	"crossdock.dev/services/freight/internal/app"
 	"crossdock.dev/services/freight/internal/milestone"
 	"crossdock.dev/services/freight/internal/refusal"
-	"crossdock.dev/services/freight/internal/store/wire"
+	"crossdock.dev/services/freight/internal/wire"
 )
 
 // Server answers FreightService.

@@ -11,8 +11,8 @@ import (
 
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/shipment"
-	"crossdock.dev/services/freight/internal/store/wire"
 	"crossdock.dev/services/freight/internal/tender"
+	"crossdock.dev/services/freight/internal/wire"
 )
 
 // row is one row of a derived bucket: a key that ends in a resource name, and that name.

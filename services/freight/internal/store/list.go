@@ -13,8 +13,8 @@ import (
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/milestone"
 	"crossdock.dev/services/freight/internal/shipment"
-	"crossdock.dev/services/freight/internal/store/wire"
 	"crossdock.dev/services/freight/internal/tender"
+	"crossdock.dev/services/freight/internal/wire"
 )
 
 // Page is one page of a list, newest first, and where the next begins; Next is nil at the end.

@@ -20,7 +20,7 @@ import (
 
 	"crossdock.dev/services/freight/internal/network"
 	"crossdock.dev/services/freight/internal/refusal"
-	"crossdock.dev/services/freight/internal/store/wire"
+	"crossdock.dev/services/freight/internal/wire"
 )
 
 // masterdataRows are the look-up keys of a resource: a lane by its ends, a guide by lane and mode, versions by what they are

@@ -19,8 +19,8 @@ import (
 	"crossdock.dev/services/freight/internal/pod"
 	"crossdock.dev/services/freight/internal/refusal"
 	"crossdock.dev/services/freight/internal/shipment"
-	"crossdock.dev/services/freight/internal/store/wire"
 	"crossdock.dev/services/freight/internal/tender"
+	"crossdock.dev/services/freight/internal/wire"
 )
 
 // Store is freight's store.

@@ -1,7 +1,7 @@
-// Package message turns domain values into the messages of billing's contract and back. It is for those who stand between the
+// Package wire turns domain values into the messages of billing's contract and back. It is for those who stand between the
 // domain and the wire or the disk: the API, the inbound facts, the store. It promises that a value survives the way there
 // and back, and that a message which is no value is an error and never a guess.
-package message
+package wire
 
 import (
 	"fmt"
