@@ -194,13 +194,12 @@ func TestPartialRelease(t *testing.T) {
 	w.must(err)
 	check(t, "states", states(w.get(o.Name)), "CONFIRMED PARTLY_RELEASED OPEN NOT_BILLABLE")
 	check(t, "ship day", r.ShipDate.Day, int32(5))
-	_, err = w.user.CancelOrder(t.Context(), &ordersv1.CancelOrderRequest{Name: o.Name, RequestId: w.id()})
-	check(t, "lines in the way", refused(t, "cancel after release", err, codes.FailedPrecondition, "ALREADY_RELEASED").Metadata["lines"], "10,20")
-
 	j := w.journey(r)
 	for _, m := range []proto.Message{j.planned(), j.tendered(), j.booked(), j.departed(), j.proof(nil)} {
 		w.tell("freight", "x", m)
 	}
+	_, err = w.user.CancelOrder(t.Context(), &ordersv1.CancelOrderRequest{Name: o.Name, RequestId: w.id()})
+	check(t, "lines in the way", refused(t, "cancel after departure", err, codes.FailedPrecondition, "ALREADY_SHIPPED").Metadata["lines"], "10,20")
 	w.tell("billing", "x", j.authorized(nil))
 	w.tell("billing", "x", j.invoiced(nil))
 	o = w.get(o.Name)
@@ -226,6 +225,30 @@ func TestPartialRelease(t *testing.T) {
 	}
 	_, err = w.user.GetOrderRelease(t.Context(), &ordersv1.GetOrderReleaseRequest{Name: o.Name + "/releases/3"})
 	refused(t, "a release that is not", err, codes.NotFound, "NOT_FOUND")
+}
+
+// TestCancelAfterRelease: the customer cancels a booked order; it is cancelled when its load is, and the line adds up.
+func TestCancelAfterRelease(t *testing.T) {
+	w := newWorld(t)
+	w.seed()
+	o := w.create(simple("parties/CUS-PIN", "PC-1005", "locations/LOC-DETP", "items/NS-PANEL-20", "150", "EA", "96.00"))
+	released, _ := fact(w, &ordersv1.OrderReleased{})
+	j := w.journey(released.Release)
+	for _, m := range []proto.Message{j.planned(), j.tendered(), j.booked()} {
+		w.tell("freight", "x", m)
+	}
+	asked, err := w.user.CancelOrder(t.Context(), &ordersv1.CancelOrderRequest{Name: o.Name, Reason: "not needed", RequestId: w.id()})
+	w.must(err)
+	check(t, "asked", states(asked)+" "+asked.CancelReason, "CONFIRMED SECURED OPEN NOT_BILLABLE not needed")
+	request, _ := fact(w, &ordersv1.OrderCancellationRequested{})
+	check(t, "to call off", strings.Join(request.OrderReleases, ","), o.Name+"/releases/1")
+	w.tell("freight", "x", &freightv1.LoadCancelled{Shipments: j.all()})
+	o = w.get(o.Name)
+	check(t, "states", states(o), "CANCELLED RELEASE_CANCELLED OPEN NOT_BILLABLE")
+	q := o.Lines[0].Quantities
+	check(t, "line", q.Ordered+" "+q.Released+" "+q.Shipped+" "+q.CancelledAfterRelease+" "+q.Open, "150 150 0 150 0")
+	cancelled, _ := fact(w, &ordersv1.OrderCancelled{})
+	check(t, "reason", cancelled.Reason, "not needed")
 }
 
 // TestShortDelivery: of 80 pumps 76 are accepted, 3 short, 1 damaged; the clean part is billed and the order stays open.

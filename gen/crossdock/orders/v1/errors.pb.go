@@ -36,14 +36,16 @@ const (
 	Reason_HOLD_IN_THE_WAY Reason = 3
 	// FAILED_PRECONDITION: master data still lacks something. Metadata: one entry for each, field to what is missing.
 	Reason_MASTER_DATA_MISSING Reason = 4
-	// FAILED_PRECONDITION: part of the order is released, so it can no longer be cancelled. Metadata: "lines".
-	Reason_ALREADY_RELEASED Reason = 5
+	// FAILED_PRECONDITION: part of the order has left, so it can no longer be cancelled. Metadata: "lines".
+	Reason_ALREADY_SHIPPED Reason = 5
 	// FAILED_PRECONDITION: nothing of the order is left to release.
 	Reason_NOTHING_UNRELEASED Reason = 6
 	// INVALID_ARGUMENT, as the reason of a field: a line's quantity is more than what is unreleased.
 	Reason_MORE_THAN_UNRELEASED Reason = 7
 	// PERMISSION_DENIED: a partner named another customer than itself.
 	Reason_OTHER_CUSTOMER Reason = 8
+	// FAILED_PRECONDITION: the customer wants the order cancelled and the carrier is being called off.
+	Reason_BEING_CANCELLED Reason = 9
 )
 
 // Enum value maps for Reason.
@@ -54,10 +56,11 @@ var (
 		2: "TRANSITION_REFUSED",
 		3: "HOLD_IN_THE_WAY",
 		4: "MASTER_DATA_MISSING",
-		5: "ALREADY_RELEASED",
+		5: "ALREADY_SHIPPED",
 		6: "NOTHING_UNRELEASED",
 		7: "MORE_THAN_UNRELEASED",
 		8: "OTHER_CUSTOMER",
+		9: "BEING_CANCELLED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":   0,
@@ -65,10 +68,11 @@ var (
 		"TRANSITION_REFUSED":   2,
 		"HOLD_IN_THE_WAY":      3,
 		"MASTER_DATA_MISSING":  4,
-		"ALREADY_RELEASED":     5,
+		"ALREADY_SHIPPED":      5,
 		"NOTHING_UNRELEASED":   6,
 		"MORE_THAN_UNRELEASED": 7,
 		"OTHER_CUSTOMER":       8,
+		"BEING_CANCELLED":      9,
 	}
 )
 
@@ -103,17 +107,18 @@ var File_crossdock_orders_v1_errors_proto protoreflect.FileDescriptor
 
 const file_crossdock_orders_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	" crossdock/orders/v1/errors.proto\x12\x13crossdock.orders.v1*\xda\x01\n" +
+	" crossdock/orders/v1/errors.proto\x12\x13crossdock.orders.v1*\xee\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12ORDER_NUMBER_TAKEN\x10\x01\x12\x16\n" +
 	"\x12TRANSITION_REFUSED\x10\x02\x12\x13\n" +
 	"\x0fHOLD_IN_THE_WAY\x10\x03\x12\x17\n" +
-	"\x13MASTER_DATA_MISSING\x10\x04\x12\x14\n" +
-	"\x10ALREADY_RELEASED\x10\x05\x12\x16\n" +
+	"\x13MASTER_DATA_MISSING\x10\x04\x12\x13\n" +
+	"\x0fALREADY_SHIPPED\x10\x05\x12\x16\n" +
 	"\x12NOTHING_UNRELEASED\x10\x06\x12\x18\n" +
 	"\x14MORE_THAN_UNRELEASED\x10\a\x12\x12\n" +
-	"\x0eOTHER_CUSTOMER\x10\bB0Z.crossdock.dev/gen/crossdock/orders/v1;ordersv1b\x06proto3"
+	"\x0eOTHER_CUSTOMER\x10\b\x12\x13\n" +
+	"\x0fBEING_CANCELLED\x10\tB0Z.crossdock.dev/gen/crossdock/orders/v1;ordersv1b\x06proto3"
 
 var (
 	file_crossdock_orders_v1_errors_proto_rawDescOnce sync.Once

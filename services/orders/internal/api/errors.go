@@ -19,7 +19,7 @@ func refusal(err error, resource string) error {
 		transition *order.TransitionError
 		held       *order.HeldError
 		missing    *order.MissingError
-		released   *order.ReleasedError
+		shipped    *order.ShippedError
 		duplicate  *order.DuplicateError
 	)
 	switch {
@@ -44,8 +44,10 @@ func refusal(err error, resource string) error {
 			metadata[m.Field] = m.Reason
 		}
 		return precondition(ordersv1.Reason_MASTER_DATA_MISSING, "master data is missing", metadata)
-	case errors.As(err, &released):
-		return precondition(ordersv1.Reason_ALREADY_RELEASED, released.Error(), map[string]string{"lines": strings.Join(released.Lines, ",")})
+	case errors.As(err, &shipped):
+		return precondition(ordersv1.Reason_ALREADY_SHIPPED, shipped.Error(), map[string]string{"lines": strings.Join(shipped.Lines, ",")})
+	case errors.Is(err, order.ErrCallingOff):
+		return precondition(ordersv1.Reason_BEING_CANCELLED, order.ErrCallingOff.Error(), nil)
 	case errors.Is(err, order.ErrNothingUnreleased):
 		return precondition(ordersv1.Reason_NOTHING_UNRELEASED, "nothing of the order is unreleased", nil)
 	case errors.As(err, &duplicate):

@@ -119,8 +119,8 @@ func apply(a *app.App, read moves) func(context.Context, *platform.Tx, eventlog.
 	}
 }
 
-// freightMoves: a plan, an offer, an acceptance, the last refusal, departure, estimate, hand-over and proof move the releases of
-// the shipments that they are about.
+// freightMoves: a plan, an offer, an acceptance, the last refusal, a cancellation, departure, estimate, hand-over and proof move the
+// releases of the shipments that they are about.
 func freightMoves(f eventlog.Fact) ([]move, error) {
 	switch m := f.Payload.(type) {
 	case *freightv1.ShipmentPlanned:
@@ -134,7 +134,9 @@ func freightMoves(f eventlog.Fact) ([]move, error) {
 	case *freightv1.ShipmentDeparted:
 		return one(m.Shipment, at(order.Release.Depart, m.Occurred)), nil
 	case *freightv1.EtaChanged:
-		return one(m.Shipment, at(order.Release.Expect, m.Estimate)), nil
+		return one(m.Shipment, func(r order.Release) (order.Release, error) { return r.Expect(wire.Moment(m.Estimate), trust(m)) }), nil
+	case *freightv1.LoadCancelled:
+		return aboard(m.Shipments, order.Release.CallOff), nil
 	case *freightv1.ShipmentDelivered:
 		return one(m.Shipment, at(order.Release.HandOver, m.Occurred)), nil
 	case *freightv1.ProofOfDeliveryReceived:
@@ -182,6 +184,14 @@ func to(release string, what func(order.Release) (order.Release, error)) []move 
 
 func at(verb func(order.Release, order.Moment) (order.Release, error), when *typev1.EventTime) func(order.Release) (order.Release, error) {
 	return func(r order.Release) (order.Release, error) { return verb(r, wire.Moment(when)) }
+}
+
+// trust is how far freight trusts its estimate; none when it does not say.
+func trust(m *freightv1.EtaChanged) order.Trust {
+	if m.Confidence == freightv1.Confidence_CONFIDENCE_UNSPECIFIED {
+		return order.Trust{}
+	}
+	return order.Trust{Confidence: m.Confidence.String(), Reasons: m.Reasons}
 }
 
 func delivered(lines []*freightv1.DeliveredLine) ([]order.LineDelivery, error) {

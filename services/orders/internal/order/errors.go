@@ -14,6 +14,8 @@ var (
 	ErrStale = errors.New("order has changed")
 	// ErrNothingUnreleased: nothing is left to release.
 	ErrNothingUnreleased = errors.New("nothing is unreleased")
+	// ErrCallingOff: the customer wants the order cancelled, so nothing more is released.
+	ErrCallingOff = errors.New("the order is being cancelled")
 	// ErrOtherCustomer: a partner ordered for somebody else.
 	ErrOtherCustomer = errors.New("a partner orders for itself alone")
 )
@@ -45,11 +47,11 @@ type MissingError struct{ Missing []Missing }
 // Error names all that is missing.
 func (e *MissingError) Error() string { return "master data lacks: " + reasons(e.Missing) }
 
-// ReleasedError refuses to cancel what is released in part; Lines are those lines' numbers.
-type ReleasedError struct{ Lines []string }
+// ShippedError refuses to cancel what has left in part; Lines are those lines' numbers.
+type ShippedError struct{ Lines []string }
 
 // Error names the lines.
-func (e *ReleasedError) Error() string { return "released lines: " + strings.Join(e.Lines, ", ") }
+func (e *ShippedError) Error() string { return "lines that have left: " + strings.Join(e.Lines, ", ") }
 
 // DuplicateError refuses a second order with a customer's number; Existing is the first one's name.
 type DuplicateError struct{ Existing string }

@@ -28,7 +28,13 @@ type OrderReleased struct {
 	Release Release
 }
 
-// OrderCancelled: an order was cancelled before anything was released.
+// OrderCancellationRequested: a customer wants a released order cancelled; the carrier has to be called off.
+type OrderCancellationRequested struct {
+	Order    Order
+	Releases []string // names of the releases to call off
+}
+
+// OrderCancelled: everything of an order was cancelled.
 type OrderCancelled struct {
 	Order  Order
 	Reason string
@@ -58,6 +64,9 @@ func (f OrderHoldReleased) About() Order { return f.Order }
 
 // About is the order of the fact.
 func (f OrderReleased) About() Order { return f.Order }
+
+// About is the order of the fact.
+func (f OrderCancellationRequested) About() Order { return f.Order }
 
 // About is the order of the fact.
 func (f OrderCancelled) About() Order { return f.Order }

@@ -34,6 +34,7 @@ type Order struct {
 	Holds           []Hold
 	Missing         []Missing // what the MASTER_DATA hold is about
 	Promise         *Promise  // nil before confirmation
+	CancelReason    string    // why the customer wants it cancelled; empty when it does not
 	Releases        int       // how many there are
 	Revision        uint64
 	Created, Update time.Time // business time, UTC
@@ -134,17 +135,18 @@ func (o Order) Total() (money.Amount, error) {
 	return money.Sum(o.Currency, amounts...)
 }
 
-// commitment tells CommitmentChanged when what the customer may count on differs from before.
+// commitment tells CommitmentChanged when what the customer may count on, or how far, differs from before.
 func (o Order) commitment(before Order, milestone Moment) []Fact {
 	was, is := before.Dimensions(), o.Dimensions()
-	var wasEstimate, isEstimate Moment
+	var wasPromise, isPromise Promise
 	if before.Promise != nil {
-		wasEstimate = before.Promise.Estimate
+		wasPromise = *before.Promise
 	}
 	if o.Promise != nil {
-		isEstimate = o.Promise.Estimate
+		isPromise = *o.Promise
 	}
-	if was.Release == is.Release && was.Fulfilment == is.Fulfilment && wasEstimate.At.Equal(isEstimate.At) {
+	if was.Release == is.Release && was.Fulfilment == is.Fulfilment && wasPromise.Estimate.At.Equal(isPromise.Estimate.At) &&
+		wasPromise.Trust.same(isPromise.Trust) {
 		return nil
 	}
 	return []Fact{CommitmentChanged{o, milestone}}

@@ -3,6 +3,7 @@ package order
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"crossdock.dev/kernel/calendar"
@@ -31,6 +32,18 @@ type Promise struct {
 	Windows
 	// Estimate is the latest estimate of the delivery; zero when it equals the promise.
 	Estimate Moment
+	// Trust is how far the estimate, or the promise where there is none, can be trusted.
+	Trust Trust
+}
+
+// Trust is how far an estimate can be trusted, as freight tells it.
+type Trust struct {
+	Confidence string   // "HIGH", "MEDIUM", "LOW" or "NONE"; empty when nobody watches
+	Reasons    []string // why it is not high, such as "FEED_SILENT"
+}
+
+func (t Trust) same(x Trust) bool {
+	return t.Confidence == x.Confidence && slices.Equal(t.Reasons, x.Reasons)
 }
 
 // Policy is the shipper's planning rule, the same for all its sites.

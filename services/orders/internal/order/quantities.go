@@ -169,6 +169,15 @@ func (q Quantities) FallBack() (Quantities, error) {
 	return Restore(n)
 }
 
+// CallOff cancels all that is released and has not left.
+func (q Quantities) CallOff() (Quantities, error) {
+	n := q.n
+	n.CancelledAfter = n.CancelledAfter.Add(q.Open())
+	left := q.n.Shipped
+	n.Planned, n.Tendered, n.Secured = left, left, left
+	return Restore(n)
+}
+
 // Ship says that all that is released has left; without a warehouse's confirmation departure is the proof of it.
 func (q Quantities) Ship() (Quantities, error) {
 	n := q.n

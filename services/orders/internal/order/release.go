@@ -18,6 +18,7 @@ type Release struct {
 	At        time.Time
 	SecuredBy string   // the tender that a carrier accepted; empty when none
 	Estimate  Moment   // the latest estimate of its delivery; zero when none was told
+	Trust     Trust    // how far that can be trusted
 	Milestone Moment   // its last milestone; zero when none was told
 	Documents []string // authorisations and invoices that have taken effect
 	Lines     []ReleaseLine
@@ -52,7 +53,7 @@ func (r Release) clone() Release {
 }
 
 func (r Release) same(x Release) bool {
-	return r.SecuredBy == x.SecuredBy && r.Estimate == x.Estimate && r.Milestone == x.Milestone && slices.Equal(r.Documents, x.Documents) &&
+	return r.SecuredBy == x.SecuredBy && r.Estimate == x.Estimate && r.Trust.same(x.Trust) && r.Milestone == x.Milestone && slices.Equal(r.Documents, x.Documents) &&
 		slices.EqualFunc(r.Lines, x.Lines, func(a, b ReleaseLine) bool { return a.Quantities.n.Equal(b.Quantities.n) })
 }
 
@@ -127,10 +128,19 @@ func (r Release) Prove(lines []LineDelivery, at Moment) (Release, error) {
 	return r, err
 }
 
-// Expect: the carrier's estimate of the delivery.
-func (r Release) Expect(at Moment) (Release, error) {
-	r.Estimate = at
+// Expect: the carrier's estimate of the delivery, and how far it can be trusted. A zero moment leaves the estimate as it was.
+func (r Release) Expect(at Moment, t Trust) (Release, error) {
+	if !at.At.IsZero() {
+		r.Estimate = at
+	}
+	r.Trust = t
 	return r, nil
+}
+
+// CallOff: its load was cancelled before it left.
+func (r Release) CallOff() (Release, error) {
+	r.SecuredBy, r.Trust = "", Trust{}
+	return r.each(Quantities.CallOff)
 }
 
 // Authorize: a document permits to bill quantities. Each document counts once.
@@ -183,26 +193,54 @@ func (o Order) Progress(releases []Release, number int, now time.Time, move func
 		}
 	}
 	var milestone, estimate Moment
+	var trust Trust
 	for i, r := range releases {
 		if i == number-1 {
 			r = is
 		}
 		milestone, estimate = later(milestone, r.Milestone), later(estimate, r.Estimate)
+		if r.Trust.Confidence != "" {
+			trust = r.Trust
+		}
 	}
 	if estimate.At.Equal(o.Promise.DeliverBy.At) {
 		estimate = Moment{}
 	}
-	o.Promise.Estimate = estimate
+	o.Promise.Estimate, o.Promise.Trust = estimate, trust
 	ch := Change{Release: &is}
-	if o.Commercial != Closed && !slices.ContainsFunc(o.Lines, func(l Line) bool { return !l.Quantities.Settled() }) {
-		if o.Commercial, err = o.Commercial.Next(VerbClose); err != nil {
-			return Change{}, err
-		}
-		ch.Facts = append(ch.Facts, OrderClosed{o.clone()})
+	if ch.Order, ch.Facts, err = o.end(); err != nil {
+		return Change{}, err
 	}
-	ch.Order = o
-	ch.Facts = append(o.commitment(before, milestone), ch.Facts...)
+	ch.Facts = append(ch.Order.commitment(before, milestone), ch.Facts...)
 	return ch, nil
+}
+
+// end closes an order of which everything wanted is billed, and cancels one of which nothing is wanted any more: what the
+// customer called off is cancelled as soon as no release of it is alive.
+func (o Order) end() (Order, []Fact, error) {
+	alive := slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Quantities.live().Sign() > 0 })
+	var err error
+	if !alive && o.CancelReason != "" {
+		for i := range o.Lines {
+			if o.Lines[i].Quantities, err = o.Lines[i].Quantities.CancelUnreleased(); err != nil {
+				return o, nil, err
+			}
+		}
+	}
+	switch {
+	case o.Commercial == Closed || o.Commercial == Cancelled:
+	case !slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Quantities.Wanted().Sign() > 0 }):
+		if o.Commercial, err = o.Commercial.Next(VerbCancel); err != nil {
+			return o, nil, err
+		}
+		return o, []Fact{OrderCancelled{o.clone(), o.CancelReason}}, nil
+	case !slices.ContainsFunc(o.Lines, func(l Line) bool { return !l.Quantities.Settled() }):
+		if o.Commercial, err = o.Commercial.Next(VerbClose); err != nil {
+			return o, nil, err
+		}
+		return o, []Fact{OrderClosed{o.clone()}}, nil
+	}
+	return o, nil, nil
 }
 
 // CheckReleases says whether each line's released numbers are the sums of its parts in the releases, all with their lines.

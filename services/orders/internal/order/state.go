@@ -32,14 +32,14 @@ var (
 	Verbs  = []Verb{VerbConfirm, VerbRelease, VerbCancel, VerbPlaceHold, VerbReleaseHold, VerbProgress, VerbClose}
 )
 
-// table says where a verb leads from a state; what is not in it is refused. A closed order still takes in what carriers and
-// billing tell late or twice. Holds, and what is released already, can be in the way of a verb that the table allows.
+// table says where a verb leads from a state; what is not in it is refused. A closed or cancelled order still takes in what
+// carriers and billing tell late or twice. Holds, and what is released already, can be in the way of a verb that the table allows.
 var table = map[Commercial]map[Verb]Commercial{
 	Drafted:   {VerbConfirm: Confirmed, VerbCancel: Cancelled, VerbPlaceHold: Drafted, VerbReleaseHold: Drafted},
 	Confirmed: {VerbConfirm: Confirmed, VerbRelease: Confirmed, VerbCancel: Cancelled, VerbPlaceHold: Confirmed, VerbReleaseHold: Confirmed, VerbProgress: Confirmed, VerbClose: Closed},
 	Changed:   {VerbConfirm: Changed, VerbRelease: Changed, VerbCancel: Cancelled, VerbPlaceHold: Changed, VerbReleaseHold: Changed, VerbProgress: Changed, VerbClose: Closed},
 	Closed:    {VerbProgress: Closed, VerbClose: Closed},
-	Cancelled: {VerbCancel: Cancelled},
+	Cancelled: {VerbCancel: Cancelled, VerbProgress: Cancelled},
 }
 
 // Next is where a verb leads; a *TransitionError when the state does not know the verb.

@@ -70,7 +70,7 @@ func (ch Change) goOn(before Order, b Basis, now time.Time) (Change, error) {
 			o.Commercial, o.Promise = Confirmed, &Promise{Windows: b.Windows}
 			ch.Facts = append(ch.Facts, OrderConfirmed{o.clone()})
 		}
-		if b.Terms.AutoRelease && o.anyUnreleased() {
+		if b.Terms.AutoRelease && o.CancelReason == "" && o.anyUnreleased() {
 			var r Release
 			var err error
 			if o, r, err = o.release(o.unreleased(), b, now); err != nil {
@@ -145,6 +145,9 @@ func (o Order) ReleaseLines(want []LineQuantity, c Catalog, p Policy, now time.T
 	}
 	if len(o.Holds) > 0 {
 		return Change{}, &HeldError{o.Holds}
+	}
+	if o.CancelReason != "" {
+		return Change{}, ErrCallingOff
 	}
 	if !o.anyUnreleased() {
 		return Change{}, ErrNothingUnreleased
@@ -243,33 +246,47 @@ func (o Order) release(quantities []decimal.Decimal, b Basis, now time.Time) (Or
 	return o, r, nil
 }
 
-// Cancel cancels all of an order of which nothing is released; its holds go. Cancelling a cancelled order changes nothing.
+// Cancel cancels all of an order of which nothing is released; its holds go. Of a released order it notes the wish: the carrier
+// is called off first, and the order is cancelled when its loads are. What has left cannot be cancelled. Cancelling again
+// changes nothing.
 func (o Order) Cancel(reason string, now time.Time) (Change, error) {
 	to, err := o.Commercial.Next(VerbCancel)
 	if err != nil {
 		return Change{}, err
 	}
-	if o.Commercial == Cancelled {
+	if o.Commercial == Cancelled || o.CancelReason != "" {
 		return Change{Order: o}, nil
 	}
-	var released []string
+	var shipped []string
+	alive := false
 	for _, l := range o.Lines {
-		if l.Quantities.n.Released.Sign() > 0 {
-			released = append(released, l.ID)
+		alive = alive || l.Quantities.live().Sign() > 0
+		if l.Quantities.n.Shipped.Sign() > 0 {
+			shipped = append(shipped, l.ID)
 		}
 	}
-	if len(released) > 0 {
-		return Change{}, &ReleasedError{released}
+	if len(shipped) > 0 {
+		return Change{}, &ShippedError{shipped}
 	}
 	before := o
 	o = o.touch(now)
+	if o.CancelReason = reason; reason == "" {
+		o.CancelReason = "cancelled by the customer"
+	}
+	if alive {
+		var releases []string
+		for n := range o.Releases {
+			releases = append(releases, Release{Order: o.Name, Number: n + 1}.Name())
+		}
+		return Change{Order: o, Facts: []Fact{OrderCancellationRequested{o.clone(), releases}}}, nil
+	}
 	for i := range o.Lines {
 		if o.Lines[i].Quantities, err = o.Lines[i].Quantities.CancelUnreleased(); err != nil {
 			return Change{}, err
 		}
 	}
 	o.Commercial, o.Holds, o.Missing = to, nil, nil
-	facts := []Fact{OrderCancelled{o.clone(), reason}}
+	facts := []Fact{OrderCancelled{o.clone(), o.CancelReason}}
 	for _, h := range before.Holds {
 		facts = append(facts, OrderHoldReleased{o.clone(), h})
 	}

@@ -331,9 +331,62 @@ func TestCancel(t *testing.T) {
 	if ch, err := ch.Order.Cancel("again", now); err != nil || len(ch.Facts) != 0 {
 		t.Errorf("cancelled again: facts %q, error %v; want nothing new", facts(ch), err)
 	}
-	var released *order.ReleasedError
-	if _, err := create(t, draft(), newShelf(true)).Order.Cancel("", now); !errors.As(err, &released) || !slices.Equal(released.Lines, []string{"10"}) {
-		t.Errorf("cancel after release: %v, want line 10 in the way", err)
+}
+
+// A released order is cancelled when its load is: until then nothing more is released, and what has left stays.
+func TestCancelAfterRelease(t *testing.T) {
+	w := &world{shelf: newShelf(true)}
+	ch := create(t, draft(), w.shelf)
+	w.o, w.releases = ch.Order, []order.Release{*ch.Release}
+	w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.Secure("tenders/1") })
+
+	ch, err := w.o.Cancel("changed its mind", now)
+	if err != nil || facts(ch) != "OrderCancellationRequested" {
+		t.Fatalf("facts %q, error %v", facts(ch), err)
+	}
+	w.o = ch.Order
+	if got := w.o.Dimensions().Release; got != order.Secured || w.o.Commercial != order.Confirmed {
+		t.Errorf("asked for: %s %s, want the carrier still on it", w.o.Commercial, got)
+	}
+	if ch, err := w.o.Cancel("again", now); err != nil || len(ch.Facts) != 0 {
+		t.Errorf("asked for again: facts %q, error %v; want nothing new", facts(ch), err)
+	}
+	if _, err := w.o.ReleaseLines(nil, w.shelf, order.DefaultPolicy(), now); !errors.Is(err, order.ErrCallingOff) {
+		t.Errorf("release while called off: %v", err)
+	}
+	if got := facts(w.progress(t, 1, order.Release.CallOff)); got != "CommitmentChanged OrderCancelled" {
+		t.Errorf("load cancelled: facts %q", got)
+	}
+	if got, want := w.o.Dimensions(), (order.Dimensions{Release: "RELEASE_CANCELLED", Fulfilment: "OPEN", Billing: "NOT_BILLABLE"}); got != want || w.o.Commercial != order.Cancelled {
+		t.Errorf("got %s %v, want CANCELLED %v", w.o.Commercial, got, want)
+	}
+	n := w.o.Lines[0].Quantities.Numbers()
+	if !n.CancelledAfter.Equal(n.Ordered) || !n.Released.Equal(n.Ordered) || !w.o.Lines[0].Quantities.Open().IsZero() {
+		t.Errorf("line: %+v, want all released and cancelled after, nothing open", n)
+	}
+
+	left := create(t, draft(), w.shelf)
+	w.o, w.releases = left.Order, []order.Release{*left.Release}
+	w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.Depart(order.Moment{At: now}) })
+	var shipped *order.ShippedError
+	if _, err := w.o.Cancel("", now); !errors.As(err, &shipped) || !slices.Equal(shipped.Lines, []string{"10"}) {
+		t.Errorf("cancel after departure: %v, want line 10 in the way", err)
+	}
+}
+
+func TestTrust(t *testing.T) {
+	w := &world{shelf: newShelf(true)}
+	ch := create(t, draft(), w.shelf)
+	w.o, w.releases = ch.Order, []order.Release{*ch.Release}
+	low := order.Trust{Confidence: "LOW", Reasons: []string{"FEED_SILENT"}}
+	for _, want := range []string{"CommitmentChanged", ""} {
+		ch := w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.Expect(order.Moment{}, low) })
+		if got := facts(ch); got != want {
+			t.Errorf("facts %q, want %q", got, want)
+		}
+	}
+	if got := w.o.Promise.Trust; got.Confidence != "LOW" || !w.o.Promise.Estimate.At.IsZero() {
+		t.Errorf("promise %+v, want the estimate untouched and its trust LOW", w.o.Promise)
 	}
 }
 
@@ -377,7 +430,7 @@ func TestEstimate(t *testing.T) {
 		{"late, told again", late, late.At, ""},
 		{"as promised after all", ch.Order.Promise.DeliverBy, time.Time{}, "CommitmentChanged"},
 	} {
-		ch := w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.Expect(x.at) })
+		ch := w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.Expect(x.at, order.Trust{}) })
 		if got := w.o.Promise.Estimate.At; !got.Equal(x.want) {
 			t.Errorf("%s: estimate %s, want %s", x.name, got, x.want)
 		}
@@ -467,7 +520,7 @@ func (w *world) step(t *rapid.T) {
 		func(r order.Release) (order.Release, error) { return r.Secure(document) },
 		func(r order.Release) (order.Release, error) { return r.Depart(at) },
 		func(r order.Release) (order.Release, error) { return r.HandOver(at) },
-		func(r order.Release) (order.Release, error) { return r.Expect(at) },
+		func(r order.Release) (order.Release, error) { return r.Expect(at, order.Trust{}) },
 		func(r order.Release) (order.Release, error) {
 			var lines []order.LineDelivery
 			for _, l := range r.Lines {

@@ -21,7 +21,7 @@ func orderRecord(o order.Order) *ordersstoragev1.OrderRecord {
 		RequestedDeliveryDate: o.RequestedDate.String(), PickupAppointmentLocal: o.PickupLocal,
 		DeliveryAppointmentLocal: o.DeliveryLocal, Consolidate: o.Consolidate, EtaWatch: o.EtaWatch, PaymentTerms: o.PaymentTerms,
 		Source: o.Source, Commercial: string(o.Commercial), Releases: uint32(o.Releases), Revision: o.Revision,
-		CreateTime: stamp(o.Created), UpdateTime: stamp(o.Update),
+		CreateTime: stamp(o.Created), UpdateTime: stamp(o.Update), CancelReason: o.CancelReason,
 	}
 	if o.ShipToExternal != (order.ExternalID{}) {
 		rec.ShipToExternal = externalRecord(o.ShipToExternal)
@@ -33,7 +33,7 @@ func orderRecord(o order.Order) *ordersstoragev1.OrderRecord {
 		rec.Holds = append(rec.Holds, &ordersstoragev1.HoldRecord{Kind: string(h.Kind), Reason: h.Reason, Fields: h.Fields, Actor: h.Actor, CreateTime: stamp(h.Since)})
 	}
 	if o.Promise != nil {
-		rec.Promise = &ordersstoragev1.PromiseRecord{Windows: windowsRecord(o.Promise.Windows), Estimate: momentRecord(o.Promise.Estimate)}
+		rec.Promise = &ordersstoragev1.PromiseRecord{Windows: windowsRecord(o.Promise.Windows), Estimate: momentRecord(o.Promise.Estimate), Trust: trustRecord(o.Promise.Trust)}
 	}
 	return rec
 }
@@ -56,13 +56,13 @@ func toOrder(rec *ordersstoragev1.OrderRecord) (order.Order, error) {
 		DeliveryLocal: rec.DeliveryAppointmentLocal, Consolidate: rec.Consolidate, EtaWatch: rec.EtaWatch,
 		PaymentTerms: rec.PaymentTerms, StatedTotal: p.money(rec.StatedTotal), Source: rec.Source,
 		Commercial: order.Commercial(rec.Commercial), Releases: int(rec.Releases), Revision: rec.Revision,
-		Created: instant(rec.CreateTime), Update: instant(rec.UpdateTime),
+		Created: instant(rec.CreateTime), Update: instant(rec.UpdateTime), CancelReason: rec.CancelReason,
 	}
 	for _, h := range rec.Holds {
 		o.Holds = append(o.Holds, order.Hold{Kind: order.HoldKind(h.Kind), Reason: h.Reason, Fields: h.Fields, Actor: h.Actor, Since: instant(h.CreateTime)})
 	}
 	if rec.Promise != nil {
-		o.Promise = &order.Promise{Windows: p.windows(rec.Promise.Windows), Estimate: moment(rec.Promise.Estimate)}
+		o.Promise = &order.Promise{Windows: p.windows(rec.Promise.Windows), Estimate: moment(rec.Promise.Estimate), Trust: trust(rec.Promise.Trust)}
 	}
 	return o, p.of("order " + rec.Name)
 }
@@ -88,14 +88,16 @@ func toLine(rec *ordersstoragev1.OrderLineRecord) (order.Line, error) {
 
 func releaseRecord(r order.Release) *ordersstoragev1.ReleaseRecord {
 	return &ordersstoragev1.ReleaseRecord{Name: r.Name(), Windows: windowsRecord(r.Windows), Contract: r.Contract, ReleaseTime: stamp(r.At),
-		SecuredBy: r.SecuredBy, Estimate: momentRecord(r.Estimate), Milestone: momentRecord(r.Milestone), Documents: r.Documents}
+		SecuredBy: r.SecuredBy, Estimate: momentRecord(r.Estimate), Milestone: momentRecord(r.Milestone), Documents: r.Documents,
+		Trust: trustRecord(r.Trust)}
 }
 
 // toRelease reads a release without its lines.
 func toRelease(orderName string, number int, rec *ordersstoragev1.ReleaseRecord) (order.Release, error) {
 	p := parser{}
 	r := order.Release{Number: number, Order: orderName, Windows: p.windows(rec.Windows), Contract: rec.Contract, At: instant(rec.ReleaseTime),
-		SecuredBy: rec.SecuredBy, Estimate: moment(rec.Estimate), Milestone: moment(rec.Milestone), Documents: rec.Documents}
+		SecuredBy: rec.SecuredBy, Estimate: moment(rec.Estimate), Milestone: moment(rec.Milestone), Documents: rec.Documents,
+		Trust: trust(rec.Trust)}
 	return r, p.of(rec.Name)
 }
 
@@ -135,6 +137,17 @@ func moment(rec *ordersstoragev1.MomentRecord) order.Moment {
 		return order.Moment{}
 	}
 	return order.Moment{At: instant(rec.Time), Zone: rec.Zone, Rule: rec.Rule}
+}
+
+func trustRecord(t order.Trust) *ordersstoragev1.TrustRecord {
+	if t.Confidence == "" {
+		return nil
+	}
+	return &ordersstoragev1.TrustRecord{Confidence: t.Confidence, Reasons: t.Reasons}
+}
+
+func trust(rec *ordersstoragev1.TrustRecord) order.Trust {
+	return order.Trust{Confidence: rec.GetConfidence(), Reasons: rec.GetReasons()}
 }
 
 func externalRecord(id order.ExternalID) *ordersstoragev1.ExternalIdRecord {

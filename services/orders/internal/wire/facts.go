@@ -28,6 +28,9 @@ func Fact(f order.Fact) (proto.Message, []string, error) {
 		return &ordersv1.OrderHoldReleased{Order: o.Name, Customer: o.Customer, CustomerOrderNumber: o.Number, Hold: Hold(f.Hold)}, related, nil
 	case order.OrderReleased:
 		return &ordersv1.OrderReleased{Release: Release(o, f.Release)}, append(related, f.Release.Name()), nil
+	case order.OrderCancellationRequested:
+		return &ordersv1.OrderCancellationRequested{Order: o.Name, Customer: o.Customer, CustomerOrderNumber: o.Number,
+			Reason: o.CancelReason, OrderReleases: f.Releases}, append(related, f.Releases...), nil
 	case order.OrderCancelled:
 		return &ordersv1.OrderCancelled{Order: o.Name, Customer: o.Customer, CustomerOrderNumber: o.Number, Reason: f.Reason}, related, nil
 	case order.CommitmentChanged:

@@ -32,6 +32,7 @@ func Order(o order.Order) *ordersv1.Order {
 		Release:    releaseState(d), Fulfilment: fulfilmentState(d),
 		Billing: ordersv1.Order_Billing(ordersv1.Order_Billing_value[string(d.Billing)]),
 		Promise: Promise(o.Promise), CreateTime: stamp(o.Created), UpdateTime: stamp(o.Update), Etag: ETag(o),
+		CancelReason: o.CancelReason,
 	}
 	if o.ShipToExternal != (order.ExternalID{}) {
 		m.ShipToExternal = externalID(o.ShipToExternal)
@@ -81,7 +82,7 @@ func Promise(p *order.Promise) *ordersv1.Promise {
 		return nil
 	}
 	return &ordersv1.Promise{ShipDate: Date(p.ShipDate), DeliveryDate: Date(p.DeliveryDate), DeliverBy: EventTime(p.DeliverBy),
-		Estimate: EventTime(p.Estimate), Rule: p.Rule}
+		Estimate: EventTime(p.Estimate), Rule: p.Rule, Confidence: p.Trust.Confidence, ConfidenceReasons: p.Trust.Reasons}
 }
 
 // Release is the message of a release of an order.

@@ -77,7 +77,9 @@ type OrderRecord struct {
 	// Business time of creation.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Business time of the last change.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Why the customer wants it cancelled; empty when it does not.
+	CancelReason  string `protobuf:"bytes,26,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -285,6 +287,13 @@ func (x *OrderRecord) GetUpdateTime() *timestamppb.Timestamp {
 		return x.UpdateTime
 	}
 	return nil
+}
+
+func (x *OrderRecord) GetCancelReason() string {
+	if x != nil {
+		return x.CancelReason
+	}
+	return ""
 }
 
 // ExternalIdRecord is a name in another system.
@@ -679,20 +688,77 @@ func (x *WindowsRecord) GetRule() string {
 	return ""
 }
 
+// TrustRecord is how far an estimate can be trusted.
+type TrustRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Confidence by name, such as "LOW".
+	Confidence string `protobuf:"bytes,1,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// Why it is not high.
+	Reasons       []string `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrustRecord) Reset() {
+	*x = TrustRecord{}
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrustRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrustRecord) ProtoMessage() {}
+
+func (x *TrustRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrustRecord.ProtoReflect.Descriptor instead.
+func (*TrustRecord) Descriptor() ([]byte, []int) {
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TrustRecord) GetConfidence() string {
+	if x != nil {
+		return x.Confidence
+	}
+	return ""
+}
+
+func (x *TrustRecord) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
 // PromiseRecord is what was promised.
 type PromiseRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The dates and windows.
 	Windows *WindowsRecord `protobuf:"bytes,1,opt,name=windows,proto3" json:"windows,omitempty"`
 	// The latest estimate; absent when it equals the promise.
-	Estimate      *MomentRecord `protobuf:"bytes,2,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	Estimate *MomentRecord `protobuf:"bytes,2,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	// How far it can be trusted; absent when nobody watches.
+	Trust         *TrustRecord `protobuf:"bytes,3,opt,name=trust,proto3" json:"trust,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PromiseRecord) Reset() {
 	*x = PromiseRecord{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[6]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +770,7 @@ func (x *PromiseRecord) String() string {
 func (*PromiseRecord) ProtoMessage() {}
 
 func (x *PromiseRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[6]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +783,7 @@ func (x *PromiseRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromiseRecord.ProtoReflect.Descriptor instead.
 func (*PromiseRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PromiseRecord) GetWindows() *WindowsRecord {
@@ -730,6 +796,13 @@ func (x *PromiseRecord) GetWindows() *WindowsRecord {
 func (x *PromiseRecord) GetEstimate() *MomentRecord {
 	if x != nil {
 		return x.Estimate
+	}
+	return nil
+}
+
+func (x *PromiseRecord) GetTrust() *TrustRecord {
+	if x != nil {
+		return x.Trust
 	}
 	return nil
 }
@@ -775,7 +848,7 @@ type NumbersRecord struct {
 
 func (x *NumbersRecord) Reset() {
 	*x = NumbersRecord{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[7]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +860,7 @@ func (x *NumbersRecord) String() string {
 func (*NumbersRecord) ProtoMessage() {}
 
 func (x *NumbersRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[7]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +873,7 @@ func (x *NumbersRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NumbersRecord.ProtoReflect.Descriptor instead.
 func (*NumbersRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *NumbersRecord) GetOrdered() string {
@@ -940,7 +1013,7 @@ type OrderLineRecord struct {
 
 func (x *OrderLineRecord) Reset() {
 	*x = OrderLineRecord{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[8]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -952,7 +1025,7 @@ func (x *OrderLineRecord) String() string {
 func (*OrderLineRecord) ProtoMessage() {}
 
 func (x *OrderLineRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[8]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -965,7 +1038,7 @@ func (x *OrderLineRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderLineRecord.ProtoReflect.Descriptor instead.
 func (*OrderLineRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *OrderLineRecord) GetLine() string {
@@ -1042,14 +1115,16 @@ type ReleaseRecord struct {
 	// When its last milestone happened; absent when none did.
 	Milestone *MomentRecord `protobuf:"bytes,7,opt,name=milestone,proto3" json:"milestone,omitempty"`
 	// Billing documents that have taken effect: authorisations and invoices by name.
-	Documents     []string `protobuf:"bytes,8,rep,name=documents,proto3" json:"documents,omitempty"`
+	Documents []string `protobuf:"bytes,8,rep,name=documents,proto3" json:"documents,omitempty"`
+	// How far the estimate can be trusted; absent when nobody watches.
+	Trust         *TrustRecord `protobuf:"bytes,9,opt,name=trust,proto3" json:"trust,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReleaseRecord) Reset() {
 	*x = ReleaseRecord{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[9]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1136,7 @@ func (x *ReleaseRecord) String() string {
 func (*ReleaseRecord) ProtoMessage() {}
 
 func (x *ReleaseRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[9]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1149,7 @@ func (x *ReleaseRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRecord.ProtoReflect.Descriptor instead.
 func (*ReleaseRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{9}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReleaseRecord) GetName() string {
@@ -1133,6 +1208,13 @@ func (x *ReleaseRecord) GetDocuments() []string {
 	return nil
 }
 
+func (x *ReleaseRecord) GetTrust() *TrustRecord {
+	if x != nil {
+		return x.Trust
+	}
+	return nil
+}
+
 // ReleaseLineRecord is the released part of a line. Bucket "release_lines", key: order id, release number, place of the
 // order line.
 type ReleaseLineRecord struct {
@@ -1147,7 +1229,7 @@ type ReleaseLineRecord struct {
 
 func (x *ReleaseLineRecord) Reset() {
 	*x = ReleaseLineRecord{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[10]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1241,7 @@ func (x *ReleaseLineRecord) String() string {
 func (*ReleaseLineRecord) ProtoMessage() {}
 
 func (x *ReleaseLineRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[10]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1254,7 @@ func (x *ReleaseLineRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseLineRecord.ProtoReflect.Descriptor instead.
 func (*ReleaseLineRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{10}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReleaseLineRecord) GetLine() string {
@@ -1200,7 +1282,7 @@ type OrderNumberRecord struct {
 
 func (x *OrderNumberRecord) Reset() {
 	*x = OrderNumberRecord{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[11]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1212,7 +1294,7 @@ func (x *OrderNumberRecord) String() string {
 func (*OrderNumberRecord) ProtoMessage() {}
 
 func (x *OrderNumberRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[11]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1225,7 +1307,7 @@ func (x *OrderNumberRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderNumberRecord.ProtoReflect.Descriptor instead.
 func (*OrderNumberRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{11}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *OrderNumberRecord) GetOrder() string {
@@ -1246,7 +1328,7 @@ type MasterDataRecord struct {
 
 func (x *MasterDataRecord) Reset() {
 	*x = MasterDataRecord{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[12]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1258,7 +1340,7 @@ func (x *MasterDataRecord) String() string {
 func (*MasterDataRecord) ProtoMessage() {}
 
 func (x *MasterDataRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[12]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1271,7 +1353,7 @@ func (x *MasterDataRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MasterDataRecord.ProtoReflect.Descriptor instead.
 func (*MasterDataRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{12}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *MasterDataRecord) GetResource() *anypb.Any {
@@ -1304,7 +1386,7 @@ type AnswerRecord struct {
 
 func (x *AnswerRecord) Reset() {
 	*x = AnswerRecord{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[13]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1316,7 +1398,7 @@ func (x *AnswerRecord) String() string {
 func (*AnswerRecord) ProtoMessage() {}
 
 func (x *AnswerRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[13]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1329,7 +1411,7 @@ func (x *AnswerRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnswerRecord.ProtoReflect.Descriptor instead.
 func (*AnswerRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{13}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AnswerRecord) GetOrder() *OrderRecord {
@@ -1394,7 +1476,7 @@ type RevalidateTask struct {
 
 func (x *RevalidateTask) Reset() {
 	*x = RevalidateTask{}
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[14]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1406,7 +1488,7 @@ func (x *RevalidateTask) String() string {
 func (*RevalidateTask) ProtoMessage() {}
 
 func (x *RevalidateTask) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[14]
+	mi := &file_crossdock_orders_storage_v1_storage_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1419,7 +1501,7 @@ func (x *RevalidateTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevalidateTask.ProtoReflect.Descriptor instead.
 func (*RevalidateTask) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{14}
+	return file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RevalidateTask) GetKeys() []string {
@@ -1440,7 +1522,7 @@ var File_crossdock_orders_storage_v1_storage_proto protoreflect.FileDescriptor
 
 const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"\n" +
-	")crossdock/orders/storage/v1/storage.proto\x12\x1bcrossdock.orders.storage.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\b\n" +
+	")crossdock/orders/storage/v1/storage.proto\x12\x1bcrossdock.orders.storage.v1\x1a\x19google/protobuf/any.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\b\n" +
 	"\vOrderRecord\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x122\n" +
@@ -1472,7 +1554,8 @@ const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"\vcreate_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"r\n" +
+	"updateTime\x12#\n" +
+	"\rcancel_reason\x18\x1a \x01(\tR\fcancelReason\"r\n" +
 	"\x10ExternalIdRecord\x12\x16\n" +
 	"\x06system\x18\x01 \x01(\tR\x06system\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1c\n" +
@@ -1504,10 +1587,16 @@ const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"\fdeliver_from\x18\x05 \x01(\v2).crossdock.orders.storage.v1.MomentRecordR\vdeliverFrom\x12H\n" +
 	"\n" +
 	"deliver_by\x18\x06 \x01(\v2).crossdock.orders.storage.v1.MomentRecordR\tdeliverBy\x12\x12\n" +
-	"\x04rule\x18\a \x01(\tR\x04rule\"\x9c\x01\n" +
+	"\x04rule\x18\a \x01(\tR\x04rule\"G\n" +
+	"\vTrustRecord\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x01 \x01(\tR\n" +
+	"confidence\x12\x18\n" +
+	"\areasons\x18\x02 \x03(\tR\areasons\"\xdc\x01\n" +
 	"\rPromiseRecord\x12D\n" +
 	"\awindows\x18\x01 \x01(\v2*.crossdock.orders.storage.v1.WindowsRecordR\awindows\x12E\n" +
-	"\bestimate\x18\x02 \x01(\v2).crossdock.orders.storage.v1.MomentRecordR\bestimate\"\xef\x03\n" +
+	"\bestimate\x18\x02 \x01(\v2).crossdock.orders.storage.v1.MomentRecordR\bestimate\x12>\n" +
+	"\x05trust\x18\x03 \x01(\v2(.crossdock.orders.storage.v1.TrustRecordR\x05trust\"\xef\x03\n" +
 	"\rNumbersRecord\x12\x18\n" +
 	"\aordered\x18\x01 \x01(\tR\aordered\x128\n" +
 	"\x18cancelled_before_release\x18\x02 \x01(\tR\x16cancelledBeforeRelease\x12\x1a\n" +
@@ -1537,7 +1626,7 @@ const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"\n" +
 	"unit_price\x18\x06 \x01(\tR\tunitPrice\x12\x12\n" +
 	"\x04pack\x18\a \x01(\x05R\x04pack\x12D\n" +
-	"\anumbers\x18\b \x01(\v2*.crossdock.orders.storage.v1.NumbersRecordR\anumbers\"\x91\x03\n" +
+	"\anumbers\x18\b \x01(\v2*.crossdock.orders.storage.v1.NumbersRecordR\anumbers\"\xd1\x03\n" +
 	"\rReleaseRecord\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12D\n" +
 	"\awindows\x18\x02 \x01(\v2*.crossdock.orders.storage.v1.WindowsRecordR\awindows\x12\x1a\n" +
@@ -1547,7 +1636,8 @@ const file_crossdock_orders_storage_v1_storage_proto_rawDesc = "" +
 	"secured_by\x18\x05 \x01(\tR\tsecuredBy\x12E\n" +
 	"\bestimate\x18\x06 \x01(\v2).crossdock.orders.storage.v1.MomentRecordR\bestimate\x12G\n" +
 	"\tmilestone\x18\a \x01(\v2).crossdock.orders.storage.v1.MomentRecordR\tmilestone\x12\x1c\n" +
-	"\tdocuments\x18\b \x03(\tR\tdocuments\"m\n" +
+	"\tdocuments\x18\b \x03(\tR\tdocuments\x12>\n" +
+	"\x05trust\x18\t \x01(\v2(.crossdock.orders.storage.v1.TrustRecordR\x05trust\"m\n" +
 	"\x11ReleaseLineRecord\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\tR\x04line\x12D\n" +
 	"\anumbers\x18\x02 \x01(\v2*.crossdock.orders.storage.v1.NumbersRecordR\anumbers\")\n" +
@@ -1579,7 +1669,7 @@ func file_crossdock_orders_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_crossdock_orders_storage_v1_storage_proto_rawDescData
 }
 
-var file_crossdock_orders_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_crossdock_orders_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_crossdock_orders_storage_v1_storage_proto_goTypes = []any{
 	(*OrderRecord)(nil),           // 0: crossdock.orders.storage.v1.OrderRecord
 	(*ExternalIdRecord)(nil),      // 1: crossdock.orders.storage.v1.ExternalIdRecord
@@ -1587,50 +1677,53 @@ var file_crossdock_orders_storage_v1_storage_proto_goTypes = []any{
 	(*MissingRecord)(nil),         // 3: crossdock.orders.storage.v1.MissingRecord
 	(*MomentRecord)(nil),          // 4: crossdock.orders.storage.v1.MomentRecord
 	(*WindowsRecord)(nil),         // 5: crossdock.orders.storage.v1.WindowsRecord
-	(*PromiseRecord)(nil),         // 6: crossdock.orders.storage.v1.PromiseRecord
-	(*NumbersRecord)(nil),         // 7: crossdock.orders.storage.v1.NumbersRecord
-	(*OrderLineRecord)(nil),       // 8: crossdock.orders.storage.v1.OrderLineRecord
-	(*ReleaseRecord)(nil),         // 9: crossdock.orders.storage.v1.ReleaseRecord
-	(*ReleaseLineRecord)(nil),     // 10: crossdock.orders.storage.v1.ReleaseLineRecord
-	(*OrderNumberRecord)(nil),     // 11: crossdock.orders.storage.v1.OrderNumberRecord
-	(*MasterDataRecord)(nil),      // 12: crossdock.orders.storage.v1.MasterDataRecord
-	(*AnswerRecord)(nil),          // 13: crossdock.orders.storage.v1.AnswerRecord
-	(*RevalidateTask)(nil),        // 14: crossdock.orders.storage.v1.RevalidateTask
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 16: google.protobuf.Any
+	(*TrustRecord)(nil),           // 6: crossdock.orders.storage.v1.TrustRecord
+	(*PromiseRecord)(nil),         // 7: crossdock.orders.storage.v1.PromiseRecord
+	(*NumbersRecord)(nil),         // 8: crossdock.orders.storage.v1.NumbersRecord
+	(*OrderLineRecord)(nil),       // 9: crossdock.orders.storage.v1.OrderLineRecord
+	(*ReleaseRecord)(nil),         // 10: crossdock.orders.storage.v1.ReleaseRecord
+	(*ReleaseLineRecord)(nil),     // 11: crossdock.orders.storage.v1.ReleaseLineRecord
+	(*OrderNumberRecord)(nil),     // 12: crossdock.orders.storage.v1.OrderNumberRecord
+	(*MasterDataRecord)(nil),      // 13: crossdock.orders.storage.v1.MasterDataRecord
+	(*AnswerRecord)(nil),          // 14: crossdock.orders.storage.v1.AnswerRecord
+	(*RevalidateTask)(nil),        // 15: crossdock.orders.storage.v1.RevalidateTask
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 17: google.protobuf.Any
 }
 var file_crossdock_orders_storage_v1_storage_proto_depIdxs = []int32{
 	1,  // 0: crossdock.orders.storage.v1.OrderRecord.ship_to_external:type_name -> crossdock.orders.storage.v1.ExternalIdRecord
 	2,  // 1: crossdock.orders.storage.v1.OrderRecord.holds:type_name -> crossdock.orders.storage.v1.HoldRecord
-	6,  // 2: crossdock.orders.storage.v1.OrderRecord.promise:type_name -> crossdock.orders.storage.v1.PromiseRecord
-	15, // 3: crossdock.orders.storage.v1.OrderRecord.create_time:type_name -> google.protobuf.Timestamp
-	15, // 4: crossdock.orders.storage.v1.OrderRecord.update_time:type_name -> google.protobuf.Timestamp
-	15, // 5: crossdock.orders.storage.v1.HoldRecord.create_time:type_name -> google.protobuf.Timestamp
-	15, // 6: crossdock.orders.storage.v1.MomentRecord.time:type_name -> google.protobuf.Timestamp
+	7,  // 2: crossdock.orders.storage.v1.OrderRecord.promise:type_name -> crossdock.orders.storage.v1.PromiseRecord
+	16, // 3: crossdock.orders.storage.v1.OrderRecord.create_time:type_name -> google.protobuf.Timestamp
+	16, // 4: crossdock.orders.storage.v1.OrderRecord.update_time:type_name -> google.protobuf.Timestamp
+	16, // 5: crossdock.orders.storage.v1.HoldRecord.create_time:type_name -> google.protobuf.Timestamp
+	16, // 6: crossdock.orders.storage.v1.MomentRecord.time:type_name -> google.protobuf.Timestamp
 	4,  // 7: crossdock.orders.storage.v1.WindowsRecord.pickup_from:type_name -> crossdock.orders.storage.v1.MomentRecord
 	4,  // 8: crossdock.orders.storage.v1.WindowsRecord.pickup_to:type_name -> crossdock.orders.storage.v1.MomentRecord
 	4,  // 9: crossdock.orders.storage.v1.WindowsRecord.deliver_from:type_name -> crossdock.orders.storage.v1.MomentRecord
 	4,  // 10: crossdock.orders.storage.v1.WindowsRecord.deliver_by:type_name -> crossdock.orders.storage.v1.MomentRecord
 	5,  // 11: crossdock.orders.storage.v1.PromiseRecord.windows:type_name -> crossdock.orders.storage.v1.WindowsRecord
 	4,  // 12: crossdock.orders.storage.v1.PromiseRecord.estimate:type_name -> crossdock.orders.storage.v1.MomentRecord
-	1,  // 13: crossdock.orders.storage.v1.OrderLineRecord.external_ids:type_name -> crossdock.orders.storage.v1.ExternalIdRecord
-	7,  // 14: crossdock.orders.storage.v1.OrderLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
-	5,  // 15: crossdock.orders.storage.v1.ReleaseRecord.windows:type_name -> crossdock.orders.storage.v1.WindowsRecord
-	15, // 16: crossdock.orders.storage.v1.ReleaseRecord.release_time:type_name -> google.protobuf.Timestamp
-	4,  // 17: crossdock.orders.storage.v1.ReleaseRecord.estimate:type_name -> crossdock.orders.storage.v1.MomentRecord
-	4,  // 18: crossdock.orders.storage.v1.ReleaseRecord.milestone:type_name -> crossdock.orders.storage.v1.MomentRecord
-	7,  // 19: crossdock.orders.storage.v1.ReleaseLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
-	16, // 20: crossdock.orders.storage.v1.MasterDataRecord.resource:type_name -> google.protobuf.Any
-	0,  // 21: crossdock.orders.storage.v1.AnswerRecord.order:type_name -> crossdock.orders.storage.v1.OrderRecord
-	8,  // 22: crossdock.orders.storage.v1.AnswerRecord.lines:type_name -> crossdock.orders.storage.v1.OrderLineRecord
-	9,  // 23: crossdock.orders.storage.v1.AnswerRecord.release:type_name -> crossdock.orders.storage.v1.ReleaseRecord
-	10, // 24: crossdock.orders.storage.v1.AnswerRecord.release_lines:type_name -> crossdock.orders.storage.v1.ReleaseLineRecord
-	3,  // 25: crossdock.orders.storage.v1.AnswerRecord.missing:type_name -> crossdock.orders.storage.v1.MissingRecord
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	6,  // 13: crossdock.orders.storage.v1.PromiseRecord.trust:type_name -> crossdock.orders.storage.v1.TrustRecord
+	1,  // 14: crossdock.orders.storage.v1.OrderLineRecord.external_ids:type_name -> crossdock.orders.storage.v1.ExternalIdRecord
+	8,  // 15: crossdock.orders.storage.v1.OrderLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
+	5,  // 16: crossdock.orders.storage.v1.ReleaseRecord.windows:type_name -> crossdock.orders.storage.v1.WindowsRecord
+	16, // 17: crossdock.orders.storage.v1.ReleaseRecord.release_time:type_name -> google.protobuf.Timestamp
+	4,  // 18: crossdock.orders.storage.v1.ReleaseRecord.estimate:type_name -> crossdock.orders.storage.v1.MomentRecord
+	4,  // 19: crossdock.orders.storage.v1.ReleaseRecord.milestone:type_name -> crossdock.orders.storage.v1.MomentRecord
+	6,  // 20: crossdock.orders.storage.v1.ReleaseRecord.trust:type_name -> crossdock.orders.storage.v1.TrustRecord
+	8,  // 21: crossdock.orders.storage.v1.ReleaseLineRecord.numbers:type_name -> crossdock.orders.storage.v1.NumbersRecord
+	17, // 22: crossdock.orders.storage.v1.MasterDataRecord.resource:type_name -> google.protobuf.Any
+	0,  // 23: crossdock.orders.storage.v1.AnswerRecord.order:type_name -> crossdock.orders.storage.v1.OrderRecord
+	9,  // 24: crossdock.orders.storage.v1.AnswerRecord.lines:type_name -> crossdock.orders.storage.v1.OrderLineRecord
+	10, // 25: crossdock.orders.storage.v1.AnswerRecord.release:type_name -> crossdock.orders.storage.v1.ReleaseRecord
+	11, // 26: crossdock.orders.storage.v1.AnswerRecord.release_lines:type_name -> crossdock.orders.storage.v1.ReleaseLineRecord
+	3,  // 27: crossdock.orders.storage.v1.AnswerRecord.missing:type_name -> crossdock.orders.storage.v1.MissingRecord
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_orders_storage_v1_storage_proto_init() }
@@ -1644,7 +1737,7 @@ func file_crossdock_orders_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_orders_storage_v1_storage_proto_rawDesc), len(file_crossdock_orders_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
