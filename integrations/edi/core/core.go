@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -116,12 +117,16 @@ func (c *Core) Register(r grpc.ServiceRegistrar) {
 	eventlogv1.RegisterEventLogServiceServer(r, eventlog.NewServer(c.store, c.followers.Consumers(), c.runner))
 }
 
+// glance is how often the inbox is looked at. A folder tells nobody that a file has come; reading two short listings a hundred
+// times a second costs nothing that one could measure.
+const glance = 10 * time.Millisecond
+
 // Steppers are the feeds, the inbox and the tasks, in the order in which one leads to the next. The inbox has no wake: it is
-// looked at every tick.
+// looked at every glance.
 func (c *Core) Steppers() []step.Config {
 	base := step.Config{Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log}
 	inbox := base
-	inbox.Name, inbox.Stepper = "inbox", c.app
+	inbox.Name, inbox.Stepper, inbox.Tick = "inbox", c.app, glance
 	return append(c.followers.Loops(base), inbox, c.runner.Loop(base))
 }
 

@@ -407,7 +407,7 @@ func TestRealOrder(t *testing.T) {
 	equal(t, "facts", told, []string{
 		"MessageApplied " + x.GetName() + "/sets/1 " + x.GetName() + " interchange:" + x.GetName() + " parties/CUS-XYZ po:08292233294 orders/ord_1",
 		"MessageReceived " + x.GetName() + " interchange:" + x.GetName() + " parties/CUS-XYZ po:08292233294",
-		"MessageSent " + ack.GetName() + " interchange:" + ack.GetName() + " parties/CUS-XYZ interchange:" + x.GetName(),
+		"MessageSent " + ack.GetName() + " interchange:" + ack.GetName() + " parties/CUS-XYZ interchange:" + x.GetName() + " po:08292233294",
 	})
 	if done, err := os.ReadDir(filepath.Join(w.dir, "inbox", ".done")); err != nil || len(done) != 1 || done[0].Name() != "850.edi" {
 		t.Errorf("done: %v, %v", done, err)

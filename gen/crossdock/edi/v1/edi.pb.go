@@ -1164,7 +1164,9 @@ type Interchange_TransactionSet struct {
 	Offset int64 `protobuf:"varint,8,opt,name=offset,proto3" json:"offset,omitempty"`
 	// Its length in bytes, ST to SE's terminator.
 	Length int64 `protobuf:"varint,9,opt,name=length,proto3" json:"length,omitempty"`
-	// What it is about: "po:08292233294".
+	// What it is about: the numbers that it carries, whatever became of it ("po:08292233294", "load:NL26030001",
+	// "pro:CXB0001001", "bill:CXBB-1001"), and where a load of that number was offered to the partner, all that leads to its
+	// case (orders, "po:", tenders). Of an acknowledgement: what the acknowledged sets are about. At most 60.
 	Related []string `protobuf:"bytes,10,rep,name=related,proto3" json:"related,omitempty"`
 	// A stable word when it was parked or refused: "MESSAGE_REJECTED", "REPLACE_WITHOUT_ORIGINAL", "DUPLICATE_PO_DIFFERS".
 	ReasonCode string `protobuf:"bytes,11,opt,name=reason_code,json=reasonCode,proto3" json:"reason_code,omitempty"`

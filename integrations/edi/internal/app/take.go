@@ -252,6 +252,11 @@ func (a *App) intake(ctx context.Context, d store.Delivery, found message.Scanne
 			if err != nil {
 				return in, fmt.Errorf("answer group %s: %w", g.Control, err)
 			}
+			for _, s := range sets {
+				if s.Group == g.Control {
+					answer.Set.Relate(s.Related...)
+				}
+			}
 			in.Answers = append(in.Answers, answer)
 		}
 		if len(in.Answers) > 0 {

@@ -5,6 +5,7 @@ package message
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -152,6 +153,29 @@ func (s Set) OrderNumber() string {
 		}
 	}
 	return ""
+}
+
+// LoadNumbers are the loads that the set is about.
+func (s Set) LoadNumbers() []string {
+	var out []string
+	for _, r := range s.Related {
+		if number, ok := strings.CutPrefix(r, loadPrefix); ok {
+			out = append(out, number)
+		}
+	}
+	return out
+}
+
+// maxRelated bounds the names that a set leads to: an acknowledgement may speak of many.
+const maxRelated = 60
+
+// Relate adds names and numbers that lead to the set's case, each once.
+func (s *Set) Relate(names ...string) {
+	for _, name := range names {
+		if len(s.Related) < maxRelated && !slices.Contains(s.Related, name) {
+			s.Related = append(s.Related[:len(s.Related):len(s.Related)], name)
+		}
+	}
 }
 
 // SetName names a set of an interchange.

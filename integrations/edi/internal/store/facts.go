@@ -7,10 +7,14 @@ import (
 )
 
 // tellIntake tells that an interchange came and was kept, and what was decided at once: of the whole where it waits or is
-// refused as a whole, else of each set that is settled.
-func tellIntake(tx *store.Tx, x message.Interchange, of []message.Set) error {
-	names := related(x, of...)
-	err := tx.Emit(store.Fact{Type: "MessageReceived", Subject: x.Name(), Related: names, Payload: &ediv1.MessageReceived{Interchange: Message(x, of)}})
+// refused as a whole, else of each set that is settled. What came says of its sets what they say themselves, since there may be
+// many; what is told of one set leads to its case as well.
+func tellIntake(tx *store.Tx, x message.Interchange, came, of []message.Set) error {
+	if len(came) == 1 {
+		came = of
+	}
+	names := related(x, came...)
+	err := tx.Emit(store.Fact{Type: "MessageReceived", Subject: x.Name(), Related: names, Payload: &ediv1.MessageReceived{Interchange: Message(x, came)}})
 	if err != nil {
 		return err
 	}

@@ -191,22 +191,31 @@ func TakeIn(ctx context.Context, tx *store.Tx, in Intake) error {
 		return err
 	}
 	counted := tally{}
+	sets := slices.Clone(in.Sets)
 	if x.Disposition == message.Accepted {
 		for _, ack := range in.Acks {
-			known, err := acknowledged(ctx, tx, counted, x, ack)
+			ours, known, err := acknowledged(ctx, tx, counted, x, ack)
 			if err != nil {
 				return err
 			}
-			if !known {
-				s := &in.Sets[ack.Set-1]
+			s := &sets[ack.Set-1]
+			if s.Relate(ours.Related...); !known {
 				s.Reason = message.Clean(strings.TrimPrefix(s.Reason+"; we never sent group "+ack.Control, "; "), 400)
 			}
 		}
 	}
-	if err := insert(ctx, tx, counted, x, in.Sets...); err != nil {
+	for i := range sets {
+		if err := relate(ctx, tx, x.Party, &sets[i]); err != nil {
+			return err
+		}
+	}
+	if err := insert(ctx, tx, counted, x, sets...); err != nil {
 		return err
 	}
 	for _, a := range in.Answers {
+		if err := relate(ctx, tx, x.Party, &a.Set); err != nil {
+			return err
+		}
 		if err := insert(ctx, tx, counted, a.Interchange, a.Set); err != nil {
 			return err
 		}
@@ -222,7 +231,23 @@ func TakeIn(ctx context.Context, tx *store.Tx, in Intake) error {
 	if err := counted.save(ctx, tx); err != nil {
 		return err
 	}
-	return tellIntake(tx, x, in.Sets)
+	return tellIntake(tx, x, in.Sets, sets)
+}
+
+// relate adds to a set what leads to the cases of the loads that it speaks of, whatever becomes of it: a person who looks at a case
+// sees what was refused or came twice as well.
+func relate(ctx context.Context, r store.Reader, party string, s *message.Set) error {
+	for _, number := range s.LoadNumbers() {
+		t, err := TenderOf(ctx, r, number, party)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		s.Relate(t.Related...)
+	}
+	return nil
 }
 
 // unmoved compares what the intake was made up from with what is stored.
@@ -271,37 +296,36 @@ func groupKey(us, partner, control string) []byte {
 // AckTimer is the id of the task that looks whether an interchange of ours was acknowledged in time.
 func AckTimer(id string) string { return "ack:" + id }
 
-// acknowledged books what a partner says of a group of ours; known is false of a group that we never sent.
-func acknowledged(ctx context.Context, tx *store.Tx, counted tally, by message.Interchange, ack message.GroupAck) (known bool, err error) {
+// acknowledged books what a partner says of a group of ours and returns the set in it; known is false of a group that we never sent.
+func acknowledged(ctx context.Context, tx *store.Tx, counted tally, by message.Interchange, ack message.GroupAck) (s message.Set, known bool, err error) {
 	ref, err := groupTable.Get(ctx, tx, groupKey(by.Receiver, by.Sender, ack.Control))
 	if errors.Is(err, ErrNotFound) {
-		return false, nil
+		return s, false, nil
 	}
 	if err != nil {
-		return false, err
+		return s, false, err
 	}
 	x, err := Interchange(ctx, tx, ref.GetInterchange())
 	if err != nil {
-		return false, err
+		return s, false, err
 	}
 	if x.Overdue {
 		counted.addOverdue(x, minusOne)
 	}
 	x.AnswerCode, x.Overdue = ack.Code, false
 	if err := errors.Join(interchangeTable.Put(ctx, tx, store.Key(x.ID), interchangeRecord(x)), tasks.Cancel(ctx, tx, AckTimer(x.ID))); err != nil {
-		return false, err
+		return s, false, err
 	}
-	s, err := SetOf(ctx, tx, x.ID, 1)
-	if err != nil || x.AcknowledgeBy.IsZero() {
-		return true, err
+	if s, err = SetOf(ctx, tx, x.ID, 1); err != nil || x.AcknowledgeBy.IsZero() {
+		return s, true, err
 	}
 	if !message.AcceptsGroup(ack.Code) {
 		s.ReasonCode, s.Reason = message.AckRejected, "the partner's acknowledgement says "+ack.Code+", in "+by.Name()
 		if err := setTable.Put(ctx, tx, setKey(x.ID, s.Index), setRecord(s)); err != nil {
-			return true, err
+			return s, true, err
 		}
 	}
-	return true, tellAcknowledged(tx, x, s, by)
+	return s, true, tellAcknowledged(tx, x, s, by)
 }
 
 // Overdue marks an interchange of ours that was not acknowledged in time, and tells of it.
@@ -339,11 +363,7 @@ func Settle(ctx context.Context, tx *store.Tx, id string, index int, v message.V
 	counted := tally{}
 	counted.add(x, s, minusOne)
 	s.Disposition, s.ReasonCode, s.Reason, s.Result, s.Unmapped = v.Disposition, v.Code, v.Reason, v.Result, v.Unmapped
-	for _, name := range v.Related {
-		if !slices.Contains(s.Related, name) {
-			s.Related = append(s.Related, name)
-		}
-	}
+	s.Relate(v.Related...)
 	counted.add(x, s, one)
 	if err := errors.Join(setTable.Put(ctx, tx, setKey(id, index), setRecord(s)), counted.save(ctx, tx)); err != nil {
 		return err
