@@ -51,6 +51,11 @@ const (
 	Reason_FUTURE_DATED Reason = 11
 	// Fewer pieces than cartons shipped, and no exception says why. FAILED_PRECONDITION.
 	Reason_PIECES_MISMATCH Reason = 12
+	// The load was offered to a carrier and carries other shipments too, so one of them cannot be called off alone.
+	// FAILED_PRECONDITION.
+	Reason_LOAD_SHARED Reason = 13
+	// The load was called off, so nothing of it can be delivered. FAILED_PRECONDITION.
+	Reason_LOAD_CANCELLED Reason = 14
 )
 
 // Enum value maps for Reason.
@@ -69,6 +74,8 @@ var (
 		10: "LOAD_NOT_BOOKED",
 		11: "FUTURE_DATED",
 		12: "PIECES_MISMATCH",
+		13: "LOAD_SHARED",
+		14: "LOAD_CANCELLED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":  0,
@@ -84,6 +91,8 @@ var (
 		"LOAD_NOT_BOOKED":     10,
 		"FUTURE_DATED":        11,
 		"PIECES_MISMATCH":     12,
+		"LOAD_SHARED":         13,
+		"LOAD_CANCELLED":      14,
 	}
 )
 
@@ -118,7 +127,7 @@ var File_crossdock_freight_v1_errors_proto protoreflect.FileDescriptor
 
 const file_crossdock_freight_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"!crossdock/freight/v1/errors.proto\x12\x14crossdock.freight.v1*\x96\x02\n" +
+	"!crossdock/freight/v1/errors.proto\x12\x14crossdock.freight.v1*\xbb\x02\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eINVALID_FIELDS\x10\x01\x12\x16\n" +
@@ -134,7 +143,9 @@ const file_crossdock_freight_v1_errors_proto_rawDesc = "" +
 	"\x0fLOAD_NOT_BOOKED\x10\n" +
 	"\x12\x10\n" +
 	"\fFUTURE_DATED\x10\v\x12\x13\n" +
-	"\x0fPIECES_MISMATCH\x10\fB2Z0crossdock.dev/gen/crossdock/freight/v1;freightv1b\x06proto3"
+	"\x0fPIECES_MISMATCH\x10\f\x12\x0f\n" +
+	"\vLOAD_SHARED\x10\r\x12\x12\n" +
+	"\x0eLOAD_CANCELLED\x10\x0eB2Z0crossdock.dev/gen/crossdock/freight/v1;freightv1b\x06proto3"
 
 var (
 	file_crossdock_freight_v1_errors_proto_rawDescOnce sync.Once

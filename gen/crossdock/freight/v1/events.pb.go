@@ -279,7 +279,8 @@ func (x *TenderExpired) GetTender() *Tender {
 	return nil
 }
 
-// TenderWithdrawn: an offer was taken back, because another carrier's late acceptance booked the load.
+// TenderWithdrawn: an offer was taken back, because another carrier's late acceptance booked the load or because the load was
+// called off, accepted or not.
 type TenderWithdrawn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The tender.

@@ -530,7 +530,7 @@ func (x Tender_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Tender_State.Descriptor instead.
 func (Tender_State) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{6, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // Source ranks claims that contradict each other, lowest number first.
@@ -595,7 +595,7 @@ func (x Claim_Source) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Claim_Source.Descriptor instead.
 func (Claim_Source) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 0}
 }
 
 // Type is the kind of proof.
@@ -652,7 +652,7 @@ func (x ProofOfDelivery_Type) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProofOfDelivery_Type.Descriptor instead.
 func (ProofOfDelivery_Type) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{9, 0}
 }
 
 // State is the quality of the proof.
@@ -709,7 +709,7 @@ func (x ProofOfDelivery_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProofOfDelivery_State.Descriptor instead.
 func (ProofOfDelivery_State) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 1}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{9, 1}
 }
 
 // Kind is what was wrong.
@@ -770,7 +770,7 @@ func (x ProofOfDelivery_Exception_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProofOfDelivery_Exception_Kind.Descriptor instead.
 func (ProofOfDelivery_Exception_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 0, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{9, 0, 0}
 }
 
 // Shipment is what the customer tracks: the released goods on their way from one place to one place.
@@ -1189,7 +1189,8 @@ type Load struct {
 	CarrierReference string `protobuf:"bytes,11,opt,name=carrier_reference,json=carrierReference,proto3" json:"carrier_reference,omitempty"`
 	// The tender that is out or was accepted; empty when none.
 	Tender string `protobuf:"bytes,12,opt,name=tender,proto3" json:"tender,omitempty"`
-	// What the carrier will be owed; absent before booking and for collect loads.
+	// What the carrier will be owed; absent before booking and for collect loads. Of a cancelled load it is what is owed all the
+	// same: a truck ordered and not used.
 	Charges *RatedCharges `protobuf:"bytes,13,opt,name=charges,proto3" json:"charges,omitempty"`
 	// Day of the first pick-up, local to the first stop: the day that prices it.
 	ShipDate *date.Date `protobuf:"bytes,14,opt,name=ship_date,json=shipDate,proto3" json:"ship_date,omitempty"`
@@ -1204,7 +1205,9 @@ type Load struct {
 	// Revision; give it back to change only what you have seen. A stale one is ABORTED.
 	Etag string `protobuf:"bytes,19,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Carriers of the routing guide that were passed over, in order; not shown to partners.
-	Skipped       []*SkippedCarrier `protobuf:"bytes,20,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	Skipped []*SkippedCarrier `protobuf:"bytes,20,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	// Until then (business time, UTC) other shipments may join the load, and then it is offered; absent where none may.
+	JoinUntil     *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=join_until,json=joinUntil,proto3" json:"join_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1375,6 +1378,13 @@ func (x *Load) GetEtag() string {
 func (x *Load) GetSkipped() []*SkippedCarrier {
 	if x != nil {
 		return x.Skipped
+	}
+	return nil
+}
+
+func (x *Load) GetJoinUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.JoinUntil
 	}
 	return nil
 }
@@ -1586,7 +1596,10 @@ type RatedCharges struct {
 	// The discount as printed, net minus gross, so negative or zero; absent where there is none.
 	Discount *money.Money `protobuf:"bytes,6,opt,name=discount,proto3" json:"discount,omitempty"`
 	// How the figures were made.
-	Explanation   *v1.Explanation `protobuf:"bytes,7,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	Explanation *v1.Explanation `protobuf:"bytes,7,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// What each shipment aboard has to bear of every charge, by gross weight; a charge of one stop is borne by the shipments of
+	// that stop. Parts sum to the charges. Only on a load, once it is booked; not shown to partners.
+	Allocations   []*Allocation `protobuf:"bytes,8,rep,name=allocations,proto3" json:"allocations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1670,6 +1683,77 @@ func (x *RatedCharges) GetExplanation() *v1.Explanation {
 	return nil
 }
 
+func (x *RatedCharges) GetAllocations() []*Allocation {
+	if x != nil {
+		return x.Allocations
+	}
+	return nil
+}
+
+// Allocation is one shipment's part in the charges of its load.
+type Allocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shipment.
+	Shipment string `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	// Its parts, by charge.
+	Charges []*v1.Charge `protobuf:"bytes,2,rep,name=charges,proto3" json:"charges,omitempty"`
+	// Their sum.
+	Total         *money.Money `protobuf:"bytes,3,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Allocation) Reset() {
+	*x = Allocation{}
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Allocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Allocation) ProtoMessage() {}
+
+func (x *Allocation) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Allocation.ProtoReflect.Descriptor instead.
+func (*Allocation) Descriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Allocation) GetShipment() string {
+	if x != nil {
+		return x.Shipment
+	}
+	return ""
+}
+
+func (x *Allocation) GetCharges() []*v1.Charge {
+	if x != nil {
+		return x.Charges
+	}
+	return nil
+}
+
+func (x *Allocation) GetTotal() *money.Money {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
 // Tender is one offer of a load to one carrier.
 type Tender struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1717,7 +1801,7 @@ type Tender struct {
 
 func (x *Tender) Reset() {
 	*x = Tender{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[6]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +1813,7 @@ func (x *Tender) String() string {
 func (*Tender) ProtoMessage() {}
 
 func (x *Tender) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[6]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +1826,7 @@ func (x *Tender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tender.ProtoReflect.Descriptor instead.
 func (*Tender) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Tender) GetName() string {
@@ -1917,7 +2001,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[7]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1929,7 +2013,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[7]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1942,7 +2026,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Claim) GetName() string {
@@ -2083,7 +2167,7 @@ type ProofOfDelivery struct {
 
 func (x *ProofOfDelivery) Reset() {
 	*x = ProofOfDelivery{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[8]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2095,7 +2179,7 @@ func (x *ProofOfDelivery) String() string {
 func (*ProofOfDelivery) ProtoMessage() {}
 
 func (x *ProofOfDelivery) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[8]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2108,7 +2192,7 @@ func (x *ProofOfDelivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofOfDelivery.ProtoReflect.Descriptor instead.
 func (*ProofOfDelivery) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ProofOfDelivery) GetName() string {
@@ -2216,7 +2300,7 @@ type DeliveredLine struct {
 
 func (x *DeliveredLine) Reset() {
 	*x = DeliveredLine{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[9]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2228,7 +2312,7 @@ func (x *DeliveredLine) String() string {
 func (*DeliveredLine) ProtoMessage() {}
 
 func (x *DeliveredLine) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[9]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2241,7 +2325,7 @@ func (x *DeliveredLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveredLine.ProtoReflect.Descriptor instead.
 func (*DeliveredLine) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{9}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DeliveredLine) GetLine() string {
@@ -2303,7 +2387,7 @@ type ProofOfDelivery_Exception struct {
 
 func (x *ProofOfDelivery_Exception) Reset() {
 	*x = ProofOfDelivery_Exception{}
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[10]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2315,7 +2399,7 @@ func (x *ProofOfDelivery_Exception) String() string {
 func (*ProofOfDelivery_Exception) ProtoMessage() {}
 
 func (x *ProofOfDelivery_Exception) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[10]
+	mi := &file_crossdock_freight_v1_freight_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2328,7 +2412,7 @@ func (x *ProofOfDelivery_Exception) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProofOfDelivery_Exception.ProtoReflect.Descriptor instead.
 func (*ProofOfDelivery_Exception) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{8, 0}
+	return file_crossdock_freight_v1_freight_proto_rawDescGZIP(), []int{9, 0}
 }
 
 func (x *ProofOfDelivery_Exception) GetLine() string {
@@ -2417,7 +2501,7 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\bquantity\x18\x04 \x01(\v2\x1b.crossdock.type.v1.QuantityR\bquantity\x12>\n" +
 	"\fgross_weight\x18\x05 \x01(\v2\x1b.crossdock.type.v1.QuantityR\vgrossWeight\x12#\n" +
 	"\rfreight_class\x18\x06 \x01(\tR\ffreightClass\x12\x18\n" +
-	"\acartons\x18\a \x01(\x05R\acartons\"\x9e\a\n" +
+	"\acartons\x18\a \x01(\x05R\acartons\"\xd9\a\n" +
 	"\x04Load\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x12!\n" +
@@ -2440,7 +2524,9 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\vcreate_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x1b\n" +
 	"\x04etag\x18\x13 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12>\n" +
-	"\askipped\x18\x14 \x03(\v2$.crossdock.freight.v1.SkippedCarrierR\askipped\"\x82\x01\n" +
+	"\askipped\x18\x14 \x03(\v2$.crossdock.freight.v1.SkippedCarrierR\askipped\x129\n" +
+	"\n" +
+	"join_until\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\tjoinUntil\"\x82\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aPLANNED\x10\x01\x12\f\n" +
@@ -2472,7 +2558,7 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
 	"\x06PICKUP\x10\x01\x12\f\n" +
-	"\bDELIVERY\x10\x02\"\xd1\x02\n" +
+	"\bDELIVERY\x10\x02\"\x95\x03\n" +
 	"\fRatedCharges\x12\x18\n" +
 	"\acarrier\x18\x01 \x01(\tR\acarrier\x12\x1a\n" +
 	"\bcontract\x18\x02 \x01(\tR\bcontract\x123\n" +
@@ -2480,7 +2566,13 @@ const file_crossdock_freight_v1_freight_proto_rawDesc = "" +
 	"\x05total\x18\x04 \x01(\v2\x12.google.type.MoneyR\x05total\x12:\n" +
 	"\x0fgross_line_haul\x18\x05 \x01(\v2\x12.google.type.MoneyR\rgrossLineHaul\x12.\n" +
 	"\bdiscount\x18\x06 \x01(\v2\x12.google.type.MoneyR\bdiscount\x12@\n" +
-	"\vexplanation\x18\a \x01(\v2\x1e.crossdock.type.v1.ExplanationR\vexplanation\"\x95\a\n" +
+	"\vexplanation\x18\a \x01(\v2\x1e.crossdock.type.v1.ExplanationR\vexplanation\x12B\n" +
+	"\vallocations\x18\b \x03(\v2 .crossdock.freight.v1.AllocationR\vallocations\"\x87\x01\n" +
+	"\n" +
+	"Allocation\x12\x1a\n" +
+	"\bshipment\x18\x01 \x01(\tR\bshipment\x123\n" +
+	"\acharges\x18\x02 \x03(\v2\x19.crossdock.type.v1.ChargeR\acharges\x12(\n" +
+	"\x05total\x18\x03 \x01(\v2\x12.google.type.MoneyR\x05total\"\x95\a\n" +
 	"\x06Tender\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04load\x18\x02 \x01(\tR\x04load\x12\x1f\n" +
@@ -2641,7 +2733,7 @@ func file_crossdock_freight_v1_freight_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_freight_v1_freight_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
-var file_crossdock_freight_v1_freight_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_crossdock_freight_v1_freight_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_crossdock_freight_v1_freight_proto_goTypes = []any{
 	(Confidence)(0),                     // 0: crossdock.freight.v1.Confidence
 	(DeclineReason)(0),                  // 1: crossdock.freight.v1.DeclineReason
@@ -2660,84 +2752,89 @@ var file_crossdock_freight_v1_freight_proto_goTypes = []any{
 	(*SkippedCarrier)(nil),              // 14: crossdock.freight.v1.SkippedCarrier
 	(*Stop)(nil),                        // 15: crossdock.freight.v1.Stop
 	(*RatedCharges)(nil),                // 16: crossdock.freight.v1.RatedCharges
-	(*Tender)(nil),                      // 17: crossdock.freight.v1.Tender
-	(*Claim)(nil),                       // 18: crossdock.freight.v1.Claim
-	(*ProofOfDelivery)(nil),             // 19: crossdock.freight.v1.ProofOfDelivery
-	(*DeliveredLine)(nil),               // 20: crossdock.freight.v1.DeliveredLine
-	(*ProofOfDelivery_Exception)(nil),   // 21: crossdock.freight.v1.ProofOfDelivery.Exception
-	(*v1.Quantity)(nil),                 // 22: crossdock.type.v1.Quantity
-	(*v1.EventTime)(nil),                // 23: crossdock.type.v1.EventTime
-	(*timestamppb.Timestamp)(nil),       // 24: google.protobuf.Timestamp
-	(*date.Date)(nil),                   // 25: google.type.Date
-	(*v1.Charge)(nil),                   // 26: crossdock.type.v1.Charge
-	(*money.Money)(nil),                 // 27: google.type.Money
-	(*v1.Explanation)(nil),              // 28: crossdock.type.v1.Explanation
+	(*Allocation)(nil),                  // 17: crossdock.freight.v1.Allocation
+	(*Tender)(nil),                      // 18: crossdock.freight.v1.Tender
+	(*Claim)(nil),                       // 19: crossdock.freight.v1.Claim
+	(*ProofOfDelivery)(nil),             // 20: crossdock.freight.v1.ProofOfDelivery
+	(*DeliveredLine)(nil),               // 21: crossdock.freight.v1.DeliveredLine
+	(*ProofOfDelivery_Exception)(nil),   // 22: crossdock.freight.v1.ProofOfDelivery.Exception
+	(*v1.Quantity)(nil),                 // 23: crossdock.type.v1.Quantity
+	(*v1.EventTime)(nil),                // 24: crossdock.type.v1.EventTime
+	(*timestamppb.Timestamp)(nil),       // 25: google.protobuf.Timestamp
+	(*date.Date)(nil),                   // 26: google.type.Date
+	(*v1.Charge)(nil),                   // 27: crossdock.type.v1.Charge
+	(*money.Money)(nil),                 // 28: google.type.Money
+	(*v1.Explanation)(nil),              // 29: crossdock.type.v1.Explanation
 }
 var file_crossdock_freight_v1_freight_proto_depIdxs = []int32{
 	12, // 0: crossdock.freight.v1.Shipment.lines:type_name -> crossdock.freight.v1.ShipmentLine
-	22, // 1: crossdock.freight.v1.Shipment.gross_weight:type_name -> crossdock.type.v1.Quantity
-	22, // 2: crossdock.freight.v1.Shipment.volume:type_name -> crossdock.type.v1.Quantity
+	23, // 1: crossdock.freight.v1.Shipment.gross_weight:type_name -> crossdock.type.v1.Quantity
+	23, // 2: crossdock.freight.v1.Shipment.volume:type_name -> crossdock.type.v1.Quantity
 	3,  // 3: crossdock.freight.v1.Shipment.state:type_name -> crossdock.freight.v1.Shipment.State
-	23, // 4: crossdock.freight.v1.Shipment.pickup_from:type_name -> crossdock.type.v1.EventTime
-	23, // 5: crossdock.freight.v1.Shipment.pickup_to:type_name -> crossdock.type.v1.EventTime
-	23, // 6: crossdock.freight.v1.Shipment.deliver_from:type_name -> crossdock.type.v1.EventTime
-	23, // 7: crossdock.freight.v1.Shipment.deliver_by:type_name -> crossdock.type.v1.EventTime
-	23, // 8: crossdock.freight.v1.Shipment.departed:type_name -> crossdock.type.v1.EventTime
-	23, // 9: crossdock.freight.v1.Shipment.delivered:type_name -> crossdock.type.v1.EventTime
-	24, // 10: crossdock.freight.v1.Shipment.create_time:type_name -> google.protobuf.Timestamp
+	24, // 4: crossdock.freight.v1.Shipment.pickup_from:type_name -> crossdock.type.v1.EventTime
+	24, // 5: crossdock.freight.v1.Shipment.pickup_to:type_name -> crossdock.type.v1.EventTime
+	24, // 6: crossdock.freight.v1.Shipment.deliver_from:type_name -> crossdock.type.v1.EventTime
+	24, // 7: crossdock.freight.v1.Shipment.deliver_by:type_name -> crossdock.type.v1.EventTime
+	24, // 8: crossdock.freight.v1.Shipment.departed:type_name -> crossdock.type.v1.EventTime
+	24, // 9: crossdock.freight.v1.Shipment.delivered:type_name -> crossdock.type.v1.EventTime
+	25, // 10: crossdock.freight.v1.Shipment.create_time:type_name -> google.protobuf.Timestamp
 	0,  // 11: crossdock.freight.v1.Shipment.eta_confidence:type_name -> crossdock.freight.v1.Confidence
-	22, // 12: crossdock.freight.v1.ShipmentLine.quantity:type_name -> crossdock.type.v1.Quantity
-	22, // 13: crossdock.freight.v1.ShipmentLine.gross_weight:type_name -> crossdock.type.v1.Quantity
+	23, // 12: crossdock.freight.v1.ShipmentLine.quantity:type_name -> crossdock.type.v1.Quantity
+	23, // 13: crossdock.freight.v1.ShipmentLine.gross_weight:type_name -> crossdock.type.v1.Quantity
 	15, // 14: crossdock.freight.v1.Load.stops:type_name -> crossdock.freight.v1.Stop
 	4,  // 15: crossdock.freight.v1.Load.state:type_name -> crossdock.freight.v1.Load.State
 	16, // 16: crossdock.freight.v1.Load.charges:type_name -> crossdock.freight.v1.RatedCharges
-	25, // 17: crossdock.freight.v1.Load.ship_date:type_name -> google.type.Date
-	22, // 18: crossdock.freight.v1.Load.gross_weight:type_name -> crossdock.type.v1.Quantity
-	22, // 19: crossdock.freight.v1.Load.volume:type_name -> crossdock.type.v1.Quantity
-	24, // 20: crossdock.freight.v1.Load.create_time:type_name -> google.protobuf.Timestamp
+	26, // 17: crossdock.freight.v1.Load.ship_date:type_name -> google.type.Date
+	23, // 18: crossdock.freight.v1.Load.gross_weight:type_name -> crossdock.type.v1.Quantity
+	23, // 19: crossdock.freight.v1.Load.volume:type_name -> crossdock.type.v1.Quantity
+	25, // 20: crossdock.freight.v1.Load.create_time:type_name -> google.protobuf.Timestamp
 	14, // 21: crossdock.freight.v1.Load.skipped:type_name -> crossdock.freight.v1.SkippedCarrier
-	24, // 22: crossdock.freight.v1.SkippedCarrier.skip_time:type_name -> google.protobuf.Timestamp
-	5,  // 23: crossdock.freight.v1.Stop.role:type_name -> crossdock.freight.v1.Stop.Role
-	23, // 24: crossdock.freight.v1.Stop.window_from:type_name -> crossdock.type.v1.EventTime
-	23, // 25: crossdock.freight.v1.Stop.window_to:type_name -> crossdock.type.v1.EventTime
-	23, // 26: crossdock.freight.v1.Stop.arrived:type_name -> crossdock.type.v1.EventTime
-	23, // 27: crossdock.freight.v1.Stop.departed:type_name -> crossdock.type.v1.EventTime
-	26, // 28: crossdock.freight.v1.RatedCharges.charges:type_name -> crossdock.type.v1.Charge
-	27, // 29: crossdock.freight.v1.RatedCharges.total:type_name -> google.type.Money
-	27, // 30: crossdock.freight.v1.RatedCharges.gross_line_haul:type_name -> google.type.Money
-	27, // 31: crossdock.freight.v1.RatedCharges.discount:type_name -> google.type.Money
-	28, // 32: crossdock.freight.v1.RatedCharges.explanation:type_name -> crossdock.type.v1.Explanation
-	6,  // 33: crossdock.freight.v1.Tender.state:type_name -> crossdock.freight.v1.Tender.State
-	24, // 34: crossdock.freight.v1.Tender.send_time:type_name -> google.protobuf.Timestamp
-	23, // 35: crossdock.freight.v1.Tender.respond_by:type_name -> crossdock.type.v1.EventTime
-	16, // 36: crossdock.freight.v1.Tender.charges:type_name -> crossdock.freight.v1.RatedCharges
-	15, // 37: crossdock.freight.v1.Tender.stops:type_name -> crossdock.freight.v1.Stop
-	22, // 38: crossdock.freight.v1.Tender.gross_weight:type_name -> crossdock.type.v1.Quantity
-	1,  // 39: crossdock.freight.v1.Tender.decline_reason:type_name -> crossdock.freight.v1.DeclineReason
-	24, // 40: crossdock.freight.v1.Tender.answer_time:type_name -> google.protobuf.Timestamp
-	2,  // 41: crossdock.freight.v1.Claim.milestone:type_name -> crossdock.freight.v1.Milestone
-	24, // 42: crossdock.freight.v1.Claim.occur_time:type_name -> google.protobuf.Timestamp
-	24, // 43: crossdock.freight.v1.Claim.estimate:type_name -> google.protobuf.Timestamp
-	7,  // 44: crossdock.freight.v1.Claim.source:type_name -> crossdock.freight.v1.Claim.Source
-	23, // 45: crossdock.freight.v1.Claim.occurred:type_name -> crossdock.type.v1.EventTime
-	24, // 46: crossdock.freight.v1.Claim.receive_time:type_name -> google.protobuf.Timestamp
-	8,  // 47: crossdock.freight.v1.ProofOfDelivery.type:type_name -> crossdock.freight.v1.ProofOfDelivery.Type
-	24, // 48: crossdock.freight.v1.ProofOfDelivery.signed_at:type_name -> google.protobuf.Timestamp
-	21, // 49: crossdock.freight.v1.ProofOfDelivery.exceptions:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception
-	9,  // 50: crossdock.freight.v1.ProofOfDelivery.state:type_name -> crossdock.freight.v1.ProofOfDelivery.State
-	24, // 51: crossdock.freight.v1.ProofOfDelivery.receive_time:type_name -> google.protobuf.Timestamp
-	22, // 52: crossdock.freight.v1.DeliveredLine.shipped:type_name -> crossdock.type.v1.Quantity
-	22, // 53: crossdock.freight.v1.DeliveredLine.accepted:type_name -> crossdock.type.v1.Quantity
-	22, // 54: crossdock.freight.v1.DeliveredLine.short:type_name -> crossdock.type.v1.Quantity
-	22, // 55: crossdock.freight.v1.DeliveredLine.damaged:type_name -> crossdock.type.v1.Quantity
-	22, // 56: crossdock.freight.v1.DeliveredLine.refused:type_name -> crossdock.type.v1.Quantity
-	10, // 57: crossdock.freight.v1.ProofOfDelivery.Exception.kind:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception.Kind
-	22, // 58: crossdock.freight.v1.ProofOfDelivery.Exception.quantity:type_name -> crossdock.type.v1.Quantity
-	59, // [59:59] is the sub-list for method output_type
-	59, // [59:59] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	25, // 22: crossdock.freight.v1.Load.join_until:type_name -> google.protobuf.Timestamp
+	25, // 23: crossdock.freight.v1.SkippedCarrier.skip_time:type_name -> google.protobuf.Timestamp
+	5,  // 24: crossdock.freight.v1.Stop.role:type_name -> crossdock.freight.v1.Stop.Role
+	24, // 25: crossdock.freight.v1.Stop.window_from:type_name -> crossdock.type.v1.EventTime
+	24, // 26: crossdock.freight.v1.Stop.window_to:type_name -> crossdock.type.v1.EventTime
+	24, // 27: crossdock.freight.v1.Stop.arrived:type_name -> crossdock.type.v1.EventTime
+	24, // 28: crossdock.freight.v1.Stop.departed:type_name -> crossdock.type.v1.EventTime
+	27, // 29: crossdock.freight.v1.RatedCharges.charges:type_name -> crossdock.type.v1.Charge
+	28, // 30: crossdock.freight.v1.RatedCharges.total:type_name -> google.type.Money
+	28, // 31: crossdock.freight.v1.RatedCharges.gross_line_haul:type_name -> google.type.Money
+	28, // 32: crossdock.freight.v1.RatedCharges.discount:type_name -> google.type.Money
+	29, // 33: crossdock.freight.v1.RatedCharges.explanation:type_name -> crossdock.type.v1.Explanation
+	17, // 34: crossdock.freight.v1.RatedCharges.allocations:type_name -> crossdock.freight.v1.Allocation
+	27, // 35: crossdock.freight.v1.Allocation.charges:type_name -> crossdock.type.v1.Charge
+	28, // 36: crossdock.freight.v1.Allocation.total:type_name -> google.type.Money
+	6,  // 37: crossdock.freight.v1.Tender.state:type_name -> crossdock.freight.v1.Tender.State
+	25, // 38: crossdock.freight.v1.Tender.send_time:type_name -> google.protobuf.Timestamp
+	24, // 39: crossdock.freight.v1.Tender.respond_by:type_name -> crossdock.type.v1.EventTime
+	16, // 40: crossdock.freight.v1.Tender.charges:type_name -> crossdock.freight.v1.RatedCharges
+	15, // 41: crossdock.freight.v1.Tender.stops:type_name -> crossdock.freight.v1.Stop
+	23, // 42: crossdock.freight.v1.Tender.gross_weight:type_name -> crossdock.type.v1.Quantity
+	1,  // 43: crossdock.freight.v1.Tender.decline_reason:type_name -> crossdock.freight.v1.DeclineReason
+	25, // 44: crossdock.freight.v1.Tender.answer_time:type_name -> google.protobuf.Timestamp
+	2,  // 45: crossdock.freight.v1.Claim.milestone:type_name -> crossdock.freight.v1.Milestone
+	25, // 46: crossdock.freight.v1.Claim.occur_time:type_name -> google.protobuf.Timestamp
+	25, // 47: crossdock.freight.v1.Claim.estimate:type_name -> google.protobuf.Timestamp
+	7,  // 48: crossdock.freight.v1.Claim.source:type_name -> crossdock.freight.v1.Claim.Source
+	24, // 49: crossdock.freight.v1.Claim.occurred:type_name -> crossdock.type.v1.EventTime
+	25, // 50: crossdock.freight.v1.Claim.receive_time:type_name -> google.protobuf.Timestamp
+	8,  // 51: crossdock.freight.v1.ProofOfDelivery.type:type_name -> crossdock.freight.v1.ProofOfDelivery.Type
+	25, // 52: crossdock.freight.v1.ProofOfDelivery.signed_at:type_name -> google.protobuf.Timestamp
+	22, // 53: crossdock.freight.v1.ProofOfDelivery.exceptions:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception
+	9,  // 54: crossdock.freight.v1.ProofOfDelivery.state:type_name -> crossdock.freight.v1.ProofOfDelivery.State
+	25, // 55: crossdock.freight.v1.ProofOfDelivery.receive_time:type_name -> google.protobuf.Timestamp
+	23, // 56: crossdock.freight.v1.DeliveredLine.shipped:type_name -> crossdock.type.v1.Quantity
+	23, // 57: crossdock.freight.v1.DeliveredLine.accepted:type_name -> crossdock.type.v1.Quantity
+	23, // 58: crossdock.freight.v1.DeliveredLine.short:type_name -> crossdock.type.v1.Quantity
+	23, // 59: crossdock.freight.v1.DeliveredLine.damaged:type_name -> crossdock.type.v1.Quantity
+	23, // 60: crossdock.freight.v1.DeliveredLine.refused:type_name -> crossdock.type.v1.Quantity
+	10, // 61: crossdock.freight.v1.ProofOfDelivery.Exception.kind:type_name -> crossdock.freight.v1.ProofOfDelivery.Exception.Kind
+	23, // 62: crossdock.freight.v1.ProofOfDelivery.Exception.quantity:type_name -> crossdock.type.v1.Quantity
+	63, // [63:63] is the sub-list for method output_type
+	63, // [63:63] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_freight_v1_freight_proto_init() }
@@ -2751,7 +2848,7 @@ func file_crossdock_freight_v1_freight_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_freight_v1_freight_proto_rawDesc), len(file_crossdock_freight_v1_freight_proto_rawDesc)),
 			NumEnums:      11,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

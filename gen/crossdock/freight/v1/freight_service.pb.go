@@ -55,7 +55,7 @@ type PlanShipmentRequest struct {
 	DeliverFrom *v1.EventTime `protobuf:"bytes,12,opt,name=deliver_from,json=deliverFrom,proto3" json:"deliver_from,omitempty"`
 	// End of the delivery window.
 	DeliverBy *v1.EventTime `protobuf:"bytes,13,opt,name=deliver_by,json=deliverBy,proto3" json:"deliver_by,omitempty"`
-	// True when it may share a truckload.
+	// True when it may share a truckload with others that may, of the same legal entity, ship-from, ship date and equipment.
 	Consolidate bool `protobuf:"varint,14,opt,name=consolidate,proto3" json:"consolidate,omitempty"`
 	// What to ship.
 	Lines []*PlanShipmentRequest_Line `protobuf:"bytes,15,rep,name=lines,proto3" json:"lines,omitempty"`
@@ -271,6 +271,70 @@ func (x *TenderLoadRequest) GetRequestId() string {
 	return ""
 }
 
+// CancelShipmentRequest names the shipment to call off.
+type CancelShipmentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shipment.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why, in words.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes a repeat safe: same id and arguments, same answer, one effect.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelShipmentRequest) Reset() {
+	*x = CancelShipmentRequest{}
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelShipmentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelShipmentRequest) ProtoMessage() {}
+
+func (x *CancelShipmentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelShipmentRequest.ProtoReflect.Descriptor instead.
+func (*CancelShipmentRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *CancelShipmentRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CancelShipmentRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CancelShipmentRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 // AcceptTenderRequest takes a tender.
 type AcceptTenderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -288,7 +352,7 @@ type AcceptTenderRequest struct {
 
 func (x *AcceptTenderRequest) Reset() {
 	*x = AcceptTenderRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[2]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -300,7 +364,7 @@ func (x *AcceptTenderRequest) String() string {
 func (*AcceptTenderRequest) ProtoMessage() {}
 
 func (x *AcceptTenderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[2]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -313,7 +377,7 @@ func (x *AcceptTenderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptTenderRequest.ProtoReflect.Descriptor instead.
 func (*AcceptTenderRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{2}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AcceptTenderRequest) GetName() string {
@@ -363,7 +427,7 @@ type DeclineTenderRequest struct {
 
 func (x *DeclineTenderRequest) Reset() {
 	*x = DeclineTenderRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[3]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -375,7 +439,7 @@ func (x *DeclineTenderRequest) String() string {
 func (*DeclineTenderRequest) ProtoMessage() {}
 
 func (x *DeclineTenderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[3]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -388,7 +452,7 @@ func (x *DeclineTenderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeclineTenderRequest.ProtoReflect.Descriptor instead.
 func (*DeclineTenderRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{3}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *DeclineTenderRequest) GetName() string {
@@ -437,7 +501,7 @@ type GetTenderRequest struct {
 
 func (x *GetTenderRequest) Reset() {
 	*x = GetTenderRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[4]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +513,7 @@ func (x *GetTenderRequest) String() string {
 func (*GetTenderRequest) ProtoMessage() {}
 
 func (x *GetTenderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[4]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +526,7 @@ func (x *GetTenderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTenderRequest.ProtoReflect.Descriptor instead.
 func (*GetTenderRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetTenderRequest) GetName() string {
@@ -489,7 +553,7 @@ type ListTendersRequest struct {
 
 func (x *ListTendersRequest) Reset() {
 	*x = ListTendersRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[5]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -501,7 +565,7 @@ func (x *ListTendersRequest) String() string {
 func (*ListTendersRequest) ProtoMessage() {}
 
 func (x *ListTendersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[5]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -514,7 +578,7 @@ func (x *ListTendersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTendersRequest.ProtoReflect.Descriptor instead.
 func (*ListTendersRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListTendersRequest) GetPageSize() int32 {
@@ -558,7 +622,7 @@ type ListTendersResponse struct {
 
 func (x *ListTendersResponse) Reset() {
 	*x = ListTendersResponse{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[6]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +634,7 @@ func (x *ListTendersResponse) String() string {
 func (*ListTendersResponse) ProtoMessage() {}
 
 func (x *ListTendersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[6]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,7 +647,7 @@ func (x *ListTendersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTendersResponse.ProtoReflect.Descriptor instead.
 func (*ListTendersResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListTendersResponse) GetTenders() []*Tender {
@@ -611,7 +675,7 @@ type GetLoadRequest struct {
 
 func (x *GetLoadRequest) Reset() {
 	*x = GetLoadRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[7]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -623,7 +687,7 @@ func (x *GetLoadRequest) String() string {
 func (*GetLoadRequest) ProtoMessage() {}
 
 func (x *GetLoadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[7]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -636,7 +700,7 @@ func (x *GetLoadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLoadRequest.ProtoReflect.Descriptor instead.
 func (*GetLoadRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetLoadRequest) GetName() string {
@@ -661,7 +725,7 @@ type ListLoadsRequest struct {
 
 func (x *ListLoadsRequest) Reset() {
 	*x = ListLoadsRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[8]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -673,7 +737,7 @@ func (x *ListLoadsRequest) String() string {
 func (*ListLoadsRequest) ProtoMessage() {}
 
 func (x *ListLoadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[8]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -686,7 +750,7 @@ func (x *ListLoadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoadsRequest.ProtoReflect.Descriptor instead.
 func (*ListLoadsRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListLoadsRequest) GetPageSize() int32 {
@@ -723,7 +787,7 @@ type ListLoadsResponse struct {
 
 func (x *ListLoadsResponse) Reset() {
 	*x = ListLoadsResponse{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[9]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +799,7 @@ func (x *ListLoadsResponse) String() string {
 func (*ListLoadsResponse) ProtoMessage() {}
 
 func (x *ListLoadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[9]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +812,7 @@ func (x *ListLoadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoadsResponse.ProtoReflect.Descriptor instead.
 func (*ListLoadsResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{9}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListLoadsResponse) GetLoads() []*Load {
@@ -776,7 +840,7 @@ type GetShipmentRequest struct {
 
 func (x *GetShipmentRequest) Reset() {
 	*x = GetShipmentRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[10]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -788,7 +852,7 @@ func (x *GetShipmentRequest) String() string {
 func (*GetShipmentRequest) ProtoMessage() {}
 
 func (x *GetShipmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[10]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -801,7 +865,7 @@ func (x *GetShipmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetShipmentRequest.ProtoReflect.Descriptor instead.
 func (*GetShipmentRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{10}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetShipmentRequest) GetName() string {
@@ -826,7 +890,7 @@ type ListShipmentsRequest struct {
 
 func (x *ListShipmentsRequest) Reset() {
 	*x = ListShipmentsRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[11]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +902,7 @@ func (x *ListShipmentsRequest) String() string {
 func (*ListShipmentsRequest) ProtoMessage() {}
 
 func (x *ListShipmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[11]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +915,7 @@ func (x *ListShipmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListShipmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListShipmentsRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{11}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListShipmentsRequest) GetPageSize() int32 {
@@ -888,7 +952,7 @@ type ListShipmentsResponse struct {
 
 func (x *ListShipmentsResponse) Reset() {
 	*x = ListShipmentsResponse{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[12]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +964,7 @@ func (x *ListShipmentsResponse) String() string {
 func (*ListShipmentsResponse) ProtoMessage() {}
 
 func (x *ListShipmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[12]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +977,7 @@ func (x *ListShipmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListShipmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListShipmentsResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{12}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListShipmentsResponse) GetShipments() []*Shipment {
@@ -945,7 +1009,7 @@ type ReportMilestoneRequest struct {
 
 func (x *ReportMilestoneRequest) Reset() {
 	*x = ReportMilestoneRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[13]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -957,7 +1021,7 @@ func (x *ReportMilestoneRequest) String() string {
 func (*ReportMilestoneRequest) ProtoMessage() {}
 
 func (x *ReportMilestoneRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[13]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -970,7 +1034,7 @@ func (x *ReportMilestoneRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportMilestoneRequest.ProtoReflect.Descriptor instead.
 func (*ReportMilestoneRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{13}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReportMilestoneRequest) GetParent() string {
@@ -1009,7 +1073,7 @@ type ListClaimsRequest struct {
 
 func (x *ListClaimsRequest) Reset() {
 	*x = ListClaimsRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[14]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1021,7 +1085,7 @@ func (x *ListClaimsRequest) String() string {
 func (*ListClaimsRequest) ProtoMessage() {}
 
 func (x *ListClaimsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[14]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1034,7 +1098,7 @@ func (x *ListClaimsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClaimsRequest.ProtoReflect.Descriptor instead.
 func (*ListClaimsRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{14}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListClaimsRequest) GetParent() string {
@@ -1071,7 +1135,7 @@ type ListClaimsResponse struct {
 
 func (x *ListClaimsResponse) Reset() {
 	*x = ListClaimsResponse{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[15]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1083,7 +1147,7 @@ func (x *ListClaimsResponse) String() string {
 func (*ListClaimsResponse) ProtoMessage() {}
 
 func (x *ListClaimsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[15]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1096,7 +1160,7 @@ func (x *ListClaimsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListClaimsResponse.ProtoReflect.Descriptor instead.
 func (*ListClaimsResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{15}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListClaimsResponse) GetClaims() []*Claim {
@@ -1126,7 +1190,7 @@ type CreateProofOfDeliveryRequest struct {
 
 func (x *CreateProofOfDeliveryRequest) Reset() {
 	*x = CreateProofOfDeliveryRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[16]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1138,7 +1202,7 @@ func (x *CreateProofOfDeliveryRequest) String() string {
 func (*CreateProofOfDeliveryRequest) ProtoMessage() {}
 
 func (x *CreateProofOfDeliveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[16]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1151,7 +1215,7 @@ func (x *CreateProofOfDeliveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateProofOfDeliveryRequest.ProtoReflect.Descriptor instead.
 func (*CreateProofOfDeliveryRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{16}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CreateProofOfDeliveryRequest) GetProofOfDelivery() *ProofOfDelivery {
@@ -1179,7 +1243,7 @@ type GetProofOfDeliveryRequest struct {
 
 func (x *GetProofOfDeliveryRequest) Reset() {
 	*x = GetProofOfDeliveryRequest{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[17]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1255,7 @@ func (x *GetProofOfDeliveryRequest) String() string {
 func (*GetProofOfDeliveryRequest) ProtoMessage() {}
 
 func (x *GetProofOfDeliveryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[17]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1268,7 @@ func (x *GetProofOfDeliveryRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProofOfDeliveryRequest.ProtoReflect.Descriptor instead.
 func (*GetProofOfDeliveryRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{17}
+	return file_crossdock_freight_v1_freight_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetProofOfDeliveryRequest) GetName() string {
@@ -1233,7 +1297,7 @@ type PlanShipmentRequest_Line struct {
 
 func (x *PlanShipmentRequest_Line) Reset() {
 	*x = PlanShipmentRequest_Line{}
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[18]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1245,7 +1309,7 @@ func (x *PlanShipmentRequest_Line) String() string {
 func (*PlanShipmentRequest_Line) ProtoMessage() {}
 
 func (x *PlanShipmentRequest_Line) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[18]
+	mi := &file_crossdock_freight_v1_freight_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,6 +1400,12 @@ const file_crossdock_freight_v1_freight_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB!\xe0A\x02\xbaH\x1br\x192\x17^loads/[a-z0-9_]{1,64}$R\x04name\x12)\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"\x9f\x01\n" +
+	"\x15CancelShipmentRequest\x129\n" +
+	"\x04name\x18\x01 \x01(\tB%\xe0A\x02\xbaH\x1fr\x1d2\x1b^shipments/[a-z0-9_]{1,64}$R\x04name\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x90\x03R\x06reason\x12)\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"\xcc\x01\n" +
 	"\x13AcceptTenderRequest\x127\n" +
 	"\x04name\x18\x01 \x01(\tB#\xe0A\x02\xbaH\x1dr\x1b2\x19^tenders/[a-z0-9_]{1,64}$R\x04name\x124\n" +
@@ -1404,7 +1474,7 @@ const file_crossdock_freight_v1_freight_service_proto_rawDesc = "" +
 	"request_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"]\n" +
 	"\x19GetProofOfDeliveryRequest\x12@\n" +
-	"\x04name\x18\x01 \x01(\tB,\xe0A\x02\xbaH&r$2\"^proofsOfDelivery/[a-z0-9_]{1,64}$R\x04name2\x9d\x14\n" +
+	"\x04name\x18\x01 \x01(\tB,\xe0A\x02\xbaH&r$2\"^proofsOfDelivery/[a-z0-9_]{1,64}$R\x04name2\xc1\x15\n" +
 	"\x0eFreightService\x12\x9b\x01\n" +
 	"\fPlanShipment\x12).crossdock.freight.v1.PlanShipmentRequest\x1a\x1e.crossdock.freight.v1.Shipment\"@\xe2\xa6\x19<\n" +
 	"\afreight\x10\x01\x1a\ffreight.plan \x01(\x010\x028\x03@\x02J\r\n" +
@@ -1412,6 +1482,9 @@ const file_crossdock_freight_v1_freight_service_proto_rawDesc = "" +
 	"\n" +
 	"TenderLoad\x12'.crossdock.freight.v1.TenderLoadRequest\x1a\x1a.crossdock.freight.v1.Load\"B\xe2\xa6\x19>\n" +
 	"\afreight\x10\x01\x1a\x0efreight.tender \x01(\x010\x028\x03@\x02J\r\n" +
+	"\x05\x10\x80\x84\xaf_\x12\x0499.9R\bworkflow\x12\xa1\x01\n" +
+	"\x0eCancelShipment\x12+.crossdock.freight.v1.CancelShipmentRequest\x1a\x1e.crossdock.freight.v1.Shipment\"B\xe2\xa6\x19>\n" +
+	"\afreight\x10\x01\x1a\x0efreight.cancel \x01(\x010\x028\x03@\x02J\r\n" +
 	"\x05\x10\x80\x84\xaf_\x12\x0499.9R\bworkflow\x12\xbd\x01\n" +
 	"\fAcceptTender\x12).crossdock.freight.v1.AcceptTenderRequest\x1a\x1c.crossdock.freight.v1.Tender\"d\xe2\xa6\x19:\n" +
 	"\afreight\x10\x01\x1a\x0ffreight.respond \x02(\x010\x028\x03@\x02J\r\n" +
@@ -1463,84 +1536,87 @@ func file_crossdock_freight_v1_freight_service_proto_rawDescGZIP() []byte {
 	return file_crossdock_freight_v1_freight_service_proto_rawDescData
 }
 
-var file_crossdock_freight_v1_freight_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_crossdock_freight_v1_freight_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_crossdock_freight_v1_freight_service_proto_goTypes = []any{
 	(*PlanShipmentRequest)(nil),          // 0: crossdock.freight.v1.PlanShipmentRequest
 	(*TenderLoadRequest)(nil),            // 1: crossdock.freight.v1.TenderLoadRequest
-	(*AcceptTenderRequest)(nil),          // 2: crossdock.freight.v1.AcceptTenderRequest
-	(*DeclineTenderRequest)(nil),         // 3: crossdock.freight.v1.DeclineTenderRequest
-	(*GetTenderRequest)(nil),             // 4: crossdock.freight.v1.GetTenderRequest
-	(*ListTendersRequest)(nil),           // 5: crossdock.freight.v1.ListTendersRequest
-	(*ListTendersResponse)(nil),          // 6: crossdock.freight.v1.ListTendersResponse
-	(*GetLoadRequest)(nil),               // 7: crossdock.freight.v1.GetLoadRequest
-	(*ListLoadsRequest)(nil),             // 8: crossdock.freight.v1.ListLoadsRequest
-	(*ListLoadsResponse)(nil),            // 9: crossdock.freight.v1.ListLoadsResponse
-	(*GetShipmentRequest)(nil),           // 10: crossdock.freight.v1.GetShipmentRequest
-	(*ListShipmentsRequest)(nil),         // 11: crossdock.freight.v1.ListShipmentsRequest
-	(*ListShipmentsResponse)(nil),        // 12: crossdock.freight.v1.ListShipmentsResponse
-	(*ReportMilestoneRequest)(nil),       // 13: crossdock.freight.v1.ReportMilestoneRequest
-	(*ListClaimsRequest)(nil),            // 14: crossdock.freight.v1.ListClaimsRequest
-	(*ListClaimsResponse)(nil),           // 15: crossdock.freight.v1.ListClaimsResponse
-	(*CreateProofOfDeliveryRequest)(nil), // 16: crossdock.freight.v1.CreateProofOfDeliveryRequest
-	(*GetProofOfDeliveryRequest)(nil),    // 17: crossdock.freight.v1.GetProofOfDeliveryRequest
-	(*PlanShipmentRequest_Line)(nil),     // 18: crossdock.freight.v1.PlanShipmentRequest.Line
-	(*date.Date)(nil),                    // 19: google.type.Date
-	(*v1.EventTime)(nil),                 // 20: crossdock.type.v1.EventTime
-	(DeclineReason)(0),                   // 21: crossdock.freight.v1.DeclineReason
-	(Tender_State)(0),                    // 22: crossdock.freight.v1.Tender.State
-	(*Tender)(nil),                       // 23: crossdock.freight.v1.Tender
-	(*Load)(nil),                         // 24: crossdock.freight.v1.Load
-	(*Shipment)(nil),                     // 25: crossdock.freight.v1.Shipment
-	(*Claim)(nil),                        // 26: crossdock.freight.v1.Claim
-	(*ProofOfDelivery)(nil),              // 27: crossdock.freight.v1.ProofOfDelivery
-	(*v1.Quantity)(nil),                  // 28: crossdock.type.v1.Quantity
+	(*CancelShipmentRequest)(nil),        // 2: crossdock.freight.v1.CancelShipmentRequest
+	(*AcceptTenderRequest)(nil),          // 3: crossdock.freight.v1.AcceptTenderRequest
+	(*DeclineTenderRequest)(nil),         // 4: crossdock.freight.v1.DeclineTenderRequest
+	(*GetTenderRequest)(nil),             // 5: crossdock.freight.v1.GetTenderRequest
+	(*ListTendersRequest)(nil),           // 6: crossdock.freight.v1.ListTendersRequest
+	(*ListTendersResponse)(nil),          // 7: crossdock.freight.v1.ListTendersResponse
+	(*GetLoadRequest)(nil),               // 8: crossdock.freight.v1.GetLoadRequest
+	(*ListLoadsRequest)(nil),             // 9: crossdock.freight.v1.ListLoadsRequest
+	(*ListLoadsResponse)(nil),            // 10: crossdock.freight.v1.ListLoadsResponse
+	(*GetShipmentRequest)(nil),           // 11: crossdock.freight.v1.GetShipmentRequest
+	(*ListShipmentsRequest)(nil),         // 12: crossdock.freight.v1.ListShipmentsRequest
+	(*ListShipmentsResponse)(nil),        // 13: crossdock.freight.v1.ListShipmentsResponse
+	(*ReportMilestoneRequest)(nil),       // 14: crossdock.freight.v1.ReportMilestoneRequest
+	(*ListClaimsRequest)(nil),            // 15: crossdock.freight.v1.ListClaimsRequest
+	(*ListClaimsResponse)(nil),           // 16: crossdock.freight.v1.ListClaimsResponse
+	(*CreateProofOfDeliveryRequest)(nil), // 17: crossdock.freight.v1.CreateProofOfDeliveryRequest
+	(*GetProofOfDeliveryRequest)(nil),    // 18: crossdock.freight.v1.GetProofOfDeliveryRequest
+	(*PlanShipmentRequest_Line)(nil),     // 19: crossdock.freight.v1.PlanShipmentRequest.Line
+	(*date.Date)(nil),                    // 20: google.type.Date
+	(*v1.EventTime)(nil),                 // 21: crossdock.type.v1.EventTime
+	(DeclineReason)(0),                   // 22: crossdock.freight.v1.DeclineReason
+	(Tender_State)(0),                    // 23: crossdock.freight.v1.Tender.State
+	(*Tender)(nil),                       // 24: crossdock.freight.v1.Tender
+	(*Load)(nil),                         // 25: crossdock.freight.v1.Load
+	(*Shipment)(nil),                     // 26: crossdock.freight.v1.Shipment
+	(*Claim)(nil),                        // 27: crossdock.freight.v1.Claim
+	(*ProofOfDelivery)(nil),              // 28: crossdock.freight.v1.ProofOfDelivery
+	(*v1.Quantity)(nil),                  // 29: crossdock.type.v1.Quantity
 }
 var file_crossdock_freight_v1_freight_service_proto_depIdxs = []int32{
-	19, // 0: crossdock.freight.v1.PlanShipmentRequest.ship_date:type_name -> google.type.Date
-	20, // 1: crossdock.freight.v1.PlanShipmentRequest.pickup_from:type_name -> crossdock.type.v1.EventTime
-	20, // 2: crossdock.freight.v1.PlanShipmentRequest.pickup_to:type_name -> crossdock.type.v1.EventTime
-	20, // 3: crossdock.freight.v1.PlanShipmentRequest.deliver_from:type_name -> crossdock.type.v1.EventTime
-	20, // 4: crossdock.freight.v1.PlanShipmentRequest.deliver_by:type_name -> crossdock.type.v1.EventTime
-	18, // 5: crossdock.freight.v1.PlanShipmentRequest.lines:type_name -> crossdock.freight.v1.PlanShipmentRequest.Line
-	21, // 6: crossdock.freight.v1.DeclineTenderRequest.reason:type_name -> crossdock.freight.v1.DeclineReason
-	22, // 7: crossdock.freight.v1.ListTendersRequest.state:type_name -> crossdock.freight.v1.Tender.State
-	23, // 8: crossdock.freight.v1.ListTendersResponse.tenders:type_name -> crossdock.freight.v1.Tender
-	24, // 9: crossdock.freight.v1.ListLoadsResponse.loads:type_name -> crossdock.freight.v1.Load
-	25, // 10: crossdock.freight.v1.ListShipmentsResponse.shipments:type_name -> crossdock.freight.v1.Shipment
-	26, // 11: crossdock.freight.v1.ReportMilestoneRequest.claim:type_name -> crossdock.freight.v1.Claim
-	26, // 12: crossdock.freight.v1.ListClaimsResponse.claims:type_name -> crossdock.freight.v1.Claim
-	27, // 13: crossdock.freight.v1.CreateProofOfDeliveryRequest.proof_of_delivery:type_name -> crossdock.freight.v1.ProofOfDelivery
-	28, // 14: crossdock.freight.v1.PlanShipmentRequest.Line.quantity:type_name -> crossdock.type.v1.Quantity
+	20, // 0: crossdock.freight.v1.PlanShipmentRequest.ship_date:type_name -> google.type.Date
+	21, // 1: crossdock.freight.v1.PlanShipmentRequest.pickup_from:type_name -> crossdock.type.v1.EventTime
+	21, // 2: crossdock.freight.v1.PlanShipmentRequest.pickup_to:type_name -> crossdock.type.v1.EventTime
+	21, // 3: crossdock.freight.v1.PlanShipmentRequest.deliver_from:type_name -> crossdock.type.v1.EventTime
+	21, // 4: crossdock.freight.v1.PlanShipmentRequest.deliver_by:type_name -> crossdock.type.v1.EventTime
+	19, // 5: crossdock.freight.v1.PlanShipmentRequest.lines:type_name -> crossdock.freight.v1.PlanShipmentRequest.Line
+	22, // 6: crossdock.freight.v1.DeclineTenderRequest.reason:type_name -> crossdock.freight.v1.DeclineReason
+	23, // 7: crossdock.freight.v1.ListTendersRequest.state:type_name -> crossdock.freight.v1.Tender.State
+	24, // 8: crossdock.freight.v1.ListTendersResponse.tenders:type_name -> crossdock.freight.v1.Tender
+	25, // 9: crossdock.freight.v1.ListLoadsResponse.loads:type_name -> crossdock.freight.v1.Load
+	26, // 10: crossdock.freight.v1.ListShipmentsResponse.shipments:type_name -> crossdock.freight.v1.Shipment
+	27, // 11: crossdock.freight.v1.ReportMilestoneRequest.claim:type_name -> crossdock.freight.v1.Claim
+	27, // 12: crossdock.freight.v1.ListClaimsResponse.claims:type_name -> crossdock.freight.v1.Claim
+	28, // 13: crossdock.freight.v1.CreateProofOfDeliveryRequest.proof_of_delivery:type_name -> crossdock.freight.v1.ProofOfDelivery
+	29, // 14: crossdock.freight.v1.PlanShipmentRequest.Line.quantity:type_name -> crossdock.type.v1.Quantity
 	0,  // 15: crossdock.freight.v1.FreightService.PlanShipment:input_type -> crossdock.freight.v1.PlanShipmentRequest
 	1,  // 16: crossdock.freight.v1.FreightService.TenderLoad:input_type -> crossdock.freight.v1.TenderLoadRequest
-	2,  // 17: crossdock.freight.v1.FreightService.AcceptTender:input_type -> crossdock.freight.v1.AcceptTenderRequest
-	3,  // 18: crossdock.freight.v1.FreightService.DeclineTender:input_type -> crossdock.freight.v1.DeclineTenderRequest
-	4,  // 19: crossdock.freight.v1.FreightService.GetTender:input_type -> crossdock.freight.v1.GetTenderRequest
-	5,  // 20: crossdock.freight.v1.FreightService.ListTenders:input_type -> crossdock.freight.v1.ListTendersRequest
-	7,  // 21: crossdock.freight.v1.FreightService.GetLoad:input_type -> crossdock.freight.v1.GetLoadRequest
-	8,  // 22: crossdock.freight.v1.FreightService.ListLoads:input_type -> crossdock.freight.v1.ListLoadsRequest
-	10, // 23: crossdock.freight.v1.FreightService.GetShipment:input_type -> crossdock.freight.v1.GetShipmentRequest
-	11, // 24: crossdock.freight.v1.FreightService.ListShipments:input_type -> crossdock.freight.v1.ListShipmentsRequest
-	13, // 25: crossdock.freight.v1.FreightService.ReportMilestone:input_type -> crossdock.freight.v1.ReportMilestoneRequest
-	14, // 26: crossdock.freight.v1.FreightService.ListClaims:input_type -> crossdock.freight.v1.ListClaimsRequest
-	16, // 27: crossdock.freight.v1.FreightService.CreateProofOfDelivery:input_type -> crossdock.freight.v1.CreateProofOfDeliveryRequest
-	17, // 28: crossdock.freight.v1.FreightService.GetProofOfDelivery:input_type -> crossdock.freight.v1.GetProofOfDeliveryRequest
-	25, // 29: crossdock.freight.v1.FreightService.PlanShipment:output_type -> crossdock.freight.v1.Shipment
-	24, // 30: crossdock.freight.v1.FreightService.TenderLoad:output_type -> crossdock.freight.v1.Load
-	23, // 31: crossdock.freight.v1.FreightService.AcceptTender:output_type -> crossdock.freight.v1.Tender
-	23, // 32: crossdock.freight.v1.FreightService.DeclineTender:output_type -> crossdock.freight.v1.Tender
-	23, // 33: crossdock.freight.v1.FreightService.GetTender:output_type -> crossdock.freight.v1.Tender
-	6,  // 34: crossdock.freight.v1.FreightService.ListTenders:output_type -> crossdock.freight.v1.ListTendersResponse
-	24, // 35: crossdock.freight.v1.FreightService.GetLoad:output_type -> crossdock.freight.v1.Load
-	9,  // 36: crossdock.freight.v1.FreightService.ListLoads:output_type -> crossdock.freight.v1.ListLoadsResponse
-	25, // 37: crossdock.freight.v1.FreightService.GetShipment:output_type -> crossdock.freight.v1.Shipment
-	12, // 38: crossdock.freight.v1.FreightService.ListShipments:output_type -> crossdock.freight.v1.ListShipmentsResponse
-	26, // 39: crossdock.freight.v1.FreightService.ReportMilestone:output_type -> crossdock.freight.v1.Claim
-	15, // 40: crossdock.freight.v1.FreightService.ListClaims:output_type -> crossdock.freight.v1.ListClaimsResponse
-	27, // 41: crossdock.freight.v1.FreightService.CreateProofOfDelivery:output_type -> crossdock.freight.v1.ProofOfDelivery
-	27, // 42: crossdock.freight.v1.FreightService.GetProofOfDelivery:output_type -> crossdock.freight.v1.ProofOfDelivery
-	29, // [29:43] is the sub-list for method output_type
-	15, // [15:29] is the sub-list for method input_type
+	2,  // 17: crossdock.freight.v1.FreightService.CancelShipment:input_type -> crossdock.freight.v1.CancelShipmentRequest
+	3,  // 18: crossdock.freight.v1.FreightService.AcceptTender:input_type -> crossdock.freight.v1.AcceptTenderRequest
+	4,  // 19: crossdock.freight.v1.FreightService.DeclineTender:input_type -> crossdock.freight.v1.DeclineTenderRequest
+	5,  // 20: crossdock.freight.v1.FreightService.GetTender:input_type -> crossdock.freight.v1.GetTenderRequest
+	6,  // 21: crossdock.freight.v1.FreightService.ListTenders:input_type -> crossdock.freight.v1.ListTendersRequest
+	8,  // 22: crossdock.freight.v1.FreightService.GetLoad:input_type -> crossdock.freight.v1.GetLoadRequest
+	9,  // 23: crossdock.freight.v1.FreightService.ListLoads:input_type -> crossdock.freight.v1.ListLoadsRequest
+	11, // 24: crossdock.freight.v1.FreightService.GetShipment:input_type -> crossdock.freight.v1.GetShipmentRequest
+	12, // 25: crossdock.freight.v1.FreightService.ListShipments:input_type -> crossdock.freight.v1.ListShipmentsRequest
+	14, // 26: crossdock.freight.v1.FreightService.ReportMilestone:input_type -> crossdock.freight.v1.ReportMilestoneRequest
+	15, // 27: crossdock.freight.v1.FreightService.ListClaims:input_type -> crossdock.freight.v1.ListClaimsRequest
+	17, // 28: crossdock.freight.v1.FreightService.CreateProofOfDelivery:input_type -> crossdock.freight.v1.CreateProofOfDeliveryRequest
+	18, // 29: crossdock.freight.v1.FreightService.GetProofOfDelivery:input_type -> crossdock.freight.v1.GetProofOfDeliveryRequest
+	26, // 30: crossdock.freight.v1.FreightService.PlanShipment:output_type -> crossdock.freight.v1.Shipment
+	25, // 31: crossdock.freight.v1.FreightService.TenderLoad:output_type -> crossdock.freight.v1.Load
+	26, // 32: crossdock.freight.v1.FreightService.CancelShipment:output_type -> crossdock.freight.v1.Shipment
+	24, // 33: crossdock.freight.v1.FreightService.AcceptTender:output_type -> crossdock.freight.v1.Tender
+	24, // 34: crossdock.freight.v1.FreightService.DeclineTender:output_type -> crossdock.freight.v1.Tender
+	24, // 35: crossdock.freight.v1.FreightService.GetTender:output_type -> crossdock.freight.v1.Tender
+	7,  // 36: crossdock.freight.v1.FreightService.ListTenders:output_type -> crossdock.freight.v1.ListTendersResponse
+	25, // 37: crossdock.freight.v1.FreightService.GetLoad:output_type -> crossdock.freight.v1.Load
+	10, // 38: crossdock.freight.v1.FreightService.ListLoads:output_type -> crossdock.freight.v1.ListLoadsResponse
+	26, // 39: crossdock.freight.v1.FreightService.GetShipment:output_type -> crossdock.freight.v1.Shipment
+	13, // 40: crossdock.freight.v1.FreightService.ListShipments:output_type -> crossdock.freight.v1.ListShipmentsResponse
+	27, // 41: crossdock.freight.v1.FreightService.ReportMilestone:output_type -> crossdock.freight.v1.Claim
+	16, // 42: crossdock.freight.v1.FreightService.ListClaims:output_type -> crossdock.freight.v1.ListClaimsResponse
+	28, // 43: crossdock.freight.v1.FreightService.CreateProofOfDelivery:output_type -> crossdock.freight.v1.ProofOfDelivery
+	28, // 44: crossdock.freight.v1.FreightService.GetProofOfDelivery:output_type -> crossdock.freight.v1.ProofOfDelivery
+	30, // [30:45] is the sub-list for method output_type
+	15, // [15:30] is the sub-list for method input_type
 	15, // [15:15] is the sub-list for extension type_name
 	15, // [15:15] is the sub-list for extension extendee
 	0,  // [0:15] is the sub-list for field type_name
@@ -1558,7 +1634,7 @@ func file_crossdock_freight_v1_freight_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_freight_v1_freight_service_proto_rawDesc), len(file_crossdock_freight_v1_freight_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	FreightService_PlanShipment_FullMethodName          = "/crossdock.freight.v1.FreightService/PlanShipment"
 	FreightService_TenderLoad_FullMethodName            = "/crossdock.freight.v1.FreightService/TenderLoad"
+	FreightService_CancelShipment_FullMethodName        = "/crossdock.freight.v1.FreightService/CancelShipment"
 	FreightService_AcceptTender_FullMethodName          = "/crossdock.freight.v1.FreightService/AcceptTender"
 	FreightService_DeclineTender_FullMethodName         = "/crossdock.freight.v1.FreightService/DeclineTender"
 	FreightService_GetTender_FullMethodName             = "/crossdock.freight.v1.FreightService/GetTender"
@@ -46,8 +47,14 @@ type FreightServiceClient interface {
 	// is missing. Planning a planned release again returns the shipment.
 	PlanShipment(ctx context.Context, in *PlanShipmentRequest, opts ...grpc.CallOption) (*Shipment, error)
 	// TenderLoad starts the tender sequence of a planned load: the routing guide's first carrier is offered it, and freight
-	// goes on to the next by itself when it declines or lets the time pass. A load already tendered is returned unchanged.
+	// goes on to the next by itself when it declines or lets the time pass. A load already tendered is returned unchanged, and so
+	// is one that other shipments may still join: it is offered by itself at its join_until.
 	TenderLoad(ctx context.Context, in *TenderLoadRequest, opts ...grpc.CallOption) (*Load, error)
+	// CancelShipment calls a shipment off before it has left: the tender is withdrawn, the load cancelled, and the charge for a
+	// truck ordered and not used is owed within the carrier's window. A shipment that shares a load which nobody was offered yet
+	// leaves it alone. FAILED_PRECONDITION once it has left, and for an offered load that carries others too. A cancelled
+	// shipment is returned as it is.
+	CancelShipment(ctx context.Context, in *CancelShipmentRequest, opts ...grpc.CallOption) (*Shipment, error)
 	// AcceptTender books the load with the carrier. FAILED_PRECONDITION after expiry, unless the carrier's terms allow it and
 	// the load is open. Accepting an accepted tender changes nothing and succeeds.
 	AcceptTender(ctx context.Context, in *AcceptTenderRequest, opts ...grpc.CallOption) (*Tender, error)
@@ -98,6 +105,16 @@ func (c *freightServiceClient) TenderLoad(ctx context.Context, in *TenderLoadReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Load)
 	err := c.cc.Invoke(ctx, FreightService_TenderLoad_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *freightServiceClient) CancelShipment(ctx context.Context, in *CancelShipmentRequest, opts ...grpc.CallOption) (*Shipment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Shipment)
+	err := c.cc.Invoke(ctx, FreightService_CancelShipment_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -235,8 +252,14 @@ type FreightServiceServer interface {
 	// is missing. Planning a planned release again returns the shipment.
 	PlanShipment(context.Context, *PlanShipmentRequest) (*Shipment, error)
 	// TenderLoad starts the tender sequence of a planned load: the routing guide's first carrier is offered it, and freight
-	// goes on to the next by itself when it declines or lets the time pass. A load already tendered is returned unchanged.
+	// goes on to the next by itself when it declines or lets the time pass. A load already tendered is returned unchanged, and so
+	// is one that other shipments may still join: it is offered by itself at its join_until.
 	TenderLoad(context.Context, *TenderLoadRequest) (*Load, error)
+	// CancelShipment calls a shipment off before it has left: the tender is withdrawn, the load cancelled, and the charge for a
+	// truck ordered and not used is owed within the carrier's window. A shipment that shares a load which nobody was offered yet
+	// leaves it alone. FAILED_PRECONDITION once it has left, and for an offered load that carries others too. A cancelled
+	// shipment is returned as it is.
+	CancelShipment(context.Context, *CancelShipmentRequest) (*Shipment, error)
 	// AcceptTender books the load with the carrier. FAILED_PRECONDITION after expiry, unless the carrier's terms allow it and
 	// the load is open. Accepting an accepted tender changes nothing and succeeds.
 	AcceptTender(context.Context, *AcceptTenderRequest) (*Tender, error)
@@ -277,6 +300,9 @@ func (UnimplementedFreightServiceServer) PlanShipment(context.Context, *PlanShip
 }
 func (UnimplementedFreightServiceServer) TenderLoad(context.Context, *TenderLoadRequest) (*Load, error) {
 	return nil, status.Error(codes.Unimplemented, "method TenderLoad not implemented")
+}
+func (UnimplementedFreightServiceServer) CancelShipment(context.Context, *CancelShipmentRequest) (*Shipment, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelShipment not implemented")
 }
 func (UnimplementedFreightServiceServer) AcceptTender(context.Context, *AcceptTenderRequest) (*Tender, error) {
 	return nil, status.Error(codes.Unimplemented, "method AcceptTender not implemented")
@@ -366,6 +392,24 @@ func _FreightService_TenderLoad_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(FreightServiceServer).TenderLoad(ctx, req.(*TenderLoadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _FreightService_CancelShipment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelShipmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FreightServiceServer).CancelShipment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FreightService_CancelShipment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FreightServiceServer).CancelShipment(ctx, req.(*CancelShipmentRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -600,6 +644,10 @@ var FreightService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "TenderLoad",
 			Handler:    _FreightService_TenderLoad_Handler,
+		},
+		{
+			MethodName: "CancelShipment",
+			Handler:    _FreightService_CancelShipment_Handler,
 		},
 		{
 			MethodName: "AcceptTender",

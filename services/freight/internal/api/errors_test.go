@@ -41,6 +41,8 @@ func TestReasons(t *testing.T) {
 		freightv1.Reason_LOAD_NOT_BOOKED:     unmet(refusal.LoadNotBooked),
 		freightv1.Reason_FUTURE_DATED:        unmet(refusal.FutureDated),
 		freightv1.Reason_PIECES_MISMATCH:     unmet(refusal.PiecesMismatch),
+		freightv1.Reason_LOAD_SHARED:         unmet(refusal.LoadShared),
+		freightv1.Reason_LOAD_CANCELLED:      unmet(refusal.LoadCancelled),
 	}
 	values := freightv1.Reason(0).Descriptor().Values()
 	for i := range values.Len() {

@@ -89,6 +89,20 @@ func (s *Server) TenderLoad(ctx context.Context, r *freightv1.TenderLoadRequest)
 	return wire.Load(out), nil
 }
 
+// CancelShipment calls a shipment off before it has left.
+func (s *Server) CancelShipment(ctx context.Context, r *freightv1.CancelShipmentRequest) (*freightv1.Shipment, error) {
+	cause, err := idempotency.Cause(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	out, at, err := s.app.CancelShipment(ctx, app.CancelInput{Cause: cause, Name: r.GetName(), Reason: r.GetReason()})
+	if err != nil {
+		return nil, refuse(r.GetName(), err)
+	}
+	rpc.SetPosition(ctx, at)
+	return wire.Shipment(out), nil
+}
+
 // AcceptTender books the load with the carrier.
 func (s *Server) AcceptTender(ctx context.Context, r *freightv1.AcceptTenderRequest) (*freightv1.Tender, error) {
 	cause, err := idempotency.Cause(ctx, r)

@@ -31,6 +31,9 @@ func (a *App) CreateProofOfDelivery(ctx context.Context, in ProveInput) (pod.Pro
 		if err := taken(l, in.Sees); err != nil {
 			return pod.Proof{}, err
 		}
+		if l.State == load.Cancelled {
+			return pod.Proof{}, refusal.Precondition(refusal.LoadCancelled, "load", l.Name)
+		}
 		aboard, err := tx.Aboard(l)
 		if err != nil {
 			return pod.Proof{}, err

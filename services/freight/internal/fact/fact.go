@@ -75,6 +75,12 @@ type (
 		About
 		Tender tender.Tender
 	}
+	// LoadCancelled: a load was called off with everything aboard.
+	LoadCancelled struct {
+		About
+		Tender *tender.Tender // the offer that was withdrawn; nil when none was out
+		Reason string
+	}
 	// MilestoneRecorded: somebody said that something happened.
 	MilestoneRecorded struct {
 		About

@@ -46,17 +46,19 @@ const (
 	Exhaust  Verb = "exhaust"  // no carrier is left to ask
 	Depart   Verb = "depart"   // it is on the way
 	Complete Verb = "complete" // everything aboard was handed over
+	Cancel   Verb = "cancel"   // it is called off
 )
 
 // Verbs lists them all.
-func Verbs() []Verb { return []Verb{Tender, Book, Exhaust, Depart, Complete} }
+func Verbs() []Verb { return []Verb{Tender, Book, Exhaust, Depart, Complete, Cancel} }
 
 // A late acceptance may book an exhausted load. Claims come in any order, so a completed load may still hear of its departure.
+// What is on the way is called off no more.
 var table = map[State]map[Verb]State{
-	Planned:   {Tender: Tendered, Exhaust: Exhausted},
-	Tendered:  {Tender: Tendered, Book: Booked, Exhaust: Exhausted},
-	Exhausted: {Book: Booked},
-	Booked:    {Depart: InTransit, Complete: Completed},
+	Planned:   {Tender: Tendered, Exhaust: Exhausted, Cancel: Cancelled},
+	Tendered:  {Tender: Tendered, Book: Booked, Exhaust: Exhausted, Cancel: Cancelled},
+	Exhausted: {Book: Booked, Cancel: Cancelled},
+	Booked:    {Depart: InTransit, Complete: Completed, Cancel: Cancelled},
 	InTransit: {Depart: InTransit, Complete: Completed},
 	Completed: {Depart: Completed, Complete: Completed},
 	Cancelled: {},
@@ -104,7 +106,7 @@ type Load struct {
 	Carrier          string
 	CarrierReference string // PRO number
 	Tender           string
-	Charges          *cost.Rated // nil before booking and for collect loads
+	Charges          *cost.Rated // nil before booking and for collect loads; of a cancelled load what is owed all the same
 	ShipDate         calendar.Date
 	GrossWeight      quantity.Quantity
 	Cartons          int32
@@ -151,9 +153,24 @@ func (l Load) Open() bool {
 	return ok
 }
 
-// Taken reports whether a carrier took the load, so that something can happen to it.
+// Taken reports whether a carrier took the load, so that something can happen to it. The carrier of a load that was called off
+// may have sent its truck before it heard of that.
 func (l Load) Taken() bool {
-	return l.State == Booked || l.State == InTransit || l.State == Completed
+	switch l.State {
+	case Booked, InTransit, Completed:
+		return true
+	case Cancelled:
+		return l.Carrier != ""
+	}
+	return false
+}
+
+// Pickup is when the load is planned to be picked up first: the beginning of the first stop's window.
+func (l Load) Pickup() time.Time {
+	if len(l.Stops) == 0 {
+		return time.Time{}
+	}
+	return l.Stops[0].WindowFrom.Instant
 }
 
 // StopOf is the stop where a shipment is picked up or delivered; ok is false for a shipment that is not aboard.

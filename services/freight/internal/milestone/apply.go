@@ -41,6 +41,10 @@ func Apply(l load.Load, aboard []shipment.Shipment, before, after History) (Resu
 	}
 	delivered := 0
 	for _, s := range aboard {
+		if s.State == shipment.Cancelled { // what is claimed of it is history, and no news
+			r.Shipments = append(r.Shipments, s)
+			continue
+		}
 		from, _ := l.StopOf(s.Name, load.Pickup)
 		to, _ := l.StopOf(s.Name, load.Delivery)
 		was, is := before.Stops[from.Sequence], after.Stops[from.Sequence]

@@ -4,6 +4,7 @@ package network
 
 import (
 	"slices"
+	"time"
 
 	"crossdock.dev/kernel/calendar"
 	"crossdock.dev/kernel/decimal"
@@ -98,6 +99,9 @@ type Carrier struct {
 	Calendar     calendar.Calendar // its tender clock runs on it
 	TimeoutHours int               // business hours to answer
 	LateAccept   LateAccept
+	// TONUWindow is how long before the planned pick-up a withdrawal owes the charge for a truck ordered and not used; zero where
+	// it never does.
+	TONUWindow time.Duration
 }
 
 // Contract is one approved version of a carrier's tariff.

@@ -26,11 +26,13 @@ const (
 	LoadNotBooked     Reason = "LOAD_NOT_BOOKED"
 	FutureDated       Reason = "FUTURE_DATED"
 	PiecesMismatch    Reason = "PIECES_MISMATCH"
+	LoadShared        Reason = "LOAD_SHARED"
+	LoadCancelled     Reason = "LOAD_CANCELLED"
 )
 
 // Reasons lists them all.
 func Reasons() []Reason {
-	return []Reason{MasterDataMissing, TenderExpired, LoadNotOpen, LoadNotBooked, FutureDated, PiecesMismatch}
+	return []Reason{MasterDataMissing, TenderExpired, LoadNotOpen, LoadNotBooked, FutureDated, PiecesMismatch, LoadShared, LoadCancelled}
 }
 
 // PreconditionError refuses what the facts of the moment do not allow.

@@ -38,27 +38,29 @@ func States() []State {
 // Verb is what moves a shipment.
 type Verb string
 
-// The verbs. All but Book follow from claims.
+// The verbs. All but Book and Cancel follow from claims.
 const (
 	Book           Verb = "book"            // a carrier took its load
 	ArrivePickup   Verb = "arrive_pickup"   // the carrier is at the ship-from
 	Depart         Verb = "depart"          // it left the ship-from
 	ArriveDelivery Verb = "arrive_delivery" // the carrier is at the ship-to
 	Deliver        Verb = "deliver"         // it was handed over
+	Cancel         Verb = "cancel"          // it is called off
 )
 
 // Verbs lists them all.
-func Verbs() []Verb { return []Verb{Book, ArrivePickup, Depart, ArriveDelivery, Deliver} }
+func Verbs() []Verb { return []Verb{Book, ArrivePickup, Depart, ArriveDelivery, Deliver, Cancel} }
 
-// Claims come in any order: what belongs to an earlier state leaves the state as it is.
+// Claims come in any order: what belongs to an earlier state leaves the state as it is. Claims of what was called off are kept
+// and move nothing: the truck may have come before its carrier heard of that.
 var table = map[State]map[Verb]State{
-	Planned:    {Book: Booked},
-	Booked:     {Book: Booked, ArrivePickup: AtPickup, Depart: InTransit, ArriveDelivery: AtDelivery, Deliver: Delivered},
-	AtPickup:   {ArrivePickup: AtPickup, Depart: InTransit, ArriveDelivery: AtDelivery, Deliver: Delivered},
+	Planned:    {Book: Booked, Cancel: Cancelled},
+	Booked:     {Book: Booked, ArrivePickup: AtPickup, Depart: InTransit, ArriveDelivery: AtDelivery, Deliver: Delivered, Cancel: Cancelled},
+	AtPickup:   {ArrivePickup: AtPickup, Depart: InTransit, ArriveDelivery: AtDelivery, Deliver: Delivered, Cancel: Cancelled},
 	InTransit:  {ArrivePickup: InTransit, Depart: InTransit, ArriveDelivery: AtDelivery, Deliver: Delivered},
 	AtDelivery: {ArrivePickup: AtDelivery, Depart: AtDelivery, ArriveDelivery: AtDelivery, Deliver: Delivered},
 	Delivered:  {ArrivePickup: Delivered, Depart: Delivered, ArriveDelivery: Delivered, Deliver: Delivered},
-	Cancelled:  {},
+	Cancelled:  {ArrivePickup: Cancelled, Depart: Cancelled, ArriveDelivery: Cancelled, Deliver: Cancelled, Cancel: Cancelled},
 }
 
 // Line is the part of an order line that a shipment holds.

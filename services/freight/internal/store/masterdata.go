@@ -203,7 +203,7 @@ func (r Reader) Carrier(name string) (network.Carrier, error) {
 	}
 	out := network.Carrier{
 		Name: name, SCAC: p.GetScac(), Equipment: p.GetEquipment(), Calendar: c, TimeoutHours: int(p.GetTenderTimeoutHours()),
-		LateAccept: network.Reject,
+		LateAccept: network.Reject, TONUWindow: time.Duration(p.GetTonuWindowHours()) * time.Hour,
 	}
 	if p.GetLateAccept() == masterdatav1.CarrierProfile_ALLOW_IF_OPEN {
 		out.LateAccept = network.AllowIfOpen
@@ -268,6 +268,20 @@ func (r Reader) Contract(carrier string, shipDate calendar.Date, distance quanti
 	if err := r.lookUp(what, inForce("contract", carrier, shipDate), &m); err != nil {
 		return network.Contract{}, err
 	}
+	return r.contract(&m, shipDate, distance)
+}
+
+// ContractNamed is one version of a carrier's contract, the one that priced a load, as Contract reads it.
+func (r Reader) ContractNamed(name string, shipDate calendar.Date, distance quantity.Unit) (network.Contract, error) {
+	var m masterdatav1.Contract
+	if err := r.masterdata(name, &m); err != nil {
+		return network.Contract{}, err
+	}
+	return r.contract(&m, shipDate, distance)
+}
+
+func (r Reader) contract(m *masterdatav1.Contract, shipDate calendar.Date, distance quantity.Unit) (network.Contract, error) {
+	carrier := m.GetParty()
 	t := m.GetCarrierTariff()
 	if t == nil {
 		return network.Contract{}, fmt.Errorf("carrier tariff of %s: %w", m.GetName(), refusal.ErrNotFound)

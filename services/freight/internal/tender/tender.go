@@ -47,7 +47,7 @@ func Verbs() []Verb { return []Verb{Accept, Decline, Expire, Withdraw} }
 // Repeating an answer changes nothing. Accepting an expired offer is late; Tender.Accept asks the carrier's terms first.
 var table = map[State]map[Verb]State{
 	Sent:      {Accept: Accepted, Decline: Declined, Expire: Expired, Withdraw: Withdrawn},
-	Accepted:  {Accept: Accepted},
+	Accepted:  {Accept: Accepted, Withdraw: Withdrawn},
 	Declined:  {Decline: Declined},
 	Expired:   {Accept: Accepted, Expire: Expired},
 	Withdrawn: {Withdraw: Withdrawn},
@@ -151,7 +151,7 @@ func (t Tender) Decline(now time.Time, reason DeclineReason, note string) (Tende
 // Expire ends an offer that nobody answered.
 func (t Tender) Expire() (Tender, error) { return t.move(Expire) }
 
-// Withdraw takes an offer back.
+// Withdraw takes an offer back, also one that was accepted.
 func (t Tender) Withdraw() (Tender, error) { return t.move(Withdraw) }
 
 func (t Tender) move(v Verb) (Tender, error) {

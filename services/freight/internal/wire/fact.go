@@ -30,6 +30,12 @@ func Fact(f fact.Fact) (kind, subject string, payload proto.Message, err error) 
 		return "TendersExhausted", f.Load.Name, &freightv1.TendersExhausted{Load: Load(f.Load), Shipments: shipments(f.Shipments)}, nil
 	case fact.LoadBooked:
 		return "LoadBooked", f.Load.Name, &freightv1.LoadBooked{Load: Load(f.Load), Shipments: shipments(f.Shipments), Tender: Tender(f.Tender)}, nil
+	case fact.LoadCancelled:
+		m := &freightv1.LoadCancelled{Load: Load(f.Load), Shipments: shipments(f.Shipments), Reason: f.Reason}
+		if f.Tender != nil {
+			m.Tender = Tender(*f.Tender)
+		}
+		return "LoadCancelled", f.Load.Name, m, nil
 	case fact.MilestoneRecorded:
 		m := &freightv1.MilestoneRecorded{
 			Load: f.Load.Name, LoadNumber: f.Load.Number, Carrier: f.Load.Carrier, Shipments: f.Load.Shipments, Claim: Claim(f.Claim),
@@ -104,6 +110,10 @@ func Related(f fact.Fact, subject string) []string {
 		add(f.Tender.Carrier)
 	case fact.TenderWithdrawn:
 		add(f.Tender.Carrier)
+	case fact.LoadCancelled:
+		if f.Tender != nil {
+			add(f.Tender.Name, f.Tender.Carrier)
+		}
 	case fact.MilestoneRecorded:
 		add(f.Claim.Name)
 	}

@@ -133,7 +133,9 @@ type LoadRecord struct {
 	// The load without etag.
 	Load *v1.Load `protobuf:"bytes,1,opt,name=load,proto3" json:"load,omitempty"`
 	// Revision, 1 for the first.
-	Revision      uint64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The task that offers it when no other shipment may join any more; empty where none may.
+	OfferTask     string `protobuf:"bytes,3,opt,name=offer_task,json=offerTask,proto3" json:"offer_task,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -180,6 +182,13 @@ func (x *LoadRecord) GetRevision() uint64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *LoadRecord) GetOfferTask() string {
+	if x != nil {
+		return x.OfferTask
+	}
+	return ""
 }
 
 // TenderRecord is an offer.
@@ -549,11 +558,13 @@ const file_crossdock_freight_storage_v1_freight_proto_rawDesc = "" +
 	"\bshipment\x18\x01 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\"L\n" +
 	"\x12ShipmentLineRecord\x126\n" +
-	"\x04line\x18\x01 \x01(\v2\".crossdock.freight.v1.ShipmentLineR\x04line\"X\n" +
+	"\x04line\x18\x01 \x01(\v2\".crossdock.freight.v1.ShipmentLineR\x04line\"w\n" +
 	"\n" +
 	"LoadRecord\x12.\n" +
 	"\x04load\x18\x01 \x01(\v2\x1a.crossdock.freight.v1.LoadR\x04load\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x04R\brevision\"\x81\x01\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x1d\n" +
+	"\n" +
+	"offer_task\x18\x03 \x01(\tR\tofferTask\"\x81\x01\n" +
 	"\fTenderRecord\x124\n" +
 	"\x06tender\x18\x01 \x01(\v2\x1c.crossdock.freight.v1.TenderR\x06tender\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x1f\n" +
