@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -225,30 +224,6 @@ func TestPartialRelease(t *testing.T) {
 	}
 	_, err = w.user.GetOrderRelease(t.Context(), &ordersv1.GetOrderReleaseRequest{Name: o.Name + "/releases/3"})
 	refused(t, "a release that is not", err, codes.NotFound, "NOT_FOUND")
-}
-
-// TestCancelAfterRelease: the customer cancels a booked order; it is cancelled when its load is, and the line adds up.
-func TestCancelAfterRelease(t *testing.T) {
-	w := newWorld(t)
-	w.seed()
-	o := w.create(simple("parties/CUS-PIN", "PC-1005", "locations/LOC-DETP", "items/NS-PANEL-20", "150", "EA", "96.00"))
-	released, _ := fact(w, &ordersv1.OrderReleased{})
-	j := w.journey(released.Release)
-	for _, m := range []proto.Message{j.planned(), j.tendered(), j.booked()} {
-		w.tell("freight", "x", m)
-	}
-	asked, err := w.user.CancelOrder(t.Context(), &ordersv1.CancelOrderRequest{Name: o.Name, Reason: "not needed", RequestId: w.id()})
-	w.must(err)
-	check(t, "asked", states(asked)+" "+asked.CancelReason, "CONFIRMED SECURED OPEN NOT_BILLABLE not needed")
-	request, _ := fact(w, &ordersv1.OrderCancellationRequested{})
-	check(t, "to call off", strings.Join(request.OrderReleases, ","), o.Name+"/releases/1")
-	w.tell("freight", "x", &freightv1.LoadCancelled{Shipments: j.all()})
-	o = w.get(o.Name)
-	check(t, "states", states(o), "CANCELLED RELEASE_CANCELLED OPEN NOT_BILLABLE")
-	q := o.Lines[0].Quantities
-	check(t, "line", q.Ordered+" "+q.Released+" "+q.Shipped+" "+q.CancelledAfterRelease+" "+q.Open, "150 150 0 150 0")
-	cancelled, _ := fact(w, &ordersv1.OrderCancelled{})
-	check(t, "reason", cancelled.Reason, "not needed")
 }
 
 // TestShortDelivery: of 80 pumps 76 are accepted, 3 short, 1 damaged; the clean part is billed and the order stays open.
@@ -699,24 +674,12 @@ func TestShipDates(t *testing.T) {
 func TestOrdersOfTheDay(t *testing.T) {
 	w := newWorld(t)
 	w.seed()
-	raw, err := os.ReadFile("testdata/rest_orders.json")
-	w.must(err)
-	var sent []struct {
-		PO, Customer, Mode, Currency string
-		ShipFrom                     string `json:"ship_from"`
-		ShipTo                       string `json:"ship_to"`
-		Pickup                       string `json:"pickup_appointment_local"`
-		Delivery                     string `json:"delivery_appointment_local"`
-		ByUser                       any    `json:"release_by_user"`
-		Lines                        []struct{ Line, SKU, Quantity, Unit, Price string }
-	}
-	w.must(json.Unmarshal(raw, &sent))
 	confirmed := map[string]map[string]string{}
 	for _, r := range table(t, "ship_dates.csv") {
 		confirmed[r["order"]] = r
 	}
 	checked := 0
-	for _, x := range sent {
+	for _, x := range restOrders(t) {
 		row, ok := confirmed[x.PO]
 		if !ok && x.Pickup == "" {
 			t.Errorf("%s has no ship date", x.PO)
@@ -728,11 +691,8 @@ func TestOrdersOfTheDay(t *testing.T) {
 			w.clock.Set(at)
 			checked++
 		}
-		in := &ordersv1.Order{Customer: "parties/" + x.Customer, CustomerOrderNumber: x.PO, Mode: x.Mode, CurrencyCode: x.Currency, ShipFrom: "locations/" + x.ShipFrom,
-			ShipTo: "locations/" + x.ShipTo, PickupAppointmentLocal: x.Pickup, DeliveryAppointmentLocal: x.Delivery}
-		for _, l := range x.Lines {
-			in.Lines = append(in.Lines, &ordersv1.OrderLine{Line: l.Line, Item: "items/" + l.SKU, Quantity: &typev1.Quantity{Value: l.Quantity, Unit: l.Unit}, UnitPrice: l.Price})
-		}
+		in := x.message()
+		in.Customer = "parties/" + x.Customer
 		o := w.create(in)
 		want := "CONFIRMED RELEASED OPEN NOT_BILLABLE"
 		if x.ByUser != nil {

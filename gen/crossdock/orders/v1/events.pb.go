@@ -415,6 +415,79 @@ func (x *OrderCancellationRequested) GetOrderReleases() []string {
 	return nil
 }
 
+// OrderCancellationRefused: part of an order left before the carrier could be called off, so it is no longer to be cancelled.
+type OrderCancellationRefused struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order.
+	Order string `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// The customer.
+	Customer string `protobuf:"bytes,2,opt,name=customer,proto3" json:"customer,omitempty"`
+	// The order's number at the customer.
+	CustomerOrderNumber string `protobuf:"bytes,3,opt,name=customer_order_number,json=customerOrderNumber,proto3" json:"customer_order_number,omitempty"`
+	// Why the customer wanted it cancelled, in words.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrderCancellationRefused) Reset() {
+	*x = OrderCancellationRefused{}
+	mi := &file_crossdock_orders_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrderCancellationRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrderCancellationRefused) ProtoMessage() {}
+
+func (x *OrderCancellationRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_orders_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrderCancellationRefused.ProtoReflect.Descriptor instead.
+func (*OrderCancellationRefused) Descriptor() ([]byte, []int) {
+	return file_crossdock_orders_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *OrderCancellationRefused) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *OrderCancellationRefused) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
+}
+
+func (x *OrderCancellationRefused) GetCustomerOrderNumber() string {
+	if x != nil {
+		return x.CustomerOrderNumber
+	}
+	return ""
+}
+
+func (x *OrderCancellationRefused) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // OrderCancelled: everything of an order was cancelled.
 type OrderCancelled struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -432,7 +505,7 @@ type OrderCancelled struct {
 
 func (x *OrderCancelled) Reset() {
 	*x = OrderCancelled{}
-	mi := &file_crossdock_orders_v1_events_proto_msgTypes[6]
+	mi := &file_crossdock_orders_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -444,7 +517,7 @@ func (x *OrderCancelled) String() string {
 func (*OrderCancelled) ProtoMessage() {}
 
 func (x *OrderCancelled) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_v1_events_proto_msgTypes[6]
+	mi := &file_crossdock_orders_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -457,7 +530,7 @@ func (x *OrderCancelled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderCancelled.ProtoReflect.Descriptor instead.
 func (*OrderCancelled) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_orders_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OrderCancelled) GetOrder() string {
@@ -511,7 +584,7 @@ type CommitmentChanged struct {
 
 func (x *CommitmentChanged) Reset() {
 	*x = CommitmentChanged{}
-	mi := &file_crossdock_orders_v1_events_proto_msgTypes[7]
+	mi := &file_crossdock_orders_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +596,7 @@ func (x *CommitmentChanged) String() string {
 func (*CommitmentChanged) ProtoMessage() {}
 
 func (x *CommitmentChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_v1_events_proto_msgTypes[7]
+	mi := &file_crossdock_orders_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +609,7 @@ func (x *CommitmentChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitmentChanged.ProtoReflect.Descriptor instead.
 func (*CommitmentChanged) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_orders_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CommitmentChanged) GetOrder() string {
@@ -603,7 +676,7 @@ type OrderClosed struct {
 
 func (x *OrderClosed) Reset() {
 	*x = OrderClosed{}
-	mi := &file_crossdock_orders_v1_events_proto_msgTypes[8]
+	mi := &file_crossdock_orders_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +688,7 @@ func (x *OrderClosed) String() string {
 func (*OrderClosed) ProtoMessage() {}
 
 func (x *OrderClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_orders_v1_events_proto_msgTypes[8]
+	mi := &file_crossdock_orders_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,7 +701,7 @@ func (x *OrderClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderClosed.ProtoReflect.Descriptor instead.
 func (*OrderClosed) Descriptor() ([]byte, []int) {
-	return file_crossdock_orders_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_orders_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *OrderClosed) GetOrder() string {
@@ -681,7 +754,12 @@ const file_crossdock_orders_v1_events_proto_rawDesc = "" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x122\n" +
 	"\x15customer_order_number\x18\x03 \x01(\tR\x13customerOrderNumber\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12%\n" +
-	"\x0eorder_releases\x18\x05 \x03(\tR\rorderReleases\"\x8e\x01\n" +
+	"\x0eorder_releases\x18\x05 \x03(\tR\rorderReleases\"\x98\x01\n" +
+	"\x18OrderCancellationRefused\x12\x14\n" +
+	"\x05order\x18\x01 \x01(\tR\x05order\x12\x1a\n" +
+	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x122\n" +
+	"\x15customer_order_number\x18\x03 \x01(\tR\x13customerOrderNumber\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x8e\x01\n" +
 	"\x0eOrderCancelled\x12\x14\n" +
 	"\x05order\x18\x01 \x01(\tR\x05order\x12\x1a\n" +
 	"\bcustomer\x18\x02 \x01(\tR\bcustomer\x122\n" +
@@ -714,7 +792,7 @@ func file_crossdock_orders_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_orders_v1_events_proto_rawDescData
 }
 
-var file_crossdock_orders_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_crossdock_orders_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_crossdock_orders_v1_events_proto_goTypes = []any{
 	(*OrderCreated)(nil),               // 0: crossdock.orders.v1.OrderCreated
 	(*OrderConfirmed)(nil),             // 1: crossdock.orders.v1.OrderConfirmed
@@ -722,27 +800,28 @@ var file_crossdock_orders_v1_events_proto_goTypes = []any{
 	(*OrderHoldReleased)(nil),          // 3: crossdock.orders.v1.OrderHoldReleased
 	(*OrderReleased)(nil),              // 4: crossdock.orders.v1.OrderReleased
 	(*OrderCancellationRequested)(nil), // 5: crossdock.orders.v1.OrderCancellationRequested
-	(*OrderCancelled)(nil),             // 6: crossdock.orders.v1.OrderCancelled
-	(*CommitmentChanged)(nil),          // 7: crossdock.orders.v1.CommitmentChanged
-	(*OrderClosed)(nil),                // 8: crossdock.orders.v1.OrderClosed
-	(*Order)(nil),                      // 9: crossdock.orders.v1.Order
-	(*Promise)(nil),                    // 10: crossdock.orders.v1.Promise
-	(*Hold)(nil),                       // 11: crossdock.orders.v1.Hold
-	(*OrderRelease)(nil),               // 12: crossdock.orders.v1.OrderRelease
-	(Order_Fulfilment)(0),              // 13: crossdock.orders.v1.Order.Fulfilment
-	(Order_Release)(0),                 // 14: crossdock.orders.v1.Order.Release
-	(*v1.EventTime)(nil),               // 15: crossdock.type.v1.EventTime
+	(*OrderCancellationRefused)(nil),   // 6: crossdock.orders.v1.OrderCancellationRefused
+	(*OrderCancelled)(nil),             // 7: crossdock.orders.v1.OrderCancelled
+	(*CommitmentChanged)(nil),          // 8: crossdock.orders.v1.CommitmentChanged
+	(*OrderClosed)(nil),                // 9: crossdock.orders.v1.OrderClosed
+	(*Order)(nil),                      // 10: crossdock.orders.v1.Order
+	(*Promise)(nil),                    // 11: crossdock.orders.v1.Promise
+	(*Hold)(nil),                       // 12: crossdock.orders.v1.Hold
+	(*OrderRelease)(nil),               // 13: crossdock.orders.v1.OrderRelease
+	(Order_Fulfilment)(0),              // 14: crossdock.orders.v1.Order.Fulfilment
+	(Order_Release)(0),                 // 15: crossdock.orders.v1.Order.Release
+	(*v1.EventTime)(nil),               // 16: crossdock.type.v1.EventTime
 }
 var file_crossdock_orders_v1_events_proto_depIdxs = []int32{
-	9,  // 0: crossdock.orders.v1.OrderCreated.order:type_name -> crossdock.orders.v1.Order
-	10, // 1: crossdock.orders.v1.OrderConfirmed.promise:type_name -> crossdock.orders.v1.Promise
-	11, // 2: crossdock.orders.v1.OrderHeld.hold:type_name -> crossdock.orders.v1.Hold
-	11, // 3: crossdock.orders.v1.OrderHoldReleased.hold:type_name -> crossdock.orders.v1.Hold
-	12, // 4: crossdock.orders.v1.OrderReleased.release:type_name -> crossdock.orders.v1.OrderRelease
-	13, // 5: crossdock.orders.v1.CommitmentChanged.fulfilment:type_name -> crossdock.orders.v1.Order.Fulfilment
-	14, // 6: crossdock.orders.v1.CommitmentChanged.release:type_name -> crossdock.orders.v1.Order.Release
-	10, // 7: crossdock.orders.v1.CommitmentChanged.promise:type_name -> crossdock.orders.v1.Promise
-	15, // 8: crossdock.orders.v1.CommitmentChanged.milestone:type_name -> crossdock.type.v1.EventTime
+	10, // 0: crossdock.orders.v1.OrderCreated.order:type_name -> crossdock.orders.v1.Order
+	11, // 1: crossdock.orders.v1.OrderConfirmed.promise:type_name -> crossdock.orders.v1.Promise
+	12, // 2: crossdock.orders.v1.OrderHeld.hold:type_name -> crossdock.orders.v1.Hold
+	12, // 3: crossdock.orders.v1.OrderHoldReleased.hold:type_name -> crossdock.orders.v1.Hold
+	13, // 4: crossdock.orders.v1.OrderReleased.release:type_name -> crossdock.orders.v1.OrderRelease
+	14, // 5: crossdock.orders.v1.CommitmentChanged.fulfilment:type_name -> crossdock.orders.v1.Order.Fulfilment
+	15, // 6: crossdock.orders.v1.CommitmentChanged.release:type_name -> crossdock.orders.v1.Order.Release
+	11, // 7: crossdock.orders.v1.CommitmentChanged.promise:type_name -> crossdock.orders.v1.Promise
+	16, // 8: crossdock.orders.v1.CommitmentChanged.milestone:type_name -> crossdock.type.v1.EventTime
 	9,  // [9:9] is the sub-list for method output_type
 	9,  // [9:9] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
@@ -762,7 +841,7 @@ func file_crossdock_orders_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_orders_v1_events_proto_rawDesc), len(file_crossdock_orders_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

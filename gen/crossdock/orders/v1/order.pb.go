@@ -441,7 +441,7 @@ type Order struct {
 	Etag string `protobuf:"bytes,27,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Local time of a delivery appointment at the ship-to, "2026-03-08T08:00"; empty for none.
 	DeliveryAppointmentLocal string `protobuf:"bytes,28,opt,name=delivery_appointment_local,json=deliveryAppointmentLocal,proto3" json:"delivery_appointment_local,omitempty"`
-	// Why the customer wants it cancelled; set while the carrier is being called off, and after.
+	// Why the customer wants it cancelled; set while the carrier is being called off, and after. Empty again when goods left first.
 	CancelReason  string `protobuf:"bytes,29,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -50,8 +50,8 @@ type OrderServiceClient interface {
 	// ReleaseOrder hands all or part of the unreleased quantities to planning.
 	ReleaseOrder(ctx context.Context, in *ReleaseOrderRequest, opts ...grpc.CallOption) (*OrderRelease, error)
 	// CancelOrder cancels an order. What is released has to be called off with the carrier first: the answer then shows the
-	// order with cancel_reason set, and OrderCancelled follows when the load is cancelled. FAILED_PRECONDITION once anything has
-	// left.
+	// order with cancel_reason set, and OrderCancelled follows when the load is cancelled, or OrderCancellationRefused when it has
+	// left before. FAILED_PRECONDITION once anything has left.
 	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// PlaceHold puts a hold on an order: it can be neither confirmed nor released while it stands.
 	PlaceHold(ctx context.Context, in *PlaceHoldRequest, opts ...grpc.CallOption) (*Order, error)
@@ -190,8 +190,8 @@ type OrderServiceServer interface {
 	// ReleaseOrder hands all or part of the unreleased quantities to planning.
 	ReleaseOrder(context.Context, *ReleaseOrderRequest) (*OrderRelease, error)
 	// CancelOrder cancels an order. What is released has to be called off with the carrier first: the answer then shows the
-	// order with cancel_reason set, and OrderCancelled follows when the load is cancelled. FAILED_PRECONDITION once anything has
-	// left.
+	// order with cancel_reason set, and OrderCancelled follows when the load is cancelled, or OrderCancellationRefused when it has
+	// left before. FAILED_PRECONDITION once anything has left.
 	CancelOrder(context.Context, *CancelOrderRequest) (*Order, error)
 	// PlaceHold puts a hold on an order: it can be neither confirmed nor released while it stands.
 	PlaceHold(context.Context, *PlaceHoldRequest) (*Order, error)

@@ -129,7 +129,7 @@ func (s *Server) ReleaseOrder(ctx context.Context, req *ordersv1.ReleaseOrderReq
 	return wire.Release(a.Order, *a.Release), nil
 }
 
-// CancelOrder cancels an order of which nothing is released.
+// CancelOrder cancels an order, or notes that its releases have to be called off first.
 func (s *Server) CancelOrder(ctx context.Context, req *ordersv1.CancelOrderRequest) (*ordersv1.Order, error) {
 	t, err := s.target(ctx, req, req.GetName(), req.GetEtag())
 	if err != nil {

@@ -34,6 +34,12 @@ type OrderCancellationRequested struct {
 	Releases []string // names of the releases to call off
 }
 
+// OrderCancellationRefused: part of an order left before the carrier could be called off, so it is no longer to be cancelled.
+type OrderCancellationRefused struct {
+	Order  Order
+	Reason string // why the customer wanted it
+}
+
 // OrderCancelled: everything of an order was cancelled.
 type OrderCancelled struct {
 	Order  Order
@@ -67,6 +73,9 @@ func (f OrderReleased) About() Order { return f.Order }
 
 // About is the order of the fact.
 func (f OrderCancellationRequested) About() Order { return f.Order }
+
+// About is the order of the fact.
+func (f OrderCancellationRefused) About() Order { return f.Order }
 
 // About is the order of the fact.
 func (f OrderCancelled) About() Order { return f.Order }

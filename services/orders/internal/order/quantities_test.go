@@ -151,7 +151,7 @@ func TestFactsInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newRandomOrder(t)
 		w.o.Commercial = order.Confirmed
-		w.release(t, nil)
+		w.release(nil)
 		r := w.releases[0]
 		var lines []order.LineDelivery
 		for _, l := range r.Lines {

@@ -113,12 +113,15 @@ func (r Release) Depart(at Moment) (Release, error) {
 	return r.each(Quantities.Ship)
 }
 
-// HandOver: it was handed over, and so has left; what was accepted only the proof says.
-func (r Release) HandOver(at Moment) (Release, error) { return r.Depart(at) }
+// HandOver: it was handed over, and so has left; what was accepted only the proof says. An estimate is over then.
+func (r Release) HandOver(at Moment) (Release, error) {
+	r.Trust = Trust{}
+	return r.Depart(at)
+}
 
 // Prove: the proof of delivery says what became of each line. A later proof replaces an earlier one.
 func (r Release) Prove(lines []LineDelivery, at Moment) (Release, error) {
-	r, err := r.Depart(at)
+	r, err := r.HandOver(at)
 	for _, l := range lines {
 		if err != nil {
 			return r, err
@@ -135,6 +138,11 @@ func (r Release) Expect(at Moment, t Trust) (Release, error) {
 	}
 	r.Trust = t
 	return r, nil
+}
+
+// alive reports whether anything of it is not cancelled.
+func (r Release) alive() bool {
+	return slices.ContainsFunc(r.Lines, func(l ReleaseLine) bool { return l.Quantities.live().Sign() > 0 })
 }
 
 // CallOff: its load was cancelled before it left.
@@ -216,31 +224,50 @@ func (o Order) Progress(releases []Release, number int, now time.Time, move func
 }
 
 // end closes an order of which everything wanted is billed, and cancels one of which nothing is wanted any more: what the
-// customer called off is cancelled as soon as no release of it is alive.
+// customer called off is cancelled as soon as no release of it is alive. Goods that have left first end the wish to cancel.
 func (o Order) end() (Order, []Fact, error) {
-	alive := slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Quantities.live().Sign() > 0 })
-	var err error
-	if !alive && o.CancelReason != "" {
-		for i := range o.Lines {
-			if o.Lines[i].Quantities, err = o.Lines[i].Quantities.CancelUnreleased(); err != nil {
-				return o, nil, err
-			}
-		}
+	some := func(of func(Quantities) bool) bool {
+		return slices.ContainsFunc(o.Lines, func(l Line) bool { return of(l.Quantities) })
 	}
+	alive := some(func(q Quantities) bool { return q.live().Sign() > 0 })
+	wanted := some(func(q Quantities) bool { return q.Wanted().Sign() > 0 })
 	switch {
 	case o.Commercial == Closed || o.Commercial == Cancelled:
-	case !slices.ContainsFunc(o.Lines, func(l Line) bool { return l.Quantities.Wanted().Sign() > 0 }):
-		if o.Commercial, err = o.Commercial.Next(VerbCancel); err != nil {
-			return o, nil, err
-		}
-		return o, []Fact{OrderCancelled{o.clone(), o.CancelReason}}, nil
-	case !slices.ContainsFunc(o.Lines, func(l Line) bool { return !l.Quantities.Settled() }):
+	case !wanted, !alive && o.CancelReason != "":
+		return o.cancelled()
+	case !some(func(q Quantities) bool { return !q.Settled() }):
+		var err error
 		if o.Commercial, err = o.Commercial.Next(VerbClose); err != nil {
 			return o, nil, err
 		}
 		return o, []Fact{OrderClosed{o.clone()}}, nil
+	case o.CancelReason != "" && some(func(q Quantities) bool { return q.n.Shipped.Sign() > 0 }):
+		reason := o.CancelReason
+		o.CancelReason = ""
+		return o, []Fact{OrderCancellationRefused{o.clone(), reason}}, nil
 	}
 	return o, nil, nil
+}
+
+// cancelled is the order with all that is unreleased cancelled too, and its holds gone.
+func (o Order) cancelled() (Order, []Fact, error) {
+	var err error
+	if o.Commercial, err = o.Commercial.Next(VerbCancel); err != nil {
+		return o, nil, err
+	}
+	o = o.clone()
+	for i := range o.Lines {
+		if o.Lines[i].Quantities, err = o.Lines[i].Quantities.CancelUnreleased(); err != nil {
+			return o, nil, err
+		}
+	}
+	holds := o.Holds
+	o.Holds, o.Missing = nil, nil
+	facts := []Fact{OrderCancelled{o.clone(), o.CancelReason}}
+	for _, h := range holds {
+		facts = append(facts, OrderHoldReleased{o.clone(), h})
+	}
+	return o, facts, nil
 }
 
 // CheckReleases says whether each line's released numbers are the sums of its parts in the releases, all with their lines.

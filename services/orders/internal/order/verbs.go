@@ -246,21 +246,21 @@ func (o Order) release(quantities []decimal.Decimal, b Basis, now time.Time) (Or
 	return o, r, nil
 }
 
-// Cancel cancels all of an order of which nothing is released; its holds go. Of a released order it notes the wish: the carrier
-// is called off first, and the order is cancelled when its loads are. What has left cannot be cancelled. Cancelling again
-// changes nothing.
-func (o Order) Cancel(reason string, now time.Time) (Change, error) {
-	to, err := o.Commercial.Next(VerbCancel)
-	if err != nil {
+// byCustomer is why an order was cancelled when nobody said.
+const byCustomer = "cancelled by the customer"
+
+// Cancel cancels all of an order of which nothing is released; its holds go. Of a released order it notes the wish: the carriers of
+// the releases that are alive are called off first, and the order is cancelled when their loads are. releases are all of the order's,
+// with their lines. What has left cannot be cancelled (*ShippedError). Cancelling again changes nothing.
+func (o Order) Cancel(releases []Release, reason string, now time.Time) (Change, error) {
+	if _, err := o.Commercial.Next(VerbCancel); err != nil {
 		return Change{}, err
 	}
 	if o.Commercial == Cancelled || o.CancelReason != "" {
 		return Change{Order: o}, nil
 	}
 	var shipped []string
-	alive := false
 	for _, l := range o.Lines {
-		alive = alive || l.Quantities.live().Sign() > 0
 		if l.Quantities.n.Shipped.Sign() > 0 {
 			shipped = append(shipped, l.ID)
 		}
@@ -271,24 +271,20 @@ func (o Order) Cancel(reason string, now time.Time) (Change, error) {
 	before := o
 	o = o.touch(now)
 	if o.CancelReason = reason; reason == "" {
-		o.CancelReason = "cancelled by the customer"
+		o.CancelReason = byCustomer
 	}
-	if alive {
-		var releases []string
-		for n := range o.Releases {
-			releases = append(releases, Release{Order: o.Name, Number: n + 1}.Name())
-		}
-		return Change{Order: o, Facts: []Fact{OrderCancellationRequested{o.clone(), releases}}}, nil
-	}
-	for i := range o.Lines {
-		if o.Lines[i].Quantities, err = o.Lines[i].Quantities.CancelUnreleased(); err != nil {
-			return Change{}, err
+	var alive []string
+	for _, r := range releases {
+		if r.alive() {
+			alive = append(alive, r.Name())
 		}
 	}
-	o.Commercial, o.Holds, o.Missing = to, nil, nil
-	facts := []Fact{OrderCancelled{o.clone(), o.CancelReason}}
-	for _, h := range before.Holds {
-		facts = append(facts, OrderHoldReleased{o.clone(), h})
+	if len(alive) > 0 {
+		return Change{Order: o, Facts: []Fact{OrderCancellationRequested{o.clone(), alive}}}, nil
+	}
+	o, facts, err := o.cancelled()
+	if err != nil {
+		return Change{}, err
 	}
 	return Change{Order: o, Facts: append(facts, o.commitment(before, Moment{})...)}, nil
 }

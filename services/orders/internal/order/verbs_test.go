@@ -321,14 +321,14 @@ func TestTotalIsCheckedOnce(t *testing.T) {
 func TestCancel(t *testing.T) {
 	s := newShelf(false)
 	o := create(t, draft(), s).Order
-	ch, err := o.Cancel("changed its mind", now)
+	ch, err := o.Cancel(nil, "changed its mind", now)
 	if err != nil || facts(ch) != "OrderCancelled CommitmentChanged" {
 		t.Fatalf("facts %q, error %v", facts(ch), err)
 	}
 	if got, want := ch.Order.Dimensions(), (order.Dimensions{Release: "RELEASE_CANCELLED", Fulfilment: "OPEN", Billing: "NOT_BILLABLE"}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if ch, err := ch.Order.Cancel("again", now); err != nil || len(ch.Facts) != 0 {
+	if ch, err := ch.Order.Cancel(nil, "again", now); err != nil || len(ch.Facts) != 0 {
 		t.Errorf("cancelled again: facts %q, error %v; want nothing new", facts(ch), err)
 	}
 }
@@ -340,7 +340,7 @@ func TestCancelAfterRelease(t *testing.T) {
 	w.o, w.releases = ch.Order, []order.Release{*ch.Release}
 	w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.Secure("tenders/1") })
 
-	ch, err := w.o.Cancel("changed its mind", now)
+	ch, err := w.o.Cancel(w.releases, "changed its mind", now)
 	if err != nil || facts(ch) != "OrderCancellationRequested" {
 		t.Fatalf("facts %q, error %v", facts(ch), err)
 	}
@@ -348,7 +348,7 @@ func TestCancelAfterRelease(t *testing.T) {
 	if got := w.o.Dimensions().Release; got != order.Secured || w.o.Commercial != order.Confirmed {
 		t.Errorf("asked for: %s %s, want the carrier still on it", w.o.Commercial, got)
 	}
-	if ch, err := w.o.Cancel("again", now); err != nil || len(ch.Facts) != 0 {
+	if ch, err := w.o.Cancel(w.releases, "again", now); err != nil || len(ch.Facts) != 0 {
 		t.Errorf("asked for again: facts %q, error %v; want nothing new", facts(ch), err)
 	}
 	if _, err := w.o.ReleaseLines(nil, w.shelf, order.DefaultPolicy(), now); !errors.Is(err, order.ErrCallingOff) {
@@ -369,8 +369,72 @@ func TestCancelAfterRelease(t *testing.T) {
 	w.o, w.releases = left.Order, []order.Release{*left.Release}
 	w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.Depart(order.Moment{At: now}) })
 	var shipped *order.ShippedError
-	if _, err := w.o.Cancel("", now); !errors.As(err, &shipped) || !slices.Equal(shipped.Lines, []string{"10"}) {
+	if _, err := w.o.Cancel(w.releases, "", now); !errors.As(err, &shipped) || !slices.Equal(shipped.Lines, []string{"10"}) {
 		t.Errorf("cancel after departure: %v, want line 10 in the way", err)
+	}
+}
+
+// Each release is called off by itself; what is unreleased is cancelled with the last of them, and a hold goes then.
+func TestCancelOfSeveralReleases(t *testing.T) {
+	w := &world{shelf: newShelf(false)}
+	w.o = create(t, draft(), w.shelf).Order
+	for _, x := range []string{"50", "20"} {
+		w.release([]order.LineQuantity{{Line: "10", Quantity: decimal.MustParse(x), Unit: "EA"}})
+	}
+	w.progress(t, 1, order.Release.Plan)
+	ch, err := w.o.PlaceHold(order.Hold{Kind: order.HoldCredit, Reason: "limit"}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.o = ch.Order
+	if ch, err = w.o.Cancel(w.releases, "", now); err != nil {
+		t.Fatal(err)
+	}
+	request, ok := ch.Facts[0].(order.OrderCancellationRequested)
+	if want := []string{w.releases[0].Name(), w.releases[1].Name()}; !ok || !slices.Equal(request.Releases, want) {
+		t.Errorf("to call off: %v, want %v", ch.Facts, want)
+	}
+	w.o = ch.Order
+	if got := facts(w.progress(t, 1, order.Release.CallOff)); got != "CommitmentChanged" {
+		t.Errorf("the first of two called off: facts %q, want the order to live on with the other", got)
+	}
+	if got := facts(w.progress(t, 2, order.Release.CallOff)); got != "CommitmentChanged OrderCancelled OrderHoldReleased" {
+		t.Errorf("the second called off: facts %q", got)
+	}
+	n := w.o.Lines[0].Quantities.Numbers()
+	if got := fmt.Sprintln(w.o.Commercial, len(w.o.Holds), n.Released, n.CancelledAfter, n.CancelledBefore, w.o.Lines[0].Quantities.Unreleased()); got != "CANCELLED 0 70 70 10 0\n" {
+		t.Errorf("got %s, want 70 cancelled after release and 10 before", got)
+	}
+	if got := facts(w.progress(t, 2, order.Release.CallOff)); got != "" {
+		t.Errorf("told again: facts %q", got)
+	}
+}
+
+// What has left before its carrier was called off goes on, and the wish is over: it may be asked for what is alive no more, and
+// what is unreleased may be released.
+func TestCancelOvertakenByDeparture(t *testing.T) {
+	w := &world{shelf: newShelf(false)}
+	w.o = create(t, draft(), w.shelf).Order
+	w.release([]order.LineQuantity{{Line: "10", Quantity: decimal.MustParse("50"), Unit: "EA"}})
+	w.release([]order.LineQuantity{{Line: "10", Quantity: decimal.MustParse("20"), Unit: "EA"}})
+	ch, err := w.o.Cancel(w.releases, "changed its mind", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.o = ch.Order
+	ch = w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.Depart(order.Moment{At: now}) })
+	if got := facts(ch); got != "CommitmentChanged OrderCancellationRefused" || w.o.CancelReason != "" || w.o.Commercial != order.Confirmed {
+		t.Errorf("left first: facts %q, %s with reason %q", got, w.o.Commercial, w.o.CancelReason)
+	}
+	if got := facts(w.progress(t, 2, order.Release.CallOff)); strings.Contains(got, "OrderCancelled") {
+		t.Errorf("the other called off: facts %q, want the order to go on", got)
+	}
+	var shipped *order.ShippedError
+	if _, err := w.o.Cancel(w.releases, "", now); !errors.As(err, &shipped) {
+		t.Errorf("cancelled again: %v, want what has left in the way", err)
+	}
+	if _, err := w.o.ReleaseLines(nil, w.shelf, order.DefaultPolicy(), now); err != nil {
+		t.Errorf("release of the rest: %v", err)
 	}
 }
 
@@ -387,6 +451,10 @@ func TestTrust(t *testing.T) {
 	}
 	if got := w.o.Promise.Trust; got.Confidence != "LOW" || !w.o.Promise.Estimate.At.IsZero() {
 		t.Errorf("promise %+v, want the estimate untouched and its trust LOW", w.o.Promise)
+	}
+	w.progress(t, 1, func(r order.Release) (order.Release, error) { return r.HandOver(order.Moment{At: now}) })
+	if got := w.o.Promise.Trust; got.Confidence != "" {
+		t.Errorf("handed over: trust %v, want none, nothing is estimated any more", got)
 	}
 }
 
@@ -459,7 +527,7 @@ func newRandomOrder(t *rapid.T) *world {
 }
 
 // release releases; what the domain refuses changes nothing.
-func (w *world) release(t *rapid.T, want []order.LineQuantity) {
+func (w *world) release(want []order.LineQuantity) {
 	ch, err := w.o.ReleaseLines(want, w.shelf, order.DefaultPolicy(), now)
 	if err != nil {
 		return
@@ -501,13 +569,13 @@ func (w *world) step(t *rapid.T) {
 	if len(w.releases) == 0 || rapid.IntRange(0, 4).Draw(t, "release?") == 0 {
 		switch rapid.IntRange(0, 6).Draw(t, "before release") {
 		case 0:
-			w.release(t, nil)
+			w.release(nil)
 		case 1:
-			if ch, err := w.o.Cancel("", now); err == nil {
+			if ch, err := w.o.Cancel(w.releases, "", now); err == nil {
 				w.o = ch.Order
 			}
 		default:
-			w.release(t, []order.LineQuantity{{Line: line(), Quantity: hundredths("quantity"), Unit: "EA"}})
+			w.release([]order.LineQuantity{{Line: line(), Quantity: hundredths("quantity"), Unit: "EA"}})
 		}
 		return
 	}
@@ -516,6 +584,7 @@ func (w *world) step(t *rapid.T) {
 	moves := []func(order.Release) (order.Release, error){
 		order.Release.Plan,
 		order.Release.FallBack,
+		order.Release.CallOff,
 		func(r order.Release) (order.Release, error) { return r.Tender(document) },
 		func(r order.Release) (order.Release, error) { return r.Secure(document) },
 		func(r order.Release) (order.Release, error) { return r.Depart(at) },

@@ -31,6 +31,8 @@ func Fact(f order.Fact) (proto.Message, []string, error) {
 	case order.OrderCancellationRequested:
 		return &ordersv1.OrderCancellationRequested{Order: o.Name, Customer: o.Customer, CustomerOrderNumber: o.Number,
 			Reason: o.CancelReason, OrderReleases: f.Releases}, append(related, f.Releases...), nil
+	case order.OrderCancellationRefused:
+		return &ordersv1.OrderCancellationRefused{Order: o.Name, Customer: o.Customer, CustomerOrderNumber: o.Number, Reason: f.Reason}, related, nil
 	case order.OrderCancelled:
 		return &ordersv1.OrderCancelled{Order: o.Name, Customer: o.Customer, CustomerOrderNumber: o.Number, Reason: f.Reason}, related, nil
 	case order.CommitmentChanged:
