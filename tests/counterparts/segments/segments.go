@@ -30,6 +30,7 @@ type Set struct {
 	Control  string // ST02
 	Group    string // GS06 of the group it stands in
 	GroupID  string // GS01 of the group it stands in
+	Written  string // GS04 and GS05 of the group it stands in, "202603021112"
 	Segments []Segment
 }
 
@@ -100,7 +101,7 @@ func Read(content []byte) ([]Interchange, error) {
 					in.Version = s.At(8)
 				}
 			case "ST":
-				set = &Set{ID: s.At(1), Control: s.At(2), Group: group.At(6), GroupID: group.At(1)}
+				set = &Set{ID: s.At(1), Control: s.At(2), Group: group.At(6), GroupID: group.At(1), Written: group.At(4) + group.At(5)}
 			case "IEA":
 				closed = true
 			}
