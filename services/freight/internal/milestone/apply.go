@@ -1,8 +1,6 @@
 package milestone
 
 import (
-	"time"
-
 	"crossdock.dev/services/freight/internal/eventtime"
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/shipment"
@@ -63,7 +61,7 @@ func Apply(l load.Load, aboard []shipment.Shipment, before, after History) (Resu
 		tell(ArrivedPickup, was.Arrived, is.Arrived)
 		tell(DepartedPickup, was.Departed, is.Departed)
 		if moved.State != shipment.Delivered {
-			tell(EtaChanged, estimate(before.Estimate, to), estimate(after.Estimate, to))
+			tell(EtaChanged, before.Estimate(l, to), after.Estimate(l, to))
 		}
 		tell(Delivered, wasTo.Delivered, isTo.Delivered)
 		if moved.State == shipment.Delivered {
@@ -91,13 +89,6 @@ func Apply(l load.Load, aboard []shipment.Shipment, before, after History) (Resu
 	r.Changed = r.Changed || r.Load.State != l.State
 	r.Completed = r.Load.State == load.Completed && l.State != load.Completed
 	return r, nil
-}
-
-func estimate(at time.Time, to load.Stop) eventtime.Time {
-	if at.IsZero() {
-		return eventtime.Time{}
-	}
-	return eventtime.Given(at, to.Zone)
 }
 
 // verbs are what a history says of one shipment. Being seen on the way, or at a later stop, means that it departed; on the way

@@ -198,26 +198,30 @@ func Order(claims []Claim) []Claim {
 // Standing is what is known of one stop. Zero times are not known.
 type Standing struct {
 	Arrived, Departed, Delivered eventtime.Time
+	ArrivedBy, DepartedBy        string // the claims that say so
 	Loaded                       bool
 }
 
 // History is what a load's claims come to.
 type History struct {
-	Stops    map[int]Standing
-	Moving   bool      // seen on the way
-	Estimate time.Time // the newest estimate of the delivery; zero when none was given
+	Stops     map[int]Standing
+	Moving    bool              // seen on the way
+	Newest    time.Time         // when the newest claim happened; zero when there is none
+	estimates map[int]statement // the newest estimate of the delivery, by the stop that the claim names; 0 for none
 }
+
+// statement is an estimate and when it was made.
+type statement struct{ made, estimate time.Time }
 
 // Fold makes the history of claims, in whatever order they are given. Of several claims of one event the most believed source
 // is taken, and of that source the latest time: carriers correct a time by stating a later one.
 func Fold(claims []Claim) History {
-	h := History{Stops: map[int]Standing{}}
+	h := History{Stops: map[int]Standing{}, estimates: map[int]statement{}}
 	type event struct {
 		stop int
 		what Milestone
 	}
 	believed := map[event]Source{}
-	var estimated Claim
 	for _, c := range Order(claims) {
 		e := event{c.Stop, c.Milestone}
 		s := h.Stops[c.Stop]
@@ -225,16 +229,19 @@ func Fold(claims []Claim) History {
 		if ok {
 			believed[e] = c.Source
 		}
+		if c.Occurred.Instant.After(h.Newest) {
+			h.Newest = c.Occurred.Instant
+		}
 		switch c.Milestone {
 		case ArrivedPickup, ArrivedDelivery:
 			if ok {
-				s.Arrived = c.Occurred
+				s.Arrived, s.ArrivedBy = c.Occurred, c.Name
 			}
 		case Loaded:
 			s.Loaded = true
 		case DepartedPickup, DepartedDelivery:
 			if ok {
-				s.Departed = c.Occurred
+				s.Departed, s.DepartedBy = c.Occurred, c.Name
 			}
 		case Delivered:
 			if ok {
@@ -243,12 +250,32 @@ func Fold(claims []Claim) History {
 		case InTransit, ArrivedTerminal, DepartedTerminal:
 			h.Moving = true
 		case EtaChanged:
-			if estimated.Milestone == "" || !c.Occurred.Instant.Before(estimated.Occurred.Instant) {
-				estimated = c
-			}
+			h.estimates[c.Stop] = statement{c.Occurred.Instant, c.Estimate} // in order of time, so the newest stays
 		}
 		h.Stops[c.Stop] = s
 	}
-	h.Estimate = estimated.Estimate
 	return h
+}
+
+// Estimate is the newest estimate of the delivery at a stop of a load, in its zone; zero when none was given. One that names no
+// delivery stop is of the last.
+func (h History) Estimate(l load.Load, to load.Stop) eventtime.Time {
+	newest := h.estimates[to.Sequence]
+	if len(l.Stops) > 0 && l.Stops[len(l.Stops)-1].Sequence == to.Sequence {
+		unbound := []int{0}
+		for _, s := range l.Stops {
+			if s.Role != load.Delivery {
+				unbound = append(unbound, s.Sequence)
+			}
+		}
+		for _, stop := range unbound {
+			if x := h.estimates[stop]; x.made.After(newest.made) {
+				newest = x
+			}
+		}
+	}
+	if newest.estimate.IsZero() {
+		return eventtime.Time{}
+	}
+	return eventtime.Given(newest.estimate, to.Zone)
 }

@@ -2,6 +2,7 @@ package milestone_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
@@ -298,5 +299,123 @@ func TestTwoShipments(t *testing.T) {
 	}
 	if !r.Completed || len(r.News) != 1 || r.News[0].Shipment != ship {
 		t.Errorf("after both: completed %t, news %+v; want completed with news of %s", r.Completed, r.News, ship)
+	}
+}
+
+// What is said at one delivery stop is of the shipments of that stop alone (the day's scenario 17: Indianapolis, then Chicago).
+func TestStopsOfAShare(t *testing.T) {
+	l, first := booked("America/New_York")
+	second := shipment.Shipment{Name: "shipments/shp_2", State: shipment.Booked}
+	l.Shipments = append(l.Shipments, second.Name)
+	l.Stops[0].Shipments = slices.Clone(l.Shipments)
+	l.Stops = append(l.Stops, load.Stop{Sequence: 3, Role: load.Delivery, Zone: "America/Chicago", Shipments: []string{second.Name}})
+	var claims []milestone.Claim
+	for _, r := range []milestone.Report{
+		local(milestone.ArrivedPickup, 1, "2026-03-11T08:30", "", ""), local(milestone.DepartedPickup, 1, "2026-03-11T09:00", "", ""),
+		local(milestone.ArrivedDelivery, 2, "2026-03-11T13:00", "", ""), local(milestone.Delivered, 2, "2026-03-11T13:40", "", ""),
+		{Milestone: milestone.InTransit, OccurTime: at("2026-03-12T09:00:00Z"), Source: milestone.EDI},
+		local(milestone.ArrivedDelivery, 3, "2026-03-12T09:05", "", ""), local(milestone.Delivered, 3, "2026-03-12T11:40", "", ""),
+		local(milestone.DepartedDelivery, 3, "2026-03-12T12:10", "", ""),
+	} {
+		claims = append(claims, understand(t, l, r, "2026-03-13T00:00:00Z"))
+	}
+	want := []struct {
+		first, second shipment.State
+		load          load.State
+		news          int
+	}{
+		{shipment.AtPickup, shipment.AtPickup, load.Booked, 2},
+		{shipment.InTransit, shipment.InTransit, load.InTransit, 2},
+		{shipment.AtDelivery, shipment.InTransit, load.InTransit, 0},
+		{shipment.Delivered, shipment.InTransit, load.InTransit, 1},
+		{shipment.Delivered, shipment.InTransit, load.InTransit, 0},
+		{shipment.Delivered, shipment.AtDelivery, load.InTransit, 0},
+		{shipment.Delivered, shipment.Delivered, load.Completed, 1},
+		{shipment.Delivered, shipment.Delivered, load.Completed, 0},
+	}
+	now, aboard := l, []shipment.Shipment{first, second}
+	for i := range claims {
+		r, err := milestone.Apply(now, aboard, milestone.Fold(claims[:i]), milestone.Fold(claims[:i+1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, aboard = r.Load, r.Shipments
+		if w := want[i]; aboard[0].State != w.first || aboard[1].State != w.second || now.State != w.load || len(r.News) != w.news {
+			t.Errorf("after %s at stop %d: %s, %s, load %s, %d news; want %+v", claims[i].Milestone, claims[i].Stop,
+				aboard[0].State, aboard[1].State, now.State, len(r.News), w)
+		}
+	}
+	if !aboard[0].Delivered.Instant.Equal(at("2026-03-11T17:40:00Z")) || !aboard[1].Delivered.Instant.Equal(at("2026-03-12T16:40:00Z")) {
+		t.Errorf("delivered %s and %s, want 2026-03-11T17:40Z and 2026-03-12T16:40Z", aboard[0].Delivered.Instant, aboard[1].Delivered.Instant)
+	}
+	// However they come in, the end is the same.
+	random := rand.New(rand.NewPCG(1, 1))
+	for range 200 {
+		arrived := slices.Clone(claims)
+		random.Shuffle(len(arrived), func(i, j int) { arrived[i], arrived[j] = arrived[j], arrived[i] })
+		then, carried := l, []shipment.Shipment{first, second}
+		for i := range arrived {
+			r, err := milestone.Apply(then, carried, milestone.Fold(arrived[:i]), milestone.Fold(arrived[:i+1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			then, carried = r.Load, r.Shipments
+		}
+		if !reflect.DeepEqual(then, now) || !reflect.DeepEqual(carried, aboard) {
+			t.Fatalf("arrived as %v: %+v %+v, want %+v %+v", arrived, then, carried, now, aboard)
+		}
+	}
+}
+
+func TestEstimateOfAStop(t *testing.T) {
+	l, _ := booked("America/New_York")
+	l.Stops = append(l.Stops, load.Stop{Sequence: 3, Role: load.Delivery, Zone: "America/Chicago"})
+	eta := func(stop int, said, estimate string) milestone.Claim {
+		r := milestone.Report{Milestone: milestone.EtaChanged, Stop: stop, OccurTime: at(said), Estimate: at(estimate), Source: milestone.EDI}
+		return understand(t, l, r, "2026-03-05T00:00:00Z")
+	}
+	middle, last, whole := eta(2, "2026-03-03T16:00:00Z", "2026-03-04T15:00:00Z"), eta(3, "2026-03-03T17:00:00Z", "2026-03-04T20:00:00Z"),
+		eta(0, "2026-03-03T18:00:00Z", "2026-03-04T21:00:00Z")
+	pickup := eta(1, "2026-03-03T15:00:00Z", "2026-03-04T19:00:00Z")
+	for _, x := range []struct {
+		name         string
+		claims       []milestone.Claim
+		second, last string
+	}{
+		{"none", nil, "", ""},
+		{"of the stop in the middle", []milestone.Claim{middle}, "2026-03-04T15:00:00Z", ""},
+		{"of both", []milestone.Claim{middle, last}, "2026-03-04T15:00:00Z", "2026-03-04T20:00:00Z"},
+		{"one that names no stop is of the last", []milestone.Claim{middle, last, whole}, "2026-03-04T15:00:00Z", "2026-03-04T21:00:00Z"},
+		{"so is one made at the pick-up", []milestone.Claim{pickup}, "", "2026-03-04T19:00:00Z"},
+		{"and the newest counts", []milestone.Claim{pickup, last}, "", "2026-03-04T20:00:00Z"},
+	} {
+		permutations(x.claims, func(p []milestone.Claim) {
+			h := milestone.Fold(p)
+			for i, want := range map[int]string{1: x.second, 2: x.last} {
+				got := h.Estimate(l, l.Stops[i])
+				if got.IsZero() != (want == "") || want != "" && (!got.Instant.Equal(at(want)) || got.Zone != l.Stops[i].Zone) {
+					t.Errorf("%s: stop %d estimated for %v, want %q", x.name, i+1, got, want)
+				}
+			}
+		})
+	}
+}
+
+// The newest claim is the one that happened last, whenever it came.
+func TestNewest(t *testing.T) {
+	l, _ := booked("America/New_York")
+	claim := func(m milestone.Milestone, stop int, when string) milestone.Claim {
+		return understand(t, l, milestone.Report{Milestone: m, Stop: stop, OccurTime: at(when)}, "2026-03-12T20:00:00Z")
+	}
+	permutations([]milestone.Claim{
+		claim(milestone.DepartedPickup, 1, "2026-03-11T14:30:00Z"), claim(milestone.ArrivedDelivery, 2, "2026-03-12T15:30:00Z"),
+		claim(milestone.ArrivedPickup, 1, "2026-03-11T13:50:00Z"),
+	}, func(p []milestone.Claim) {
+		if got, want := milestone.Fold(p).Newest, at("2026-03-12T15:30:00Z"); !got.Equal(want) {
+			t.Errorf("newest %s, want %s", got, want)
+		}
+	})
+	if got := milestone.Fold(nil).Newest; !got.IsZero() {
+		t.Errorf("newest of none is %s", got)
 	}
 }
