@@ -121,6 +121,8 @@ func (p *peer) Invoke(_ context.Context, method string, args, _ any, _ ...grpc.C
 		call = fmt.Sprintf("%s %s %d lines", name, m.GetOrderRelease(), len(m.GetLines()))
 	case *freightv1.TenderLoadRequest:
 		call = name + " " + m.GetName()
+	case *freightv1.CancelShipmentRequest:
+		call = name + " " + m.GetName() + " " + m.GetReason()
 	case *billingv1.AuthorizeBillingRequest:
 		call = name + " " + m.GetShipment() + " " + m.GetOrderRelease()
 	case *billingv1.IssueInvoiceRequest:

@@ -29,7 +29,7 @@ func (a *App) CloseItem(ctx context.Context, tx *platform.Tx, id, etag, by, note
 	if err := store.SaveItem(ctx, tx, w); err != nil {
 		return process.WorkItem{}, err
 	}
-	if w.Reason != process.CommandRefused {
+	if w.Reason != process.CommandRefused && w.Reason != process.CancellationRefused {
 		return w, nil
 	}
 	p, err := store.Process(ctx, tx, processID(w.Subject))

@@ -18,6 +18,8 @@ type Peers interface {
 	PlanShipment(ctx context.Context, requestID string, plan []byte) error
 	// TenderLoad asks freight to look for a carrier.
 	TenderLoad(ctx context.Context, requestID, load string) error
+	// CancelShipment asks freight to call a shipment off; reason is the customer's.
+	CancelShipment(ctx context.Context, requestID, shipment, reason string) error
 	// AuthorizeBilling asks billing whether a shipment may be billed.
 	AuthorizeBilling(ctx context.Context, requestID, shipment, orderRelease string) error
 	// IssueInvoice asks billing for the invoice of an authorisation.
@@ -34,6 +36,9 @@ func (e *RefusedError) Error() string { return e.Detail }
 func (a *App) Handlers(peers Peers) map[string]tasks.Handler {
 	return map[string]tasks.Handler{
 		string(process.PlanShipment): a.handler(process.PlanShipment, func(ctx context.Context, id, _ string, p process.Process) error {
+			if p.Shipment != "" { // the answer was lost, its fact was not
+				return nil
+			}
 			var plan []byte
 			err := a.store.View(ctx, func(r platform.Reader) (err error) {
 				plan, err = store.Plan(ctx, r, p.ID)
@@ -46,6 +51,9 @@ func (a *App) Handlers(peers Peers) map[string]tasks.Handler {
 		}),
 		string(process.TenderLoad): a.handler(process.TenderLoad, func(ctx context.Context, id, subject string, _ process.Process) error {
 			return peers.TenderLoad(ctx, id, subject)
+		}),
+		string(process.CancelShipment): a.handler(process.CancelShipment, func(ctx context.Context, id, subject string, p process.Process) error {
+			return peers.CancelShipment(ctx, id, subject, p.CancelReason)
 		}),
 		string(process.AuthorizeBilling): a.handler(process.AuthorizeBilling, func(ctx context.Context, id, subject string, p process.Process) error {
 			return peers.AuthorizeBilling(ctx, id, subject, p.OrderRelease)

@@ -111,7 +111,11 @@ func holdReason(h *ordersv1.Hold) (process.Reason, string) {
 	case ordersv1.Hold_ADDRESS:
 		return process.AddressMissing, process.MasterData
 	}
-	return process.OrderHeld, process.Operations
+	owner := process.Operations
+	if h.GetKind() == ordersv1.Hold_CREDIT {
+		owner = process.Finance
+	}
+	return process.Reason(h.GetKind().String() + "_HOLD"), owner // an order has one hold of a kind at most
 }
 
 // freight follows the freight feed.
@@ -178,6 +182,8 @@ func freightEvents(payload proto.Message) []named {
 		return []named{{m.GetShipment().GetOrderRelease(), process.Raised{Reason: process.Reason(m.GetReason()), Detail: m.GetDetail()}}}
 	case *freightv1.ExceptionCleared:
 		return []named{{m.GetShipment().GetOrderRelease(), process.Cleared{Reason: process.Reason(m.GetReason())}}}
+	case *freightv1.ShipmentDeparted:
+		return []named{{m.GetShipment().GetOrderRelease(), process.Departed{}}}
 	case *freightv1.ShipmentDelivered:
 		return []named{{m.GetShipment().GetOrderRelease(), process.Delivered{Shipment: m.GetShipment().GetName()}}}
 	case *freightv1.ProofOfDeliveryReceived:

@@ -43,6 +43,12 @@ func (p *Peers) TenderLoad(ctx context.Context, requestID, load string) error {
 	return judge(err)
 }
 
+// CancelShipment asks freight to call a shipment off.
+func (p *Peers) CancelShipment(ctx context.Context, requestID, shipment, reason string) error {
+	_, err := p.freight.CancelShipment(ctx, &freightv1.CancelShipmentRequest{Name: shipment, Reason: reason, RequestId: requestID})
+	return judge(err)
+}
+
 // AuthorizeBilling asks billing whether a shipment may be billed.
 func (p *Peers) AuthorizeBilling(ctx context.Context, requestID, shipment, orderRelease string) error {
 	_, err := p.billing.AuthorizeBilling(ctx, &billingv1.AuthorizeBillingRequest{

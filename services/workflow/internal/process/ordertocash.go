@@ -52,9 +52,11 @@ type Process struct {
 	FreightBill   string // the approved bill of the carrier
 	// NoBill is true when no carrier bills us for this load: the customer pays its freight.
 	NoBill bool
-	// Refused is the command that a service refused for good; Stuck waits for somebody to send it again.
+	// Booked is true when a carrier took the load, Left when the goods are on their way.
+	Booked, Left bool
+	// Refused is the command that a service refused for good; somebody may send it again.
 	Refused Command
-	// CancelReason is why the customer wants it called off; empty when it does not.
+	// CancelReason is why the customer wants it called off; empty when it does not, or when the goods have left.
 	CancelReason string
 
 	CreateTime time.Time // business time, UTC
@@ -103,6 +105,8 @@ type (
 	}
 	// Exhausted: no carrier is left to ask.
 	Exhausted struct{ Load string }
+	// Departed: the goods left.
+	Departed struct{}
 	// Delivered: the shipment was handed over.
 	Delivered struct{ Shipment string }
 	// Proven: a proof of delivery came in. Exceptions is true when not everything was taken clean.
@@ -148,6 +152,7 @@ func (e Planned) describe() string               { return "fact ShipmentPlanned"
 func (e Tendered) describe() string              { return "fact LoadTendered" }
 func (e Booked) describe() string                { return "fact LoadBooked" }
 func (e Exhausted) describe() string             { return "fact TendersExhausted" }
+func (e Departed) describe() string              { return "fact ShipmentDeparted" }
 func (e Delivered) describe() string             { return "fact ShipmentDelivered" }
 func (e Proven) describe() string                { return "fact ProofOfDeliveryReceived" }
 func (e Authorized) describe() string            { return "fact BillingAuthorized" }
@@ -202,12 +207,16 @@ func Next(p Process, e Event, at time.Time) Outcome {
 			}
 		}
 	case Tendered:
-		if p.State == Tendering {
-			p.WaitsFor, p.WaitsUntil = "the answer of "+e.Carrier+" to "+e.Tender, e.RespondBy
+		if p.State == Tendering || p.State == Stuck && p.Refused.Step == TenderLoad { // another order aboard had it offered
+			p.State, p.WaitsFor, p.WaitsUntil = Tendering, "the answer of "+e.Carrier+" to "+e.Tender, e.RespondBy
 			out.Close = append(out.Close, Closing{TendersExhausted, p.Load})
 		}
 	case Booked:
-		if p.State == Tendering || p.State == Planning {
+		p.Booked = true
+		switch {
+		case p.State == Cancelling: // the answer was on its way when the customer called
+			p.NoBill = !e.Owed
+		case p.State == Tendering, p.State == Planning, p.State == Stuck && !p.Left:
 			p.NoBill = !e.Owed
 			p.State, p.WaitsFor, p.WaitsUntil = Executing, "delivery by "+e.Carrier, e.DeliverBy
 			out.Close = append(out.Close, Closing{TendersExhausted, p.Load})
@@ -220,7 +229,10 @@ func Next(p Process, e Event, at time.Time) Outcome {
 				Detail: "Every carrier of the routing guide declined or let the time pass.",
 			})
 		}
+	case Departed:
+		p.left()
 	case Delivered:
+		p.left()
 		if p.Delivery == "" {
 			p.Delivery = e.Shipment
 		}
@@ -253,14 +265,19 @@ func Next(p Process, e Event, at time.Time) Outcome {
 			p.WaitsFor = "a decision of " + e.Owner + " on " + e.FreightBill
 		}
 	case CancellationRequested:
-		p.CancelReason = e.Reason
-		if p.State == Tendering || p.State == Executing {
+		switch {
+		case p.Left:
+			out.Open = append(out.Open, p.notCancelled("The goods had left when the customer asked."))
+		case p.State == Tendering, p.State == Executing, p.State == Stuck && p.Shipment != "":
+			p.CancelReason = e.Reason
 			out.Commands = append(out.Commands, p.callOff()...)
+		case p.State == Planning, p.State == Stuck: // there is nothing to call off before it is planned
+			p.CancelReason = e.Reason
 		}
 	case Cancelled:
 		if p.State != Ended && p.Invoice == "" {
-			out.Close = append(out.Close, Closing{"", p.Load}, Closing{"", p.Shipment})
-			p.NoBill = !e.Owed
+			out.Close = append(out.Close, Closing{"", p.Load}, Closing{"", p.Shipment}, Closing{"", p.Name()})
+			p.NoBill, p.Refused = !e.Owed, Command{}
 			p.State, p.WaitsFor, p.WaitsUntil = Settling, "the carrier's bill for the truck that was not used", time.Time{}
 		}
 	case Raised:
@@ -268,7 +285,18 @@ func Next(p Process, e Event, at time.Time) Outcome {
 	case Cleared:
 		out.Close = append(out.Close, Closing{e.Reason, p.Shipment})
 	case Refused:
-		if p.State == stateOf[e.Command.Step] { // else what it asked for came about in another way
+		switch {
+		case p.State != stateOf[e.Command.Step]: // what it asked for came about in another way
+		case e.Command.Step == CancelShipment: // the release goes on as if nobody had asked
+			p.State, p.WaitsFor = Tendering, "a carrier for "+p.Load
+			if p.Booked || p.Left {
+				p.State, p.WaitsFor = Executing, "delivery"
+			}
+			if !p.Left {
+				p.Refused = e.Command
+			}
+			out.Open = append(out.Open, p.notCancelled(e.Detail))
+		default:
 			p.State, p.WaitsFor, p.WaitsUntil = Stuck, "a person: "+e.Detail, time.Time{}
 			p.Refused = e.Command
 			out.Open = append(out.Open, Item{
@@ -277,11 +305,14 @@ func Next(p Process, e Event, at time.Time) Outcome {
 			})
 		}
 	case SentAgain:
-		if p.State == Stuck {
-			c := p.Refused
+		if c := p.Refused; p.State == Stuck || c.Step == CancelShipment && (p.State == Tendering || p.State == Executing) {
 			p.Refused = Command{}
 			out.Commands = append(out.Commands, p.await(stateOf[c.Step], "the answer to "+string(c.Step), c.Step, c.Subject)...)
 		}
+	}
+	if before.State == Stuck && p.State != Stuck { // what was refused came about in another way, or is not wanted any more
+		p.Refused = Command{}
+		out.Close = append(out.Close, Closing{CommandRefused, p.Name()})
 	}
 	out.Commands = append(out.Commands, p.advance(at)...)
 	out.Process, out.Changed = p, p != before
@@ -293,8 +324,23 @@ var stateOf = map[Step]State{
 	PlanShipment: Planning, TenderLoad: Tendering, AuthorizeBilling: Authorizing, IssueInvoice: Invoicing, CancelShipment: Cancelling,
 }
 
+// left notes that the goods are on their way: the customer's wish to call them off is over.
+func (p *Process) left() {
+	p.Left, p.CancelReason = true, ""
+	if p.Refused.Step == CancelShipment {
+		p.Refused = Command{}
+	}
+}
+
+// notCancelled tells a person that the release goes on although the customer wanted it called off. While the goods have not left,
+// closing the item asks freight again.
+func (p Process) notCancelled(detail string) Item {
+	return Item{Reason: CancellationRefused, Owner: Operations, Subject: p.Name(), Detail: "It cannot be called off and goes on: " + detail}
+}
+
 // callOff asks freight to cancel the shipment.
 func (p *Process) callOff() []Command {
+	p.Refused = Command{}
 	return p.await(Cancelling, "freight to call off "+p.Shipment, CancelShipment, p.Shipment)
 }
 

@@ -34,6 +34,8 @@ var events = []Event{
 	Cancelled{Owed: true},
 	Raised{Reason: FeedSilent, Detail: "no word for 16 h"},
 	Cleared{Reason: FeedSilent},
+	Departed{},
+	Refused{Command: Command{CancelShipment, "shipments/shp_1"}, Detail: "it has left"},
 }
 
 const undisturbed = 8 // of events
@@ -148,6 +150,76 @@ func TestCancellation(t *testing.T) {
 	}
 }
 
+// A refused cancellation never stops the release: it goes on from where it was, and a person is told.
+func TestRefusedCancellation(t *testing.T) {
+	cancel := []Command{{CancelShipment, "shipments/shp_1"}}
+	asked, refused := CancellationRequested{Reason: "changed plans"}, events[len(events)-1]
+	for n, want := range map[int]State{1: Tendering, 2: Tendering, 3: Executing} {
+		p, _ := run(begin(), append(slices.Clone(events[:n]), asked)...)
+		out := Next(p, refused, start)
+		if out.Process.State != want || len(out.Open) != 1 || out.Open[0].Reason != CancellationRefused || out.Open[0].Owner != Operations {
+			t.Errorf("after %d facts: state %s, work items %v, want %s and CANCELLATION_REFUSED", n, out.Process.State, out.Open, want)
+		}
+		if _, commands := run(out.Process, SentAgain{}); !slices.Equal(commands, cancel) {
+			t.Errorf("after %d facts, closed by a person: commands %v, want %v", n, commands, cancel)
+		}
+		rest := slices.Concat(events[n:3], events[3:undisturbed])
+		if p, _ := run(out.Process, rest...); p.State != Ended {
+			t.Errorf("after %d facts: %s at the end, want ENDED", n, p.State)
+		}
+		if _, commands := run(out.Process, Departed{}, SentAgain{}); len(commands) != 0 {
+			t.Errorf("after %d facts, closed when the goods had left: commands %v, want none", n, commands)
+		}
+	}
+
+	// The carrier's yes, the departure and the delivery cross with the request.
+	p, _ := run(begin(), events[0], events[1], asked, events[2], Departed{}, events[3], events[4])
+	if p.State != Cancelling {
+		t.Fatalf("state %s, want CANCELLING until freight answers", p.State)
+	}
+	out := Next(p, refused, start)
+	if out.Process.State != Authorizing || len(out.Commands) != 1 || len(out.Open) != 1 {
+		t.Errorf("refused after delivery: state %s, commands %v, work items %v", out.Process.State, out.Commands, out.Open)
+	}
+	if p, _ = run(out.Process, events[5:undisturbed]...); p.State != Ended {
+		t.Errorf("state %s, want ENDED: nothing is left to do", p.State)
+	}
+
+	left, _ := run(begin(), events[0], events[1], events[2], Departed{})
+	out = Next(left, asked, start)
+	if out.Process.State != Executing || len(out.Commands) != 0 || len(out.Open) != 1 || out.Open[0].Reason != CancellationRefused {
+		t.Errorf("asked after departure: state %s, commands %v, work items %v", out.Process.State, out.Commands, out.Open)
+	}
+}
+
+// What is stuck is called off too; without a plan there is nothing to call off until there is one.
+func TestCancellationOfAStuckProcess(t *testing.T) {
+	asked := CancellationRequested{Reason: "changed plans"}
+	noCarrier, _ := run(begin(), events[0], Refused{Command: Command{TenderLoad, "loads/load_1"}, Detail: "no routing guide"})
+	out := Next(noCarrier, asked, start)
+	if want := []Closing{{CommandRefused, "processes/prc_1"}}; out.Process.State != Cancelling || !slices.Equal(out.Close, want) {
+		t.Errorf("stuck in tendering: state %s closes %v, want CANCELLING %v", out.Process.State, out.Close, want)
+	}
+	noPlan, _ := run(begin(), events[10], asked, SentAgain{})
+	if p, commands := run(noPlan, events[0]); p.State != Cancelling || len(commands) != 1 {
+		t.Errorf("stuck in planning: state %s commands %v, want to be called off when it is planned", p.State, commands)
+	}
+}
+
+// On a shared load another order's process may have got what was refused to this one.
+func TestStuckProcessGoesOnByItself(t *testing.T) {
+	p, _ := run(begin(), events[0], Refused{Command: Command{TenderLoad, "loads/load_1"}, Detail: "no routing guide"})
+	for n, want := range map[int]State{1: Tendering, 2: Executing} {
+		out := Next(p, events[n], start)
+		if out.Process.State != want || !slices.Contains(out.Close, Closing{CommandRefused, "processes/prc_1"}) {
+			t.Errorf("%s: state %s, closes %v, want %s", events[n].describe(), out.Process.State, out.Close, want)
+		}
+		if _, commands := run(out.Process, SentAgain{}); len(commands) != 0 {
+			t.Errorf("%s, closed by a person: commands %v, want none", events[n].describe(), commands)
+		}
+	}
+}
+
 func TestRefusedCommandIsSentAgain(t *testing.T) {
 	out := Next(begin(), events[10], start)
 	if out.Process.State != Stuck || len(out.Open) != 1 || out.Open[0].Reason != CommandRefused {
@@ -199,7 +271,8 @@ func TestTable(t *testing.T) {
 		}
 	}
 	stuck, _ := run(begin(), events[10])
-	states = append(states, stuck)
+	cancelling, _ := run(begin(), events[0], events[1], events[2], events[12])
+	states = append(states, stuck, cancelling)
 
 	var b strings.Builder
 	b.WriteString("| state | event | state after | commands | opens | closes |\n|---|---|---|---|---|---|\n")

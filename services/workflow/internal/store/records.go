@@ -18,6 +18,7 @@ func processOf(r *storagev1.Process) process.Process {
 		Delivery: r.GetDelivery(), Proof: r.GetProof(), Authorization: r.GetAuthorization(), Invoice: r.GetInvoice(),
 		FreightBill: r.GetFreightBill(), NoBill: r.GetNoBill(),
 		Refused: process.Command{Step: process.Step(r.GetRefusedStep()), Subject: r.GetRefusedSubject()}, CancelReason: r.GetCancelReason(),
+		Booked: r.GetBooked(), Left: r.GetLeft(),
 		CreateTime: timeOf(r.GetCreateTime()), EndTime: timeOf(r.GetEndTime()),
 	}
 }
@@ -30,6 +31,7 @@ func recordOf(p process.Process) *storagev1.Process {
 		Delivery: p.Delivery, Proof: p.Proof, Authorization: p.Authorization, Invoice: p.Invoice,
 		FreightBill: p.FreightBill, NoBill: p.NoBill,
 		RefusedStep: string(p.Refused.Step), RefusedSubject: p.Refused.Subject, CancelReason: p.CancelReason,
+		Booked: p.Booked, Left: p.Left,
 		CreateTime: stamp(p.CreateTime), EndTime: stamp(p.EndTime),
 	}
 }

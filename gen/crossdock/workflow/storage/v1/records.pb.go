@@ -72,7 +72,11 @@ type Process struct {
 	// Bytes of the freight.PlanShipmentRequest, kept until the shipment is planned.
 	Plan []byte `protobuf:"bytes,22,opt,name=plan,proto3" json:"plan,omitempty"`
 	// Why the customer wants it called off.
-	CancelReason  string `protobuf:"bytes,23,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
+	CancelReason string `protobuf:"bytes,23,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
+	// True when a carrier took the load.
+	Booked bool `protobuf:"varint,24,opt,name=booked,proto3" json:"booked,omitempty"`
+	// True when the goods have left.
+	Left          bool `protobuf:"varint,25,opt,name=left,proto3" json:"left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -266,6 +270,20 @@ func (x *Process) GetCancelReason() string {
 		return x.CancelReason
 	}
 	return ""
+}
+
+func (x *Process) GetBooked() bool {
+	if x != nil {
+		return x.Booked
+	}
+	return false
+}
+
+func (x *Process) GetLeft() bool {
+	if x != nil {
+		return x.Left
+	}
+	return false
 }
 
 // Step is one entry of a process's history. Key: process id, number from 1.
@@ -481,7 +499,7 @@ var File_crossdock_workflow_storage_v1_records_proto protoreflect.FileDescriptor
 
 const file_crossdock_workflow_storage_v1_records_proto_rawDesc = "" +
 	"\n" +
-	"+crossdock/workflow/storage/v1/records.proto\x12\x1dcrossdock.workflow.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x06\n" +
+	"+crossdock/workflow/storage/v1/records.proto\x12\x1dcrossdock.workflow.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x06\n" +
 	"\aProcess\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\n" +
@@ -510,7 +528,9 @@ const file_crossdock_workflow_storage_v1_records_proto_rawDesc = "" +
 	"\bend_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x14\n" +
 	"\x05steps\x18\x15 \x01(\x04R\x05steps\x12\x12\n" +
 	"\x04plan\x18\x16 \x01(\fR\x04plan\x12#\n" +
-	"\rcancel_reason\x18\x17 \x01(\tR\fcancelReason\"f\n" +
+	"\rcancel_reason\x18\x17 \x01(\tR\fcancelReason\x12\x16\n" +
+	"\x06booked\x18\x18 \x01(\bR\x06booked\x12\x12\n" +
+	"\x04left\x18\x19 \x01(\bR\x04left\"f\n" +
 	"\x04Step\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +

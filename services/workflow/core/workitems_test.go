@@ -1,0 +1,102 @@
+package core
+
+import (
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
+	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
+	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
+	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
+)
+
+// Every reason of the demonstration day with its team: one work item per cause, also when the cause is told again, and closed by
+// the fact that takes it away where there is one.
+func TestWorkItemsOfTheDay(t *testing.T) {
+	interchange := &ediv1.Interchange{Name: "interchanges/edi_1"}
+	set := func(code string) *ediv1.Interchange_TransactionSet {
+		return &ediv1.Interchange_TransactionSet{Index: 1, Set: "214", ReasonCode: code, Reason: "in words"}
+	}
+	parked := func(code string) proto.Message {
+		return &ediv1.MessageParked{Interchange: interchange, TransactionSet: set(code)}
+	}
+	reused := &ediv1.Interchange{Name: "interchanges/edi_2", ReasonCode: "CONTROL_NUMBER_REUSED", Reason: "000003438 with other content"}
+	applied := &ediv1.MessageApplied{Interchange: interchange.GetName(), TransactionSet: set("")}
+	unknownItem := &ordersv1.Hold{Kind: ordersv1.Hold_MASTER_DATA, Reason: "line 10: items/NS-TANK-40 is no known item", Fields: []string{"lines[0].item"}}
+	excepted := func(state billingv1.FreightBill_State, rule string) proto.Message {
+		return &billingv1.FreightBillExcepted{FreightBill: &billingv1.FreightBill{Name: "freightBills/fbl_1", Load: load, State: state,
+			Findings: []*billingv1.FreightBill_Finding{{Rule: "A1", Passed: true}, {Rule: rule, Subject: "FUE", Detail: "13.83 over", Owner: "finance"}}}}
+	}
+	for _, x := range []struct {
+		log   string
+		cause proto.Message
+		want  string
+		gone  proto.Message // nil where a person closes it
+	}{
+		{"freight", &freightv1.TendersExhausted{Load: &freightv1.Load{Name: load}, Shipments: aboard()}, "TENDERS_EXHAUSTED operations " + load,
+			&freightv1.LoadTendered{Load: &freightv1.Load{Name: load}, Shipments: aboard(), Tender: &freightv1.Tender{Name: "tenders/tnd_2"}}},
+		{"freight", &freightv1.ProofOfDeliveryReceived{Shipment: aboard()[0], ProofOfDelivery: &freightv1.ProofOfDelivery{
+			Name: "proofsOfDelivery/pod_1", Exceptions: []*freightv1.ProofOfDelivery_Exception{{Line: "10"}}}}, "DELIVERY_EXCEPTION operations " + shipment, nil},
+		{"freight", &freightv1.ExceptionRaised{Shipment: aboard()[0], Reason: "FEED_SILENT", Detail: "no word for 16 h"}, "FEED_SILENT operations " + shipment,
+			&freightv1.ExceptionCleared{Shipment: aboard()[0], Reason: "FEED_SILENT"}},
+		{"orders", &ordersv1.OrderHeld{Order: order, CustomerOrderNumber: "PC-1012", Hold: unknownItem}, "ITEM_UNKNOWN masterdata " + order,
+			&ordersv1.OrderHoldReleased{Order: order, Hold: unknownItem}},
+		{"edi", parked("STATUS_CODE_UNKNOWN"), "STATUS_CODE_UNKNOWN integration interchanges/edi_1/sets/1", applied},
+		{"edi", parked("REPLACE_WITHOUT_ORIGINAL"), "REPLACE_WITHOUT_ORIGINAL integration interchanges/edi_1/sets/1", nil},
+		{"edi", &ediv1.MessageParked{Interchange: reused}, "CONTROL_NUMBER_REUSED integration interchanges/edi_2", nil},
+		{"edi", &ediv1.MessageRejected{Interchange: interchange, TransactionSet: set("MESSAGE_REJECTED")}, "MESSAGE_REJECTED integration interchanges/edi_1/sets/1", nil},
+		{"edi", &ediv1.AcknowledgementOverdue{Interchange: interchange}, "ACK_OVERDUE integration interchanges/edi_1",
+			&ediv1.MessageAcknowledged{Interchange: interchange}},
+		{"billing", excepted(billingv1.FreightBill_EXCEPTION, "A8"), "FREIGHT_BILL_OVER_TOLERANCE finance freightBills/fbl_1",
+			&billingv1.FreightBillApproved{FreightBill: &billingv1.FreightBill{Name: "freightBills/fbl_1", Load: load}}},
+		{"billing", excepted(billingv1.FreightBill_REJECTED, "A0"), "FREIGHT_BILL_REJECTED finance freightBills/fbl_1", nil},
+	} {
+		t.Run(x.want, func(t *testing.T) {
+			w := newWorld(t)
+			for _, tell := range []func(){w.released, w.planned, w.tendered} {
+				tell()
+			}
+			for range 2 {
+				w.tell(x.log, "x", x.cause)
+				w.settle()
+				w.reopen()
+			}
+			if got := w.openItems(); !slices.Equal(got, []string{x.want}) {
+				t.Errorf("open work items %q, want %q", got, x.want)
+			}
+			if x.gone == nil {
+				return
+			}
+			w.tell(x.log, "x", x.gone)
+			w.settle()
+			all, err := w.core.api.ListWorkItems(w.ctx, &workflowv1.ListWorkItemsRequest{})
+			w.must(err)
+			if items := all.GetWorkItems(); len(items) != 1 || items[0].GetState() != workflowv1.WorkItem_CLOSED || items[0].GetClosedBy() != "service/workflow" {
+				t.Errorf("work items %v, want the one, closed by the fact", items)
+			}
+		})
+	}
+}
+
+// Holds of two kinds are two causes: each has its item until it is released.
+func TestHoldsOfTwoKinds(t *testing.T) {
+	w := newWorld(t)
+	credit := &ordersv1.Hold{Kind: ordersv1.Hold_CREDIT, Reason: "limit"}
+	for _, h := range []*ordersv1.Hold{credit, {Kind: ordersv1.Hold_FRAUD, Reason: "address"}} {
+		w.tell("orders", order, &ordersv1.OrderHeld{Order: order, Hold: h})
+	}
+	w.settle()
+	got := w.openItems()
+	slices.Sort(got)
+	if want := []string{"CREDIT_HOLD finance " + order, "FRAUD_HOLD operations " + order}; !slices.Equal(got, want) {
+		t.Errorf("open work items %q, want %q", got, want)
+	}
+	w.tell("orders", order, &ordersv1.OrderHoldReleased{Order: order, Hold: credit})
+	w.settle()
+	if want := []string{"FRAUD_HOLD operations " + order}; !slices.Equal(w.openItems(), want) {
+		t.Errorf("open work items %q, want %q", w.openItems(), want)
+	}
+}
