@@ -57,7 +57,7 @@ func planInput(r *freightv1.PlanShipmentRequest) (app.PlanInput, error) {
 		OrderRelease: r.GetOrderRelease(), Order: r.GetOrder(), CustomerOrderNumber: r.GetCustomerOrderNumber(), Customer: r.GetCustomer(),
 		LegalEntity: r.GetLegalEntity(), ShipFrom: r.GetShipFrom(), ShipTo: r.GetShipTo(), Mode: r.GetMode(),
 		PickupFrom: wire.ToEventTime(r.GetPickupFrom()), PickupTo: wire.ToEventTime(r.GetPickupTo()),
-		DeliverFrom: wire.ToEventTime(r.GetDeliverFrom()), DeliverBy: wire.ToEventTime(r.GetDeliverBy()),
+		DeliverFrom: wire.ToEventTime(r.GetDeliverFrom()), DeliverBy: wire.ToEventTime(r.GetDeliverBy()), Consolidate: r.GetConsolidate(),
 	}
 	var err error
 	if in.ShipDate, err = wire.ToDate(r.GetShipDate()); err != nil {
@@ -203,10 +203,13 @@ func (s *Server) GetLoad(ctx context.Context, r *freightv1.GetLoadRequest) (*fre
 	return shown(ctx, wire.Load(out)), nil
 }
 
-// shown hides from a partner what is said of other carriers.
+// shown hides from a partner what is said of other carriers, and what part each customer's shipment bears.
 func shown(ctx context.Context, l *freightv1.Load) *freightv1.Load {
 	if origin.From(ctx).Principal.Kind == origin.Partner {
 		l.Skipped = nil
+		if l.Charges != nil {
+			l.Charges.Allocations = nil
+		}
 	}
 	return l
 }

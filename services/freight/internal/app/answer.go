@@ -8,6 +8,7 @@ import (
 	platform "crossdock.dev/platform/store"
 	"crossdock.dev/platform/tasks"
 
+	"crossdock.dev/services/freight/internal/cost"
 	"crossdock.dev/services/freight/internal/fact"
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/network"
@@ -76,6 +77,9 @@ func (a *App) book(tx *store.Tx, l load.Load, t *tender.Tender, c network.Carrie
 	if err != nil {
 		return err
 	}
+	if l.Charges, err = allocated(l.Charges, aboard...); err != nil {
+		return err
+	}
 	for i, s := range aboard {
 		if aboard[i], err = s.Move(shipment.Book); err != nil {
 			return err
@@ -97,6 +101,23 @@ func (a *App) book(tx *store.Tx, l load.Load, t *tender.Tender, c network.Carrie
 		}
 	}
 	return tx.Tell(fact.TenderAccepted{About: about, Tender: *t}, fact.LoadBooked{About: about, Tender: *t})
+}
+
+// allocated splits charges over the shipments that bear them; nil stays nil.
+func allocated(charges *cost.Rated, aboard ...shipment.Shipment) (*cost.Rated, error) {
+	if charges == nil {
+		return nil, nil
+	}
+	out, err := charges.Allocate(bearers(aboard...))
+	return &out, err
+}
+
+func bearers(aboard ...shipment.Shipment) []cost.Bearer {
+	var out []cost.Bearer
+	for _, s := range aboard {
+		out = append(out, cost.Bearer{Shipment: s.Name, Weight: s.GrossWeight})
+	}
+	return out
 }
 
 // settle saves an offer that needs no clock any more.

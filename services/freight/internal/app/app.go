@@ -40,12 +40,15 @@ type App struct {
 // New makes the verbs.
 func New(s *store.Store, clock Clock, ids IDs) *App { return &App{store: s, clock: clock, ids: ids} }
 
-// KindExpiry is the kind of the tasks that expire offers.
-const KindExpiry = "timer.tender_expiry"
+// The kinds of freight's tasks.
+const (
+	KindExpiry = "timer.tender_expiry" // expires an offer
+	KindOffer  = "timer.load_offer"    // offers a load that no other shipment may join any more
+)
 
 // Handlers carry out freight's tasks.
 func (a *App) Handlers() map[string]tasks.Handler {
-	return map[string]tasks.Handler{KindExpiry: a.expire}
+	return map[string]tasks.Handler{KindExpiry: a.expire, KindOffer: a.offerShared}
 }
 
 // visibleLoad hides a load from partners other than the carrier that took it.

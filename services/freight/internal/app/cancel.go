@@ -21,7 +21,8 @@ type CancelInput struct {
 }
 
 // CancelShipment calls a shipment off, and with it its load: the offer that is out or was accepted is withdrawn, and the carrier
-// is owed what its contract says of a truck ordered and not used. Calling off what was called off changes nothing.
+// is owed what its contract says of a truck ordered and not used. A shipment that shares a load leaves it, as long as nobody was
+// offered it. Calling off what was called off changes nothing.
 func (a *App) CancelShipment(ctx context.Context, in CancelInput) (shipment.Shipment, Position, error) {
 	return store.Change(ctx, a.store, in.Cause, store.ShipmentAnswer, func(tx *store.Tx) (shipment.Shipment, error) {
 		s, err := tx.Shipment(in.Name)
@@ -35,13 +36,21 @@ func (a *App) CancelShipment(ctx context.Context, in CancelInput) (shipment.Ship
 		if err != nil {
 			return s, err
 		}
-		if len(l.Shipments) > 1 {
+		now := a.clock.Now()
+		switch {
+		case len(l.Shipments) == 1:
+		case l.State == load.Planned:
+			if l, err = a.leave(tx, l, s, now); err != nil {
+				return s, err
+			}
+			s.Load = l.Name
+		default:
 			return s, refusal.Precondition(refusal.LoadShared, "load", l.Name, "state", string(l.State))
 		}
 		if err := tx.PutShipment(&s); err != nil {
 			return s, err
 		}
-		return s, a.cancel(tx, l, s, in.Reason, a.clock.Now())
+		return s, a.cancel(tx, l, s, in.Reason, now)
 	})
 }
 
@@ -62,6 +71,14 @@ func (a *App) cancel(tx *store.Tx, l load.Load, s shipment.Shipment, reason stri
 		}
 		withdrawn, l.Tender = &t, ""
 		if l.Charges, err = owed(tx, l, booked, now); err != nil {
+			return err
+		}
+		if l.Charges, err = allocated(l.Charges, s); err != nil {
+			return err
+		}
+	}
+	if l.State == load.Planned && l.OfferTask != "" {
+		if err := tx.Never(l.OfferTask); err != nil {
 			return err
 		}
 	}

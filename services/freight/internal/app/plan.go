@@ -41,11 +41,12 @@ type PlanInput struct {
 	PickupTo            eventtime.Time
 	DeliverFrom         eventtime.Time
 	DeliverBy           eventtime.Time
+	Consolidate         bool // it may share a truckload
 	Lines               []PlanLine
 }
 
-// PlanShipment makes a shipment of an order release and puts it on a load of its own. Planning a planned release again returns
-// the shipment.
+// PlanShipment makes a shipment of an order release and puts it on a load: one of its own, or one that it may share. Planning a
+// planned release again returns the shipment.
 func (a *App) PlanShipment(ctx context.Context, in PlanInput) (shipment.Shipment, Position, error) {
 	return store.Change(ctx, a.store, in.Cause, store.ShipmentAnswer, func(tx *store.Tx) (shipment.Shipment, error) {
 		s, err := tx.ShipmentOfRelease(in.OrderRelease)
@@ -61,21 +62,12 @@ func (a *App) PlanShipment(ctx context.Context, in PlanInput) (shipment.Shipment
 		if err != nil {
 			return s, err
 		}
-		zone, err := calendar.LoadZone(m.from.Zone)
+		l, err := a.place(tx, in, load.Passenger{Shipment: s, Lane: m.lane, To: m.to}, m.from, now)
 		if err != nil {
 			return s, err
 		}
-		name := load.Series(calendar.DateOf(now, zone))
-		n, err := tx.Draw(name)
-		if err != nil {
-			return s, err
-		}
-		l := load.Of(s, "loads/"+a.ids.New("load"), load.Number(name, n), m.lane, m.from, m.to, in.ShipDate)
 		s.Load = l.Name
 		if err := tx.AddShipment(&s); err != nil {
-			return s, err
-		}
-		if err := tx.PutLoad(&l); err != nil {
 			return s, err
 		}
 		about := fact.About{Load: l, Shipments: []shipment.Shipment{s}}

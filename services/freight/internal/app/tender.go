@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"crossdock.dev/kernel/rating"
@@ -24,16 +25,19 @@ type TenderInput struct {
 	Name  string
 }
 
-// TenderLoad starts the tender sequence of a planned load. A load whose sequence has begun is returned as it is.
+// TenderLoad starts the tender sequence of a planned load. A load whose sequence has begun is returned as it is, and so is one
+// that others may still join, because it is offered by itself.
 func (a *App) TenderLoad(ctx context.Context, in TenderInput) (load.Load, Position, error) {
 	return store.Change(ctx, a.store, in.Cause, store.LoadAnswer, func(tx *store.Tx) (load.Load, error) {
 		l, err := tx.Load(in.Name)
 		if err != nil {
 			return l, err
 		}
-		switch l.State {
-		case load.Planned:
-		case load.Cancelled:
+		switch {
+		case l.Waits():
+			return l, nil
+		case l.State == load.Planned:
+		case l.State == load.Cancelled:
 			return l, &refusal.TransitionError{Resource: l.Name, From: string(l.State), Verb: string(load.Tender)}
 		default:
 			return l, nil
@@ -138,7 +142,8 @@ func (a *App) exhaust(tx *store.Tx, l load.Load, aboard []shipment.Shipment) (lo
 	return l, []fact.Fact{fact.TendersExhausted{About: fact.About{Load: l, Shipments: aboard}}}, nil
 }
 
-// price finds what a carrier's contract in force on the ship date makes of a load; nil where the customer pays the carrier.
+// price finds what a carrier's contract in force on the ship date makes of a load; nil where the customer pays the carrier. What
+// the delivery sites need is asked for once.
 func price(tx *store.Tx, l load.Load, aboard []shipment.Shipment, name string) (network.Carrier, *cost.Rated, error) {
 	c, err := tx.Carrier(name)
 	if err != nil {
@@ -157,14 +162,21 @@ func price(tx *store.Tx, l load.Load, aboard []shipment.Shipment, name string) (
 	if collect {
 		return c, nil, nil
 	}
-	if m.Lane, err = tx.LaneNamed(l.Lane); err != nil {
+	if m.Lane, err = way(tx, l); err != nil {
 		return c, nil, err
 	}
 	if m.Origin, err = tx.Location(l.Stops[0].Location); err != nil {
 		return c, nil, err
 	}
-	if m.Destination, err = tx.Location(l.Stops[len(l.Stops)-1].Location); err != nil {
-		return c, nil, err
+	for _, s := range l.Stops[1:] {
+		if m.Destination, err = tx.Location(s.Location); err != nil {
+			return c, nil, err
+		}
+		for _, code := range m.Destination.Accessorials() {
+			if !slices.Contains(m.Accessorials, code) {
+				m.Accessorials = append(m.Accessorials, code)
+			}
+		}
 	}
 	contract, err := tx.Contract(name, l.ShipDate, m.Lane.Distance.Unit())
 	if err != nil {

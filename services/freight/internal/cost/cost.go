@@ -30,6 +30,7 @@ type Rated struct {
 	Total           money.Amount
 	Gross, Discount money.Amount
 	Explain         rating.Node
+	Allocations     []Allocation // on a booked load: what each shipment aboard bears
 }
 
 // Cargo is a weight of one freight class.
@@ -46,6 +47,7 @@ type Move struct {
 	Origin, Destination network.Location
 	Cargo               []Cargo
 	Stops               int
+	Accessorials        []rating.ChargeCode // that the delivery sites need
 }
 
 // Price rates a move by a contract. An error says that the contract does not price it: nothing is guessed.
@@ -54,7 +56,7 @@ func Price(carrier string, c network.Contract, m Move) (Rated, error) {
 		ShipDate: m.ShipDate, Mode: m.Mode, Lane: strings.TrimPrefix(m.Lane.Name, "lanes/"),
 		OriginPostcode: m.Origin.Postcode, DestinationPostcode: m.Destination.Postcode,
 		Distance: m.Lane.Distance, DistanceSource: m.Lane.DistanceSource, Stops: m.Stops,
-		Accessorials: m.Destination.Accessorials(),
+		Accessorials: m.Accessorials,
 	}
 	for _, g := range m.Cargo {
 		rm.Goods = append(rm.Goods, rating.Goods(g))

@@ -14,7 +14,6 @@ import (
 	"crossdock.dev/services/freight/internal/eventtime"
 	"crossdock.dev/services/freight/internal/network"
 	"crossdock.dev/services/freight/internal/refusal"
-	"crossdock.dev/services/freight/internal/shipment"
 )
 
 // State is where a load stands.
@@ -113,20 +112,16 @@ type Load struct {
 	Volume           quantity.Quantity
 	CreateTime       time.Time
 	Skipped          []Skipped
+	JoinUntil        time.Time // other shipments may join before that, and then it is offered; zero where none may
+	OfferTask        string    // the task that offers it then
 	Revision         uint64
 }
 
 // Of makes the load of one shipment: a pick-up and a delivery.
-func Of(s shipment.Shipment, name, number string, lane network.Lane, from, to network.Location, shipDate calendar.Date) Load {
-	aboard := []string{s.Name}
-	return Load{
-		Name: name, Number: number, LegalEntity: s.LegalEntity, Mode: s.Mode, Lane: lane.Name, Shipments: aboard,
-		Stops: []Stop{
-			{Sequence: 1, Role: Pickup, Location: from.Name, Zone: from.Zone, WindowFrom: s.PickupFrom, WindowTo: s.PickupTo, Shipments: aboard},
-			{Sequence: 2, Role: Delivery, Location: to.Name, Zone: to.Zone, WindowFrom: s.DeliverFrom, WindowTo: s.DeliverBy, Shipments: aboard},
-		},
-		State: Planned, ShipDate: shipDate, GrossWeight: s.GrossWeight, Cartons: s.Cartons, Volume: s.Volume, CreateTime: s.CreateTime,
-	}
+func Of(p Passenger, name, number string, from network.Location, shipDate calendar.Date, now time.Time) (Load, error) {
+	s := p.Shipment
+	l := Load{Name: name, Number: number, LegalEntity: s.LegalEntity, Mode: s.Mode, State: Planned, ShipDate: shipDate, CreateTime: now}
+	return l.Arrange(from, p)
 }
 
 // Number writes a load number: the series, such as "NL2603", and at least four digits.

@@ -37,6 +37,9 @@ func loadRows(l load.Load) []row {
 	if l.Carrier != "" {
 		out = append(out, row{loadsByCarrier, store.Key(l.Carrier, l.Name), l.Name})
 	}
+	if !l.JoinUntil.IsZero() {
+		out = append(out, row{loadsShared, store.Key(l.LegalEntity, l.Stops[0].Location, l.ShipDate.String(), l.Name), l.Name})
+	}
 	return out
 }
 

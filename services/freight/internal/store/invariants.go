@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,14 @@ import (
 
 	storagev1 "crossdock.dev/gen/crossdock/freight/storage/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
+	"crossdock.dev/kernel/money"
+	"crossdock.dev/kernel/quantity"
+	"crossdock.dev/kernel/rating"
 	"crossdock.dev/platform/store"
+
+	"crossdock.dev/services/freight/internal/load"
+	"crossdock.dev/services/freight/internal/shipment"
+	"crossdock.dev/services/freight/internal/wire"
 )
 
 func invariants() []store.Invariant {
@@ -20,8 +28,111 @@ func invariants() []store.Invariant {
 		{Name: "loads and shipments name each other", Check: checkAboard},
 		{Name: "I7 load numbers", Check: checkNumbers},
 		{Name: "one offer at a time", Check: checkTenders},
+		{Name: "stops, weight and state are those of the shipments aboard", Check: checkCarried},
+		{Name: "what a load costs is borne by its shipments", Check: checkBorne},
 		{Name: "claims and proofs belong to a load or shipment", Check: checkParents},
 	}
+}
+
+// checkCarried: a load ships from one site, delivers every shipment at its own ship-to, weighs what they weigh together, is within
+// its equipment where others could join it, and is cancelled with everything aboard.
+func checkCarried(ctx context.Context, r store.Reader) (breaches []string, err error) {
+	return breaches, forEach(ctx, r, loads, func(rec *storagev1.LoadRecord) error {
+		l, err := wire.ToLoad(rec.GetLoad())
+		if err != nil {
+			return err
+		}
+		breach := func(format string, args ...any) { breaches = append(breaches, l.Name+" "+fmt.Sprintf(format, args...)) }
+		for i, s := range l.Stops {
+			if s.Sequence != i+1 || (s.Role == load.Pickup) != (i == 0) {
+				breach("has stop %d as %s at place %d", s.Sequence, s.Role, i+1)
+			}
+		}
+		var weight quantity.Quantity
+		for i, name := range l.Shipments {
+			var x storagev1.ShipmentRecord
+			if err := store.GetProto(ctx, r, shipments, store.Key(name), &x); missing(err) {
+				continue // told by another check
+			} else if err != nil {
+				return err
+			}
+			s, err := wire.ToShipment(x.GetShipment())
+			if err != nil {
+				return err
+			}
+			from, picked := l.StopOf(name, load.Pickup)
+			to, delivered := l.StopOf(name, load.Delivery)
+			if !picked || !delivered || from.Location != s.ShipFrom || to.Location != s.ShipTo {
+				breach("brings %s from %q to %q, not from %s to %s", name, from.Location, to.Location, s.ShipFrom, s.ShipTo)
+			}
+			if s.LegalEntity != l.LegalEntity || s.Mode != l.Mode {
+				breach("is of %s, %s and carries %s of %s, %s", l.LegalEntity, l.Mode, name, s.LegalEntity, s.Mode)
+			}
+			if (s.State == shipment.Cancelled) != (l.State == load.Cancelled) {
+				breach("is %s and carries %s, which is %s", l.State, name, s.State)
+			}
+			if i == 0 {
+				weight = s.GrossWeight
+			} else if weight, err = weight.Add(s.GrossWeight); err != nil {
+				breach("carries weights of several units: %v", err)
+				return nil
+			}
+		}
+		if len(l.Shipments) > 0 && !weight.Equal(l.GrossWeight) {
+			breach("weighs %s, its shipments %s", l.GrossWeight, weight)
+		}
+		if len(l.Shipments) > 1 && l.JoinUntil.IsZero() {
+			breach("carries %d shipments and could not be joined", len(l.Shipments))
+		}
+		if room, ok := load.CapacityOf(l.Equipment); ok && !l.JoinUntil.IsZero() && !room.Holds(l) {
+			breach("carries %s, %s: too much for %s", l.GrossWeight, l.Volume, l.Equipment)
+		}
+		return nil
+	})
+}
+
+// checkBorne: a load has charges once a carrier took it, and its shipments bear them to the cent. A load that was called off owes
+// a truck not used, and nothing else.
+func checkBorne(ctx context.Context, r store.Reader) (breaches []string, err error) {
+	return breaches, forEach(ctx, r, loads, func(rec *storagev1.LoadRecord) error {
+		l, err := wire.ToLoad(rec.GetLoad())
+		if err != nil || l.Charges == nil {
+			return err
+		}
+		breach := func(format string, args ...any) { breaches = append(breaches, l.Name+" "+fmt.Sprintf(format, args...)) }
+		if !l.Taken() {
+			breach("has charges, but no carrier took it")
+		}
+		rest := map[string]money.Amount{}
+		for _, c := range l.Charges.Charges {
+			if l.State == load.Cancelled && c.Code != string(rating.TONUCharge) {
+				breach("was called off and owes %s", c.Code)
+			}
+			if was, ok := rest[c.Code]; ok {
+				c.Amount, err = c.Amount.Add(was)
+			}
+			rest[c.Code] = c.Amount
+		}
+		for _, a := range l.Charges.Allocations {
+			if !slices.Contains(l.Shipments, a.Shipment) {
+				breach("is borne by %q, which is not aboard", a.Shipment)
+			}
+			for _, c := range a.Charges {
+				left, e := rest[c.Code].Sub(c.Amount)
+				rest[c.Code], err = left, cmp.Or(err, e)
+			}
+		}
+		if err != nil {
+			breach("has charges of several currencies: %v", err)
+			return nil
+		}
+		for _, code := range sortedKeys(rest) {
+			if !rest[code].IsZero() {
+				breach("has %s of %s that nobody bears", rest[code].Label(), code)
+			}
+		}
+		return nil
+	})
 }
 
 type record[T any] interface {

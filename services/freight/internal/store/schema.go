@@ -30,6 +30,7 @@ var (
 	shipmentsByOrder    = &store.Bucket{Name: "shipments_by_order", Kind: store.Derived, Doc: "order, shipment name → shipment name"}
 	loadsByNumber       = &store.Bucket{Name: "loads_by_number", Kind: store.Derived, Doc: "load number, load name → load name"}
 	loadsByCarrier      = &store.Bucket{Name: "loads_by_carrier", Kind: store.Derived, Doc: "carrier that booked, load name → load name"}
+	loadsShared         = &store.Bucket{Name: "loads_shared", Kind: store.Derived, Doc: "legal entity, ship-from, ship date, load name → load name, of loads that may be shared"}
 	tendersByLoad       = &store.Bucket{Name: "tenders_by_load", Kind: store.Derived, Doc: "load, tender name → tender name"}
 	tendersByCarrier    = &store.Bucket{Name: "tenders_by_carrier", Kind: store.Derived, Doc: "carrier, tender name → tender name"}
 	masterdataByKey     = &store.Bucket{Name: "masterdata_by_key", Kind: store.Derived, Copies: "masterdata", Doc: "kind and look-up key, see masterdataRows → resource name"}
@@ -41,7 +42,7 @@ func Schema() store.Schema {
 		Service: Service, Version: 1,
 		Buckets: []*store.Bucket{
 			shipments, lines, releases, loads, tenders, claims, proofs, exceptions, series, masterdata, signatories,
-			shipmentsByCustomer, shipmentsByOrder, loadsByNumber, loadsByCarrier, tendersByLoad, tendersByCarrier, masterdataByKey,
+			shipmentsByCustomer, shipmentsByOrder, loadsByNumber, loadsByCarrier, loadsShared, tendersByLoad, tendersByCarrier, masterdataByKey,
 		},
 		Rebuild: rebuild, Invariants: invariants(),
 	}

@@ -10,6 +10,7 @@ import (
 
 	storagev1 "crossdock.dev/gen/crossdock/freight/storage/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
+	"crossdock.dev/kernel/calendar"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/tasks"
 
@@ -147,8 +148,20 @@ func (r Reader) Load(name string) (load.Load, error) {
 		return load.Load{}, err
 	}
 	l, err := wire.ToLoad(rec.GetLoad())
-	l.Revision = rec.GetRevision()
+	l.Revision, l.OfferTask = rec.GetRevision(), rec.GetOfferTask()
 	return l, err
+}
+
+// LoadsShared are the loads of a legal entity that ship from a site on a day and that may be shared, or might have been; oldest
+// first.
+func (r Reader) LoadsShared(legalEntity, shipFrom string, shipDate calendar.Date) ([]load.Load, error) {
+	var out []load.Load
+	err := store.Each(r.ctx, r.r, loadsShared, store.Key(legalEntity, shipFrom, shipDate.String()), func(kv store.KV) error {
+		l, err := r.Load(string(kv.Value))
+		out = append(out, l)
+		return err
+	})
+	return out, err
 }
 
 // LoadByNumber finds a load by its number.
@@ -281,7 +294,7 @@ func (t *Tx) PutLoad(l *load.Load) error {
 	l.Revision++
 	m := wire.Load(*l)
 	m.Etag = ""
-	if err := store.PutProto(t.ctx, t.tx, loads, store.Key(l.Name), &storagev1.LoadRecord{Load: m, Revision: l.Revision}); err != nil {
+	if err := store.PutProto(t.ctx, t.tx, loads, store.Key(l.Name), &storagev1.LoadRecord{Load: m, Revision: l.Revision, OfferTask: l.OfferTask}); err != nil {
 		return err
 	}
 	return t.index(loadRows(*l))

@@ -66,8 +66,9 @@ func aLoad() load.Load {
 		Skipped: []load.Skipped{{Carrier: "parties/CAR-CXCC", Rank: 1, Reason: "no price", At: now}},
 		Stops: []load.Stop{
 			{Sequence: 1, Role: load.Pickup, Location: "locations/A", Zone: "America/New_York", WindowFrom: when, WindowTo: when, Shipments: []string{"shipments/shp_1"}, Arrived: when, Departed: when},
-			{Sequence: 2, Role: load.Delivery, Location: "locations/B", Zone: "America/Chicago"},
+			{Sequence: 2, Role: load.Delivery, Location: "locations/B", Zone: "America/Chicago", Shipments: []string{"shipments/shp_1"}},
 		},
+		JoinUntil: now.Add(load.JoinWindow), OfferTask: "task_2",
 	}
 }
 
@@ -75,6 +76,10 @@ func aPrice() *cost.Rated {
 	return &cost.Rated{
 		Carrier: "parties/CAR-CXBB", Contract: "contracts/C-1", Total: usd("425.24"), Gross: usd("830.54"), Discount: usd("-498.32"),
 		Charges: []cost.Charge{{Code: "LHS", Description: "Line-haul", Amount: usd("332.22")}, {Code: "FUE", Amount: usd("93.02")}},
+		Allocations: []cost.Allocation{{
+			Shipment: "shipments/shp_1", Total: usd("425.24"),
+			Charges: []cost.Charge{{Code: "LHS", Description: "Line-haul", Amount: usd("332.22")}, {Code: "FUE", Amount: usd("93.02")}},
+		}},
 		Explain: rating.Node{Label: "total", Value: "425.24 USD", Rule: "sum", Source: "contracts/C-1", Children: []rating.Node{{Label: "fuel"}}},
 	}
 }
@@ -243,6 +248,18 @@ func bucketNamed(t *testing.T, name string) *platform.Bucket {
 	return nil
 }
 
+// both writes a shipment and its load after something was done to them.
+func both(change func(s *shipment.Shipment, l *load.Load)) func(tx *store.Tx) error {
+	return func(tx *store.Tx) error {
+		s, l := aShipment(), aLoad()
+		change(&s, &l)
+		if err := tx.AddShipment(&s); err != nil {
+			return err
+		}
+		return tx.PutLoad(&l)
+	}
+}
+
 // Each invariant speaks when it is broken, and names the records.
 func TestInvariants(t *testing.T) {
 	for _, x := range []struct {
@@ -281,6 +298,27 @@ func TestInvariants(t *testing.T) {
 			}
 			return tx.PutTender(&b)
 		}},
+		{"a shipment that is not delivered where it goes", `loads/load_1 brings shipments/shp_1 from "locations/A" to "locations/C"`, both(func(_ *shipment.Shipment, l *load.Load) {
+			l.Stops[1].Location = "locations/C"
+		})},
+		{"stops out of order", "loads/load_1 has stop 1 as DELIVERY at place 1", both(func(_ *shipment.Shipment, l *load.Load) { l.Stops[0].Role = load.Delivery })},
+		{"another weight than aboard", "loads/load_1 weighs 3157 LBR, its shipments 3156 LBR", both(func(_ *shipment.Shipment, l *load.Load) {
+			l.GrossWeight = quantity.MustParse("3157", quantity.Pound)
+		})},
+		{"a load of two legal entities", "loads/load_1 is of legalEntities/LE-US, LTL and carries shipments/shp_1 of legalEntities/LE-NL, LTL", both(func(s *shipment.Shipment, _ *load.Load) {
+			s.LegalEntity = "legalEntities/LE-NL"
+		})},
+		{"too much for the trailer", "too much for TL53", both(func(s *shipment.Shipment, l *load.Load) {
+			l.Equipment, l.GrossWeight = "TL53", quantity.MustParse("44001", quantity.Pound)
+		})},
+		{"a shipment called off on a load that goes", "loads/load_1 is IN_TRANSIT and carries shipments/shp_1, which is CANCELLED", both(func(s *shipment.Shipment, _ *load.Load) {
+			s.State = shipment.Cancelled
+		})},
+		{"a load called off that owes its line-haul", "loads/load_1 was called off and owes LHS", both(func(_ *shipment.Shipment, l *load.Load) { l.State = load.Cancelled })},
+		{"charges that no carrier asks", "loads/load_1 has charges, but no carrier took it", both(func(_ *shipment.Shipment, l *load.Load) { l.State = load.Tendered })},
+		{"a cent that nobody bears", "loads/load_1 has 0.01 USD of FUE that nobody bears", both(func(_ *shipment.Shipment, l *load.Load) {
+			l.Charges.Charges[1].Amount = usd("93.03")
+		})},
 		{"a claim of no load", "loads/load_1/claims/clm_1: no load", func(tx *store.Tx) error { return tx.AddClaim("loads/load_1", aClaim()) }},
 		{"a proof that is not there", "shipments/shp_1 names proofsOfDelivery/pod_1, which does not exist", func(tx *store.Tx) error {
 			s := aShipment()

@@ -31,7 +31,7 @@ func Load(l load.Load) *freightv1.Load {
 		Shipments: l.Shipments, Stops: stops(l.Stops), State: loadStates.to(l.State), Carrier: l.Carrier,
 		CarrierReference: l.CarrierReference, Tender: l.Tender, Charges: rated(l.Charges), ShipDate: Date(l.ShipDate),
 		GrossWeight: Quantity(l.GrossWeight), Cartons: l.Cartons, Volume: Quantity(l.Volume), CreateTime: Timestamp(l.CreateTime),
-		Etag: etag(l.Revision),
+		JoinUntil: Timestamp(l.JoinUntil), Etag: etag(l.Revision),
 	}
 	for _, s := range l.Skipped {
 		out.Skipped = append(out.Skipped, &freightv1.SkippedCarrier{
@@ -41,7 +41,7 @@ func Load(l load.Load) *freightv1.Load {
 	return out
 }
 
-// ToLoad reads a load.
+// ToLoad reads a load; its offer task is not among what the message holds.
 func ToLoad(m *freightv1.Load) (load.Load, error) {
 	var r reader
 	out := load.Load{
@@ -49,7 +49,8 @@ func ToLoad(m *freightv1.Load) (load.Load, error) {
 		Lane: m.GetLane(), Shipments: m.GetShipments(), Stops: toStops(m.GetStops()), State: loadStates.from(m.GetState()),
 		Carrier: m.GetCarrier(), CarrierReference: m.GetCarrierReference(), Tender: m.GetTender(), Charges: r.rated(m.GetCharges()),
 		ShipDate: r.date(m.GetShipDate()), GrossWeight: r.quantity(m.GetGrossWeight()), Cartons: m.GetCartons(),
-		Volume: r.quantity(m.GetVolume()), CreateTime: Instant(m.GetCreateTime()), Revision: revision(m.GetEtag()),
+		Volume: r.quantity(m.GetVolume()), CreateTime: Instant(m.GetCreateTime()), JoinUntil: Instant(m.GetJoinUntil()),
+		Revision: revision(m.GetEtag()),
 	}
 	for _, s := range m.GetSkipped() {
 		out.Skipped = append(out.Skipped, load.Skipped{
@@ -91,8 +92,25 @@ func rated(c *cost.Rated) *freightv1.RatedCharges {
 		Carrier: c.Carrier, Contract: c.Contract, Total: Money(c.Total), GrossLineHaul: Money(c.Gross), Discount: Money(c.Discount),
 		Explanation: explanation(c.Explain),
 	}
-	for _, ch := range c.Charges {
-		out.Charges = append(out.Charges, &typev1.Charge{Code: ch.Code, Description: ch.Description, Amount: Money(ch.Amount)})
+	out.Charges = charges(c.Charges)
+	for _, a := range c.Allocations {
+		out.Allocations = append(out.Allocations, &freightv1.Allocation{Shipment: a.Shipment, Charges: charges(a.Charges), Total: Money(a.Total)})
+	}
+	return out
+}
+
+func charges(in []cost.Charge) []*typev1.Charge {
+	var out []*typev1.Charge
+	for _, c := range in {
+		out = append(out, &typev1.Charge{Code: c.Code, Description: c.Description, Amount: Money(c.Amount)})
+	}
+	return out
+}
+
+func (r *reader) charges(in []*typev1.Charge) []cost.Charge {
+	var out []cost.Charge
+	for _, c := range in {
+		out = append(out, cost.Charge{Code: c.GetCode(), Description: c.GetDescription(), Amount: r.money(c.GetAmount())})
 	}
 	return out
 }
@@ -105,8 +123,9 @@ func (r *reader) rated(m *freightv1.RatedCharges) *cost.Rated {
 		Carrier: m.GetCarrier(), Contract: m.GetContract(), Total: r.money(m.GetTotal()), Gross: r.money(m.GetGrossLineHaul()),
 		Discount: r.money(m.GetDiscount()), Explain: toNode(m.GetExplanation()),
 	}
-	for _, ch := range m.GetCharges() {
-		out.Charges = append(out.Charges, cost.Charge{Code: ch.GetCode(), Description: ch.GetDescription(), Amount: r.money(ch.GetAmount())})
+	out.Charges = r.charges(m.GetCharges())
+	for _, a := range m.GetAllocations() {
+		out.Allocations = append(out.Allocations, cost.Allocation{Shipment: a.GetShipment(), Charges: r.charges(a.GetCharges()), Total: r.money(a.GetTotal())})
 	}
 	return out
 }
