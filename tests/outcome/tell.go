@@ -1,0 +1,89 @@
+package outcome
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// Case is a scenario as people are told of it.
+type Case struct {
+	ID       string
+	Happened string
+	Money    string
+	// Look is a number that leads to it; empty when no order came of it.
+	Look string
+}
+
+// tell puts a scenario into words.
+func (s scenarioFigures) tell() Case {
+	c := Case{ID: s.ID}
+	var happened, money []string
+	for _, o := range s.Orders {
+		if c.Look == "" {
+			c.Look = o.Order
+		}
+		happened = append(happened, fmt.Sprintf("%s %s %s %s", o.State["commercial"], o.State["release"], o.State["fulfilment"], o.State["billing"]))
+		if o.Invoice != nil {
+			money = append(money, "invoice "+o.Invoice.Total)
+		}
+	}
+	for _, t := range s.Tenders {
+		happened = append(happened, t.Carrier+" "+t.Outcome)
+	}
+	for _, party := range keys(s.Messages) {
+		if len(s.Orders) > 0 {
+			break
+		}
+		for _, set := range keys(s.Messages[party]) {
+			m := s.Messages[party][set]
+			happened = append(happened, fmt.Sprintf("%s from %s: %d duplicate, %d parked, %d rejected", set, party, m.Duplicate, m.Parked, m.Rejected))
+		}
+	}
+	if b := s.FreightBill; b != nil {
+		happened = append(happened, "bill "+b.State)
+		money = append(money, "freight "+b.Amount)
+	}
+	for _, i := range s.WorkItems {
+		happened = append(happened, i.Reason+" "+i.State)
+	}
+	if len(money) > 0 {
+		money = append(money, s.Currency)
+	}
+	c.Happened, c.Money = strings.Join(happened, " · "), strings.Join(money, " ")
+	return c
+}
+
+// Tell prints the cases as a table.
+func (o Outcome) Tell(out io.Writer) error {
+	t := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "CASE\tWHAT HAPPENED\tMONEY\tWHERE TO LOOK")
+	for _, c := range o.Cases {
+		look := "bin/crossdock explain " + c.Look
+		if c.Look == "" {
+			look = "bin/crossdock work-items list"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", strings.ReplaceAll(c.ID, "-", " "), c.Happened, c.Money, look)
+	}
+	s := o.Summary
+	totals := func(sums map[string]Sum) string {
+		var parts []string
+		for _, currency := range keys(sums) {
+			parts = append(parts, fmt.Sprintf("%d over %s %s", sums[currency].Count, sums[currency].Amount, currency))
+		}
+		return strings.Join(parts, ", ")
+	}
+	fmt.Fprintf(t, "the day\t%d orders · %d tenders accepted · %d work items open\tinvoices %s\tbin/crossdock ledger balance\n",
+		s.Orders.Total, s.Tenders["ACCEPTED"], total(s.WorkItemsOpen), totals(s.Invoices["ISSUED"]))
+	fmt.Fprintf(t, "\t\tfreight %s\t\n", totals(s.FreightBills["APPROVED"]))
+	return t.Flush()
+}
+
+func total(counts map[string]int) int {
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
