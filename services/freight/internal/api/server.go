@@ -57,7 +57,7 @@ func planInput(r *freightv1.PlanShipmentRequest) (app.PlanInput, error) {
 		OrderRelease: r.GetOrderRelease(), Order: r.GetOrder(), CustomerOrderNumber: r.GetCustomerOrderNumber(), Customer: r.GetCustomer(),
 		LegalEntity: r.GetLegalEntity(), ShipFrom: r.GetShipFrom(), ShipTo: r.GetShipTo(), Mode: r.GetMode(),
 		PickupFrom: wire.ToEventTime(r.GetPickupFrom()), PickupTo: wire.ToEventTime(r.GetPickupTo()),
-		DeliverFrom: wire.ToEventTime(r.GetDeliverFrom()), DeliverBy: wire.ToEventTime(r.GetDeliverBy()), Consolidate: r.GetConsolidate(),
+		DeliverFrom: wire.ToEventTime(r.GetDeliverFrom()), DeliverBy: wire.ToEventTime(r.GetDeliverBy()), Consolidate: r.GetConsolidate(), EtaWatch: r.GetEtaWatch(),
 	}
 	var err error
 	if in.ShipDate, err = wire.ToDate(r.GetShipDate()); err != nil {

@@ -42,6 +42,7 @@ type PlanInput struct {
 	DeliverFrom         eventtime.Time
 	DeliverBy           eventtime.Time
 	Consolidate         bool // it may share a truckload
+	EtaWatch            bool // silence of the carrier is watched
 	Lines               []PlanLine
 }
 
@@ -125,7 +126,7 @@ func (in PlanInput) shipment(name string, m masters, now time.Time) (shipment.Sh
 		Name: name, OrderRelease: in.OrderRelease, Order: in.Order, CustomerOrderNumber: in.CustomerOrderNumber,
 		Customer: in.Customer, LegalEntity: in.LegalEntity, ShipFrom: in.ShipFrom, ShipTo: in.ShipTo, Mode: in.Mode, Terms: m.terms,
 		State: shipment.Planned, PickupFrom: in.PickupFrom, PickupTo: in.PickupTo, DeliverFrom: in.DeliverFrom, DeliverBy: in.DeliverBy,
-		CreateTime: now,
+		CreateTime: now, EtaWatch: in.EtaWatch,
 	}
 	var bad refusal.FieldErrors
 	if in.PickupTo.Instant.Before(in.PickupFrom.Instant) {

@@ -98,6 +98,7 @@ type Shipment struct {
 	Departed, Delivered eventtime.Time // zero before
 	Proof               string         // the proof of delivery in force; empty before
 	CreateTime          time.Time
+	EtaWatch            bool // silence of the carrier is watched
 	Revision            uint64
 }
 

@@ -50,7 +50,7 @@ func aShipment() shipment.Shipment {
 		Customer: "parties/CUS-XYZ", LegalEntity: "legalEntities/LE-US", ShipFrom: "locations/A", ShipTo: "locations/B", Mode: "LTL",
 		Terms: network.PrepaidAndAdd, Load: "loads/load_1", GrossWeight: lb, Cartons: 314, Volume: ft, State: shipment.Booked,
 		PickupFrom: when, PickupTo: when, DeliverFrom: when, DeliverBy: when, Departed: when, Delivered: when, Proof: "proofsOfDelivery/pod_1",
-		CreateTime: now,
+		CreateTime: now, EtaWatch: true,
 		Lines: []shipment.Line{
 			{Line: "1", Item: "items/A", Description: "SMALL WIDGET", Quantity: quantity.MustParse("120", quantity.Each), GrossWeight: lb, Class: "92.5", Cartons: 30},
 			{Line: "2", Item: "items/B", Quantity: quantity.MustParse("0.5", quantity.Each), GrossWeight: lb, Cartons: 1},

@@ -26,7 +26,7 @@ func Shipment(s shipment.Shipment) *freightv1.Shipment {
 		PickupFrom: EventTime(s.PickupFrom), PickupTo: EventTime(s.PickupTo),
 		DeliverFrom: EventTime(s.DeliverFrom), DeliverBy: EventTime(s.DeliverBy),
 		Departed: EventTime(s.Departed), Delivered: EventTime(s.Delivered), ProofOfDelivery: s.Proof,
-		CreateTime: Timestamp(s.CreateTime), Etag: etag(s.Revision),
+		CreateTime: Timestamp(s.CreateTime), EtaWatch: s.EtaWatch, Etag: etag(s.Revision),
 	}
 	for _, l := range s.Lines {
 		out.Lines = append(out.Lines, ShipmentLine(l))
@@ -53,7 +53,7 @@ func ToShipment(m *freightv1.Shipment) (shipment.Shipment, error) {
 		PickupFrom: ToEventTime(m.GetPickupFrom()), PickupTo: ToEventTime(m.GetPickupTo()),
 		DeliverFrom: ToEventTime(m.GetDeliverFrom()), DeliverBy: ToEventTime(m.GetDeliverBy()),
 		Departed: ToEventTime(m.GetDeparted()), Delivered: ToEventTime(m.GetDelivered()), Proof: m.GetProofOfDelivery(),
-		CreateTime: Instant(m.GetCreateTime()), Revision: revision(m.GetEtag()),
+		CreateTime: Instant(m.GetCreateTime()), EtaWatch: m.GetEtaWatch(), Revision: revision(m.GetEtag()),
 	}
 	for _, l := range m.GetLines() {
 		line, err := ToShipmentLine(l)
