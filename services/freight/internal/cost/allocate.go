@@ -1,12 +1,12 @@
 package cost
 
 import (
+	"fmt"
 	"slices"
 
 	"crossdock.dev/kernel/money"
-	"crossdock.dev/kernel/rating"
-
 	"crossdock.dev/kernel/quantity"
+	"crossdock.dev/kernel/rating"
 )
 
 // Bearer is a shipment that bears its part of what its load costs.
@@ -25,12 +25,15 @@ type Allocation struct {
 // Allocate splits all charges over the shipments aboard by gross weight, each charge by largest remainder, so that its parts sum
 // to it.
 func (r Rated) Allocate(aboard []Bearer) (Rated, error) {
+	none, err := money.Zero(r.Total.Currency())
+	if err != nil {
+		return Rated{}, err
+	}
 	r.Allocations = nil
 	for _, b := range aboard {
-		r.Allocations = append(r.Allocations, Allocation{Shipment: b.Shipment})
+		r.Allocations = append(r.Allocations, Allocation{Shipment: b.Shipment, Total: none})
 	}
 	for _, c := range r.Charges {
-		var err error
 		if r, err = r.bear(c, aboard); err != nil {
 			return Rated{}, err
 		}
@@ -38,7 +41,8 @@ func (r Rated) Allocate(aboard []Bearer) (Rated, error) {
 	return r, nil
 }
 
-// With adds a charge that came later and that these shipments alone bear, such as those of the stop where it arose.
+// With adds a charge that came later and that these shipments alone bear, such as those of the stop where it arose. They are among
+// those that the booking was allocated to.
 func (r Rated) With(c Charge, why rating.Node, by []Bearer) (Rated, error) {
 	total, err := r.Total.Add(c.Amount)
 	if err != nil {
@@ -71,17 +75,12 @@ func (r Rated) bear(c Charge, by []Bearer) (Rated, error) {
 	for _, p := range parts {
 		i := slices.IndexFunc(r.Allocations, func(a Allocation) bool { return a.Shipment == p.Ref })
 		if i < 0 {
-			r.Allocations = append(r.Allocations, Allocation{Shipment: p.Ref})
-			i = len(r.Allocations) - 1
+			return Rated{}, fmt.Errorf("%w: %q bears nothing of this load", rating.ErrMove, p.Ref)
 		}
 		a := &r.Allocations[i]
 		part := c
 		part.Amount = p.Amount
 		a.Charges = append(slices.Clone(a.Charges), part)
-		if len(a.Charges) == 1 {
-			a.Total = p.Amount
-			continue
-		}
 		var err error
 		if a.Total, err = a.Total.Add(p.Amount); err != nil {
 			return Rated{}, err
