@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
@@ -131,6 +132,29 @@ func TestRefusedCancellation(t *testing.T) {
 	w.verify()
 }
 
+// A shipment leaves a load that others share: its process ends with the load of its own, and has no part in the other's bill.
+func TestCancelledOnASharedLoad(t *testing.T) {
+	w := newWorld(t)
+	w.released()
+	w.planned()
+	w.settle()
+	w.cancellationRequested()
+	w.tell("freight", shipment, &freightv1.LoadCancelled{Load: &freightv1.Load{Name: "loads/load_2"}, Shipments: aboard()})
+	w.tell("billing", "freightBills/fbl_1", &billingv1.FreightBillExcepted{FreightBill: &billingv1.FreightBill{Name: "freightBills/fbl_1", Load: load, State: billingv1.FreightBill_EXCEPTION}})
+	w.settle()
+	if p := w.process(); p.GetState() != workflowv1.Process_ENDED || p.GetLoad() != "loads/load_2" {
+		t.Errorf("process %s of %s, want ENDED of loads/load_2", p.GetState(), p.GetLoad())
+	}
+	all, err := w.core.api.ListWorkItems(w.ctx, &workflowv1.ListWorkItemsRequest{})
+	w.must(err)
+	for _, it := range all.GetWorkItems() {
+		if slices.Contains(it.GetRelated(), order) {
+			t.Errorf("work item %v is about the order that was called off", it)
+		}
+	}
+	w.verify()
+}
+
 // Two orders share a load that is offered when nobody joins any more: each process goes on by its own shipment.
 func TestTwoOrdersOnOneLoad(t *testing.T) {
 	const (
@@ -170,7 +194,14 @@ func TestTwoOrdersOnOneLoad(t *testing.T) {
 	w.authorized()
 	w.invoiced()
 	states("first order invoiced", workflowv1.Process_SETTLING, workflowv1.Process_EXECUTING)
-	w.billApproved()
+	w.tell("billing", "freightBills/fbl_0", &billingv1.FreightBillExcepted{FreightBill: &billingv1.FreightBill{Name: "freightBills/fbl_0", Load: load, State: billingv1.FreightBill_EXCEPTION}})
+	w.settle()
+	list, err := w.core.api.ListWorkItems(w.ctx, &workflowv1.ListWorkItemsRequest{})
+	w.must(err)
+	if items := list.GetWorkItems(); len(items) != 1 || !slices.Equal(items[0].GetRelated(), []string{order, "po:08292233294", other, "po:HH-1017"}) {
+		t.Errorf("work items %v, want one about both orders", items)
+	}
+	w.tell("billing", "freightBills/fbl_0", &billingv1.FreightBillApproved{FreightBill: &billingv1.FreightBill{Name: "freightBills/fbl_0", Load: load}})
 	states("one bill for both", workflowv1.Process_ENDED, workflowv1.Process_EXECUTING)
 	want := []string{"PlanShipment " + release + " 1 lines", "PlanShipment " + otherRelease + " 0 lines", "TenderLoad " + load, "TenderLoad " + load,
 		"AuthorizeBilling " + shipment + " " + release, "IssueInvoice billingAuthorizations/aut_1"}

@@ -70,13 +70,32 @@ func (a *App) happened(ctx context.Context, tx *platform.Tx, p process.Process, 
 			return err
 		}
 	}
+	var err error
 	for _, it := range out.Open {
-		it.Related = append(it.Related, p.Order, "po:"+p.CustomerOrderNumber)
+		if it.Related, err = a.related(ctx, tx, p, it.Subject); err != nil {
+			return err
+		}
 		if err := store.OpenItem(ctx, tx, a.ids.New("wki"), it, at); err != nil {
 			return err
 		}
 	}
 	return a.send(ctx, tx, out)
+}
+
+// related are the orders that a work item of a process is about: what concerns the load or its bill concerns every order aboard.
+func (a *App) related(ctx context.Context, tx *platform.Tx, p process.Process, subject string) ([]string, error) {
+	about := []process.Process{p}
+	if p.Load != "" && subject != p.Shipment && subject != p.Name() {
+		var err error
+		if about, err = store.ProcessesOf(ctx, tx, p.Load); err != nil {
+			return nil, err
+		}
+	}
+	var names []string
+	for _, p := range about {
+		names = append(names, p.Order, "po:"+p.CustomerOrderNumber)
+	}
+	return names, nil
 }
 
 // Open opens a work item that belongs to no process, such as one about a message or a held order.

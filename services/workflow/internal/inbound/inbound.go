@@ -177,7 +177,7 @@ func freightEvents(payload proto.Message) []named {
 	case *freightv1.TendersExhausted:
 		return aboard(m.GetShipments(), process.Exhausted{Load: m.GetLoad().GetName()})
 	case *freightv1.LoadCancelled:
-		return aboard(m.GetShipments(), process.Cancelled{Owed: len(m.GetLoad().GetCharges().GetCharges()) > 0})
+		return aboard(m.GetShipments(), process.Cancelled{Load: m.GetLoad().GetName(), Owed: len(m.GetLoad().GetCharges().GetCharges()) > 0})
 	case *freightv1.ExceptionRaised:
 		return []named{{m.GetShipment().GetOrderRelease(), process.Raised{Reason: process.Reason(m.GetReason()), Detail: m.GetDetail()}}}
 	case *freightv1.ExceptionCleared:

@@ -129,8 +129,12 @@ type (
 	}
 	// CancellationRequested: the customer wants the order called off.
 	CancellationRequested struct{ Reason string }
-	// Cancelled: the load was called off. Owed is true when the carrier will bill us all the same.
-	Cancelled struct{ Owed bool }
+	// Cancelled: the shipment was called off with its load, which is a load of its own when it left a shared one before. Owed is true
+	// when the carrier will bill us all the same.
+	Cancelled struct {
+		Load string
+		Owed bool
+	}
 	// Raised: something is wrong with the shipment; Cleared: it is right again.
 	Raised struct {
 		Reason Reason
@@ -276,6 +280,7 @@ func Next(p Process, e Event, at time.Time) Outcome {
 		}
 	case Cancelled:
 		if p.State != Ended && p.Invoice == "" {
+			p.Load = e.Load
 			out.Close = append(out.Close, Closing{"", p.Load}, Closing{"", p.Shipment}, Closing{"", p.Name()})
 			p.NoBill, p.Refused = !e.Owed, Command{}
 			p.State, p.WaitsFor, p.WaitsUntil = Settling, "the carrier's bill for the truck that was not used", time.Time{}

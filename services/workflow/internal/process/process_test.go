@@ -31,7 +31,7 @@ var events = []Event{
 	Refused{Command: Command{PlanShipment, "orders/ord_1/releases/1"}, Detail: "no lane"},
 	SentAgain{},
 	CancellationRequested{Reason: "changed plans"},
-	Cancelled{Owed: true},
+	Cancelled{Load: "loads/load_1", Owed: true},
 	Raised{Reason: FeedSilent, Detail: "no word for 16 h"},
 	Cleared{Reason: FeedSilent},
 	Departed{},
@@ -137,10 +137,10 @@ func TestCancellation(t *testing.T) {
 		if p.State != Cancelling || !slices.Equal(commands, want) {
 			t.Errorf("after %d facts: state %s commands %v, want CANCELLING %v", n, p.State, commands, want)
 		}
-		if p, _ := run(p, Cancelled{}); p.State != Ended {
+		if p, _ := run(p, Cancelled{Load: "loads/load_1"}); p.State != Ended {
 			t.Errorf("after %d facts, nothing owed: state %s, want ENDED", n, p.State)
 		}
-		p, _ = run(p, Cancelled{Owed: true})
+		p, _ = run(p, Cancelled{Load: "loads/load_1", Owed: true})
 		if p.State != Settling {
 			t.Errorf("after %d facts, the unused truck owed: state %s, want SETTLING", n, p.State)
 		}

@@ -3,6 +3,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -64,15 +65,18 @@ func rebuild(ctx context.Context, r store.Reader, w *store.DerivedWriter) error 
 }
 
 func indexProcess(ctx context.Context, w indexWriter, rec *storagev1.Process) error {
-	for _, name := range []string{rec.GetOrderRelease(), rec.GetOrder(), rec.GetShipment(), rec.GetLoad(), rec.GetAuthorization(), rec.GetInvoice()} {
-		if name == "" {
-			continue
-		}
+	for _, name := range names(rec) {
 		if err := w.Put(ctx, byName, store.Key(name, rec.GetId()), []byte{1}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// names are what leads to a process.
+func names(rec *storagev1.Process) []string {
+	all := []string{rec.GetOrderRelease(), rec.GetOrder(), rec.GetShipment(), rec.GetLoad(), rec.GetAuthorization(), rec.GetInvoice()}
+	return slices.DeleteFunc(all, func(name string) bool { return name == "" })
 }
 
 func indexItem(ctx context.Context, w indexWriter, rec *storagev1.WorkItem) error {

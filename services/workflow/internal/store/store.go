@@ -111,6 +111,11 @@ func Save(ctx context.Context, tx *store.Tx, p process.Process, steps ...Step) e
 	}
 	rec := recordOf(p)
 	rec.Steps = old.GetSteps()
+	for _, name := range names(old) { // a shipment may leave a shared load
+		if err := tx.Delete(ctx, byName, store.Key(name, p.ID)); err != nil {
+			return err
+		}
+	}
 	if p.Shipment == "" {
 		rec.Plan = old.GetPlan()
 	}
