@@ -7,6 +7,7 @@ import (
 	"crossdock.dev/services/freight/internal/cost"
 	"crossdock.dev/services/freight/internal/fact"
 	"crossdock.dev/services/freight/internal/load"
+	"crossdock.dev/services/freight/internal/milestone"
 	"crossdock.dev/services/freight/internal/refusal"
 	"crossdock.dev/services/freight/internal/shipment"
 	"crossdock.dev/services/freight/internal/store"
@@ -29,6 +30,7 @@ func (a *App) CancelShipment(ctx context.Context, in CancelInput) (shipment.Ship
 		if err != nil || s.State == shipment.Cancelled {
 			return s, err
 		}
+		was := s
 		if s, err = s.Move(shipment.Cancel); err != nil {
 			return s, err
 		}
@@ -47,7 +49,14 @@ func (a *App) CancelShipment(ctx context.Context, in CancelInput) (shipment.Ship
 		default:
 			return s, refusal.Precondition(refusal.LoadShared, "load", l.Name, "state", string(l.State))
 		}
+		if err := a.watch(tx, l, &s, milestone.History{}, now); err != nil {
+			return s, err
+		}
 		if err := tx.PutShipment(&s); err != nil {
+			return s, err
+		}
+		about := fact.About{Load: l, Shipments: []shipment.Shipment{s}}
+		if err := tx.Tell(trusts(about, was, s, milestone.History{}, false)...); err != nil {
 			return s, err
 		}
 		return s, a.cancel(tx, l, s, in.Reason, now)
@@ -100,6 +109,7 @@ func (a *App) cancel(tx *store.Tx, l load.Load, s shipment.Shipment, reason stri
 
 // owed is what a carrier is owed for a load that is called off now: nothing before it accepted, nothing for a load that the
 // customer pays, and else what the contract that priced the load says, within the carrier's window before the planned pick-up.
+// Where master data does not say, nothing is assumed: the carrier's bill will show what it thinks.
 func owed(tx *store.Tx, l load.Load, booked bool, now time.Time) (*cost.Rated, error) {
 	if !booked || l.Charges == nil {
 		return nil, nil
