@@ -911,17 +911,20 @@ func (x *LoadCancelled) GetReason() string {
 	return ""
 }
 
-// AccessorialProven: an accessorial is owed, with its evidence.
+// AccessorialProven: an accessorial is owed, with its evidence. It is told once for each stop and code, and again when a corrected
+// claim makes another amount of it: the amount told last replaces the one before, and zero says that it is not owed after all.
 type AccessorialProven struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The load; its charges include the new one.
+	// The load; its charges include the new one, without what it replaces, and not at all when it is zero.
 	Load *Load `protobuf:"bytes,1,opt,name=load,proto3" json:"load,omitempty"`
-	// The charge.
+	// The charge: the whole amount, not the difference.
 	Charge *v1.Charge `protobuf:"bytes,2,opt,name=charge,proto3" json:"charge,omitempty"`
-	// The shipment that it belongs to.
+	// The shipment that it belongs to; the first where several are worked on at the stop. The load's allocations say what each bears.
 	Shipment *Shipment `protobuf:"bytes,3,opt,name=shipment,proto3" json:"shipment,omitempty"`
 	// What proves it: names of claims and times, in words.
-	Evidence      string `protobuf:"bytes,4,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	Evidence string `protobuf:"bytes,4,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// The stop where it arose.
+	Stop          int32 `protobuf:"varint,5,opt,name=stop,proto3" json:"stop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -982,6 +985,13 @@ func (x *AccessorialProven) GetEvidence() string {
 		return x.Evidence
 	}
 	return ""
+}
+
+func (x *AccessorialProven) GetStop() int32 {
+	if x != nil {
+		return x.Stop
+	}
+	return 0
 }
 
 // ShipmentDelivered: the goods were handed over; the proof is another matter.
@@ -1210,12 +1220,13 @@ const file_crossdock_freight_v1_events_proto_rawDesc = "" +
 	"\x04load\x18\x01 \x01(\v2\x1a.crossdock.freight.v1.LoadR\x04load\x12<\n" +
 	"\tshipments\x18\x02 \x03(\v2\x1e.crossdock.freight.v1.ShipmentR\tshipments\x124\n" +
 	"\x06tender\x18\x03 \x01(\v2\x1c.crossdock.freight.v1.TenderR\x06tender\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xce\x01\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\xe2\x01\n" +
 	"\x11AccessorialProven\x12.\n" +
 	"\x04load\x18\x01 \x01(\v2\x1a.crossdock.freight.v1.LoadR\x04load\x121\n" +
 	"\x06charge\x18\x02 \x01(\v2\x19.crossdock.type.v1.ChargeR\x06charge\x12:\n" +
 	"\bshipment\x18\x03 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x12\x1a\n" +
-	"\bevidence\x18\x04 \x01(\tR\bevidence\"\x89\x01\n" +
+	"\bevidence\x18\x04 \x01(\tR\bevidence\x12\x12\n" +
+	"\x04stop\x18\x05 \x01(\x05R\x04stop\"\x89\x01\n" +
 	"\x11ShipmentDelivered\x12:\n" +
 	"\bshipment\x18\x01 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x128\n" +
 	"\boccurred\x18\x02 \x01(\v2\x1c.crossdock.type.v1.EventTimeR\boccurred\"\xe3\x01\n" +

@@ -828,7 +828,7 @@ type Shipment struct {
 	Etag string `protobuf:"bytes,25,opt,name=etag,proto3" json:"etag,omitempty"`
 	// True when silence of the carrier is watched.
 	EtaWatch bool `protobuf:"varint,26,opt,name=eta_watch,json=etaWatch,proto3" json:"eta_watch,omitempty"`
-	// How far the estimate can be trusted; only while the shipment is watched and on the way.
+	// How far the estimate can be trusted; only while the shipment is watched and on the way, by claim or by schedule.
 	EtaConfidence Confidence `protobuf:"varint,27,opt,name=eta_confidence,json=etaConfidence,proto3,enum=crossdock.freight.v1.Confidence" json:"eta_confidence,omitempty"`
 	// Why it is not high, such as "FEED_SILENT" or "ONLY_SCHEDULED".
 	EtaReasons    []string `protobuf:"bytes,28,rep,name=eta_reasons,json=etaReasons,proto3" json:"eta_reasons,omitempty"`

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	platform "crossdock.dev/platform/store"
@@ -11,6 +12,7 @@ import (
 	"crossdock.dev/services/freight/internal/cost"
 	"crossdock.dev/services/freight/internal/fact"
 	"crossdock.dev/services/freight/internal/load"
+	"crossdock.dev/services/freight/internal/milestone"
 	"crossdock.dev/services/freight/internal/network"
 	"crossdock.dev/services/freight/internal/refusal"
 	"crossdock.dev/services/freight/internal/shipment"
@@ -80,8 +82,12 @@ func (a *App) book(tx *store.Tx, l load.Load, t *tender.Tender, c network.Carrie
 	if l.Charges, err = allocated(l.Charges, aboard...); err != nil {
 		return err
 	}
+	before := slices.Clone(aboard)
 	for i, s := range aboard {
 		if aboard[i], err = s.Move(shipment.Book); err != nil {
+			return err
+		}
+		if err := a.watch(tx, l, &aboard[i], milestone.History{}, a.clock.Now()); err != nil {
 			return err
 		}
 		if err := tx.PutShipment(&aboard[i]); err != nil {
@@ -100,7 +106,11 @@ func (a *App) book(tx *store.Tx, l load.Load, t *tender.Tender, c network.Carrie
 			return err
 		}
 	}
-	return tx.Tell(fact.TenderAccepted{About: about, Tender: *t}, fact.LoadBooked{About: about, Tender: *t})
+	facts := []fact.Fact{fact.TenderAccepted{About: about, Tender: *t}, fact.LoadBooked{About: about, Tender: *t}}
+	for i, was := range before {
+		facts = append(facts, trusts(about, was, aboard[i], milestone.History{}, false)...)
+	}
+	return tx.Tell(facts...)
 }
 
 // allocated splits charges over the shipments that bear them; nil stays nil.

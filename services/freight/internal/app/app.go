@@ -42,13 +42,14 @@ func New(s *store.Store, clock Clock, ids IDs) *App { return &App{store: s, cloc
 
 // The kinds of freight's tasks.
 const (
-	KindExpiry = "timer.tender_expiry" // expires an offer
-	KindOffer  = "timer.load_offer"    // offers a load that no other shipment may join any more
+	KindExpiry  = "timer.tender_expiry" // expires an offer
+	KindOffer   = "timer.load_offer"    // offers a load that no other shipment may join any more
+	KindSilence = "timer.feed_silence"  // looks at a shipment whose carrier may have fallen silent
 )
 
 // Handlers carry out freight's tasks.
 func (a *App) Handlers() map[string]tasks.Handler {
-	return map[string]tasks.Handler{KindExpiry: a.expire, KindOffer: a.offerShared}
+	return map[string]tasks.Handler{KindExpiry: a.expire, KindOffer: a.offerShared, KindSilence: a.listen}
 }
 
 // visibleLoad hides a load from partners other than the carrier that took it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"crossdock.dev/services/freight/internal/detention"
 	"crossdock.dev/services/freight/internal/fact"
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/milestone"
@@ -81,22 +82,30 @@ func (a *App) record(tx *store.Tx, l load.Load, c milestone.Claim) (milestone.Cl
 	if err != nil {
 		return c, err
 	}
-	r, err := milestone.Apply(l, aboard, milestone.Fold(known), milestone.Fold(append(known, c)))
+	before, after := milestone.Fold(known), milestone.Fold(append(known, c))
+	r, err := milestone.Apply(l, aboard, before, after)
 	if err != nil {
+		return c, err
+	}
+	var due []detention.Due
+	if r.Load, due, err = detained(tx, r.Load, aboard, before, after); err != nil {
 		return c, err
 	}
 	c.Advanced = r.Advanced
 	if err := tx.AddClaim(l.Name, c); err != nil {
 		return c, err
 	}
-	if r.Changed {
+	if r.Changed || len(due) > 0 {
 		if err := tx.PutLoad(&r.Load); err != nil {
 			return c, err
 		}
 	}
 	for i, was := range aboard {
 		is := &r.Shipments[i]
-		if is.State == was.State && is.Departed == was.Departed && is.Delivered == was.Delivered {
+		if err := a.watch(tx, r.Load, is, after, a.clock.Now()); err != nil {
+			return c, err
+		}
+		if is.State == was.State && is.Departed == was.Departed && is.Delivered == was.Delivered && is.WatchTask == was.WatchTask && is.Trust.Same(was.Trust) {
 			continue
 		}
 		if err := tx.PutShipment(is); err != nil {
@@ -104,12 +113,20 @@ func (a *App) record(tx *store.Tx, l load.Load, c milestone.Claim) (milestone.Cl
 		}
 	}
 	tx.OccurAt(c.Occurred.Instant)
-	return c, tx.Tell(news(r, c)...)
+	about := fact.About{Load: r.Load, Shipments: r.Shipments}
+	facts := news(about, r, c)
+	for i, was := range aboard {
+		facts = append(facts, trusts(about, was, r.Shipments[i], after, estimated(facts, was))...)
+	}
+	facts = append(facts, proven(about, due)...)
+	if r.Completed {
+		facts = append(facts, fact.LoadCompleted{About: about})
+	}
+	return c, tx.Tell(facts...)
 }
 
-// news are the facts that follow from a claim.
-func news(r milestone.Result, c milestone.Claim) []fact.Fact {
-	about := fact.About{Load: r.Load, Shipments: r.Shipments}
+// news are the facts of what became known by a claim.
+func news(about fact.About, r milestone.Result, c milestone.Claim) []fact.Fact {
 	out := []fact.Fact{fact.MilestoneRecorded{About: about, Claim: c}}
 	for _, n := range r.News {
 		s := about.Shipment(n.Shipment)
@@ -123,9 +140,6 @@ func news(r milestone.Result, c milestone.Claim) []fact.Fact {
 		case milestone.Delivered:
 			out = append(out, fact.ShipmentDelivered{About: about, Shipment: s, Occurred: n.At})
 		}
-	}
-	if r.Completed {
-		out = append(out, fact.LoadCompleted{About: about})
 	}
 	return out
 }

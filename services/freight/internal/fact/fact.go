@@ -3,6 +3,8 @@
 package fact
 
 import (
+	"crossdock.dev/services/freight/internal/cost"
+	"crossdock.dev/services/freight/internal/eta"
 	"crossdock.dev/services/freight/internal/eventtime"
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/milestone"
@@ -98,11 +100,32 @@ type (
 		Shipment shipment.Shipment
 		Occurred eventtime.Time
 	}
-	// EtaChanged: the estimated delivery changed.
+	// EtaChanged: the estimated delivery changed, or how far it can be trusted, which the shipment says.
 	EtaChanged struct {
 		About
 		Shipment shipment.Shipment
-		Estimate eventtime.Time
+		Estimate eventtime.Time // zero when none was given beside the promise
+	}
+	// ExceptionRaised: something is wrong with a shipment and a person has to look.
+	ExceptionRaised struct {
+		About
+		Shipment shipment.Shipment
+		Reason   eta.Reason
+		Detail   string
+	}
+	// ExceptionCleared: it is right again.
+	ExceptionCleared struct {
+		About
+		Shipment shipment.Shipment
+		Reason   eta.Reason
+	}
+	// AccessorialProven: an accessorial is owed, or another amount of it than was told before.
+	AccessorialProven struct {
+		About
+		Charge   cost.Charge // zero when it is not owed after all
+		Stop     int
+		Shipment shipment.Shipment // the first of that stop
+		Evidence string
 	}
 	// ShipmentDelivered: the goods were handed over, or the time of that was corrected.
 	ShipmentDelivered struct {

@@ -99,6 +99,8 @@ type Carrier struct {
 	Calendar     calendar.Calendar // its tender clock runs on it
 	TimeoutHours int               // business hours to answer
 	LateAccept   LateAccept
+	// Interval is how long after a claim the next is expected of it; zero where it is not watched.
+	Interval time.Duration
 	// TONUWindow is how long before the planned pick-up a withdrawal owes the charge for a truck ordered and not used; zero where
 	// it never does.
 	TONUWindow time.Duration

@@ -11,6 +11,7 @@ import (
 	"crossdock.dev/kernel/quantity"
 
 	"crossdock.dev/services/freight/internal/cost"
+	"crossdock.dev/services/freight/internal/eta"
 	"crossdock.dev/services/freight/internal/eventtime"
 	"crossdock.dev/services/freight/internal/network"
 	"crossdock.dev/services/freight/internal/refusal"
@@ -98,9 +99,23 @@ type Shipment struct {
 	Departed, Delivered eventtime.Time // zero before
 	Proof               string         // the proof of delivery in force; empty before
 	CreateTime          time.Time
-	EtaWatch            bool // silence of the carrier is watched
+	EtaWatch            bool      // silence of the carrier is watched
+	Trust               eta.Trust // how far the estimate can be trusted; only while it is watched and on the way
+	WatchTask           string    // the task that looks at it when that may change; empty when it will not
 	Revision            uint64
 }
+
+// Watched reports whether silence of the carrier says anything of the shipment: from booking until it was handed over.
+func (s Shipment) Watched() bool {
+	switch s.State {
+	case Booked, AtPickup, InTransit, AtDelivery:
+		return s.EtaWatch
+	}
+	return false
+}
+
+// OnTheWay reports whether claims say that it has left the ship-from, and not that it was handed over.
+func (s Shipment) OnTheWay() bool { return s.State == InTransit || s.State == AtDelivery }
 
 // Move applies a verb to the state.
 func (s Shipment) Move(v Verb) (Shipment, error) {

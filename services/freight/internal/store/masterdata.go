@@ -204,6 +204,7 @@ func (r Reader) Carrier(name string) (network.Carrier, error) {
 	out := network.Carrier{
 		Name: name, SCAC: p.GetScac(), Equipment: p.GetEquipment(), Calendar: c, TimeoutHours: int(p.GetTenderTimeoutHours()),
 		LateAccept: network.Reject, TONUWindow: time.Duration(p.GetTonuWindowHours()) * time.Hour,
+		Interval: time.Duration(p.GetExpectedStatusIntervalHours()) * time.Hour,
 	}
 	if p.GetLateAccept() == masterdatav1.CarrierProfile_ALLOW_IF_OPEN {
 		out.LateAccept = network.AllowIfOpen

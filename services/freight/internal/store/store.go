@@ -109,7 +109,7 @@ func (r Reader) Shipment(name string) (shipment.Shipment, error) {
 	if err != nil {
 		return shipment.Shipment{}, err
 	}
-	s.Revision = rec.GetRevision()
+	s.Revision, s.WatchTask = rec.GetRevision(), rec.GetWatchTask()
 	err = each(r, lines, store.Key(name), func() *storagev1.ShipmentLineRecord { return &storagev1.ShipmentLineRecord{} },
 		func(m *storagev1.ShipmentLineRecord) error {
 			l, err := wire.ToShipmentLine(m.GetLine())
@@ -283,7 +283,8 @@ func (t *Tx) PutShipment(s *shipment.Shipment) error {
 	s.Revision++
 	m := wire.Shipment(*s)
 	m.Lines, m.Etag = nil, ""
-	if err := store.PutProto(t.ctx, t.tx, shipments, store.Key(s.Name), &storagev1.ShipmentRecord{Shipment: m, Revision: s.Revision}); err != nil {
+	rec := &storagev1.ShipmentRecord{Shipment: m, Revision: s.Revision, WatchTask: s.WatchTask}
+	if err := store.PutProto(t.ctx, t.tx, shipments, store.Key(s.Name), rec); err != nil {
 		return err
 	}
 	return t.index(shipmentRows(*s))

@@ -49,7 +49,18 @@ func Fact(f fact.Fact) (kind, subject string, payload proto.Message, err error) 
 	case fact.ShipmentDeparted:
 		return "ShipmentDeparted", f.Shipment.Name, &freightv1.ShipmentDeparted{Shipment: Shipment(f.Shipment), Occurred: EventTime(f.Occurred)}, nil
 	case fact.EtaChanged:
-		return "EtaChanged", f.Shipment.Name, &freightv1.EtaChanged{Shipment: Shipment(f.Shipment), Estimate: EventTime(f.Estimate)}, nil
+		return "EtaChanged", f.Shipment.Name, &freightv1.EtaChanged{
+			Shipment: Shipment(f.Shipment), Estimate: EventTime(f.Estimate), Confidence: confidences.to(f.Shipment.Trust.Confidence),
+			Reasons: reasons(f.Shipment.Trust),
+		}, nil
+	case fact.ExceptionRaised:
+		return "ExceptionRaised", f.Shipment.Name, &freightv1.ExceptionRaised{Shipment: Shipment(f.Shipment), Reason: string(f.Reason), Detail: f.Detail}, nil
+	case fact.ExceptionCleared:
+		return "ExceptionCleared", f.Shipment.Name, &freightv1.ExceptionCleared{Shipment: Shipment(f.Shipment), Reason: string(f.Reason)}, nil
+	case fact.AccessorialProven:
+		return "AccessorialProven", f.Load.Name, &freightv1.AccessorialProven{
+			Load: Load(f.Load), Charge: charge(f.Charge), Shipment: Shipment(f.Shipment), Evidence: f.Evidence, Stop: int32(f.Stop),
+		}, nil
 	case fact.ShipmentDelivered:
 		return "ShipmentDelivered", f.Shipment.Name, &freightv1.ShipmentDelivered{Shipment: Shipment(f.Shipment), Occurred: EventTime(f.Occurred)}, nil
 	case fact.ProofReceived:

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"crossdock.dev/services/freight/internal/eta"
 	"crossdock.dev/services/freight/internal/fact"
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/milestone"
@@ -41,6 +42,9 @@ func TestRelated(t *testing.T) {
 		{fact.ShipmentArrivedPickup{About: about, Shipment: s}, "ShipmentArrivedPickup", "shipments/s", nil},
 		{fact.ShipmentDeparted{About: about, Shipment: s}, "ShipmentDeparted", "shipments/s", nil},
 		{fact.EtaChanged{About: about, Shipment: s}, "EtaChanged", "shipments/s", nil},
+		{fact.ExceptionRaised{About: about, Shipment: s, Reason: eta.FeedSilent}, "ExceptionRaised", "shipments/s", nil},
+		{fact.ExceptionCleared{About: about, Shipment: s, Reason: eta.FeedSilent}, "ExceptionCleared", "shipments/s", nil},
+		{fact.AccessorialProven{About: about, Shipment: s}, "AccessorialProven", "loads/l", nil},
 		{fact.ShipmentDelivered{About: about, Shipment: s}, "ShipmentDelivered", "shipments/s", nil},
 		{fact.ProofReceived{About: about, Shipment: s, Proof: pod.Proof{Name: "proofsOfDelivery/p"}}, "ProofOfDeliveryReceived", "proofsOfDelivery/p", nil},
 		{fact.LoadCompleted{About: about}, "LoadCompleted", "loads/l", nil},

@@ -102,9 +102,13 @@ func rated(c *cost.Rated) *freightv1.RatedCharges {
 func charges(in []cost.Charge) []*typev1.Charge {
 	var out []*typev1.Charge
 	for _, c := range in {
-		out = append(out, &typev1.Charge{Code: c.Code, Description: c.Description, Amount: Money(c.Amount)})
+		out = append(out, charge(c))
 	}
 	return out
+}
+
+func charge(c cost.Charge) *typev1.Charge {
+	return &typev1.Charge{Code: c.Code, Description: c.Description, Amount: Money(c.Amount)}
 }
 
 func (r *reader) charges(in []*typev1.Charge) []cost.Charge {

@@ -3,6 +3,7 @@ package wire
 import (
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 
+	"crossdock.dev/services/freight/internal/eta"
 	"crossdock.dev/services/freight/internal/network"
 	"crossdock.dev/services/freight/internal/shipment"
 )
@@ -17,7 +18,23 @@ var shipmentStates = pairs[shipment.State, freightv1.Shipment_State]{
 	{shipment.Cancelled, freightv1.Shipment_CANCELLED},
 }
 
-// Shipment writes a shipment with its lines.
+var confidences = pairs[eta.Confidence, freightv1.Confidence]{
+	{"", freightv1.Confidence_CONFIDENCE_UNSPECIFIED},
+	{eta.High, freightv1.Confidence_HIGH},
+	{eta.Medium, freightv1.Confidence_MEDIUM},
+	{eta.Low, freightv1.Confidence_LOW},
+	{eta.None, freightv1.Confidence_NONE},
+}
+
+func reasons(t eta.Trust) []string {
+	var out []string
+	for _, r := range t.Reasons {
+		out = append(out, string(r))
+	}
+	return out
+}
+
+// Shipment writes a shipment with its lines; its watch task is not among what the message holds.
 func Shipment(s shipment.Shipment) *freightv1.Shipment {
 	out := &freightv1.Shipment{
 		Name: s.Name, OrderRelease: s.OrderRelease, Order: s.Order, CustomerOrderNumber: s.CustomerOrderNumber, Customer: s.Customer,
@@ -27,6 +44,7 @@ func Shipment(s shipment.Shipment) *freightv1.Shipment {
 		DeliverFrom: EventTime(s.DeliverFrom), DeliverBy: EventTime(s.DeliverBy),
 		Departed: EventTime(s.Departed), Delivered: EventTime(s.Delivered), ProofOfDelivery: s.Proof,
 		CreateTime: Timestamp(s.CreateTime), EtaWatch: s.EtaWatch, Etag: etag(s.Revision),
+		EtaConfidence: confidences.to(s.Trust.Confidence), EtaReasons: reasons(s.Trust),
 	}
 	for _, l := range s.Lines {
 		out.Lines = append(out.Lines, ShipmentLine(l))
@@ -54,6 +72,10 @@ func ToShipment(m *freightv1.Shipment) (shipment.Shipment, error) {
 		DeliverFrom: ToEventTime(m.GetDeliverFrom()), DeliverBy: ToEventTime(m.GetDeliverBy()),
 		Departed: ToEventTime(m.GetDeparted()), Delivered: ToEventTime(m.GetDelivered()), Proof: m.GetProofOfDelivery(),
 		CreateTime: Instant(m.GetCreateTime()), EtaWatch: m.GetEtaWatch(), Revision: revision(m.GetEtag()),
+		Trust: eta.Trust{Confidence: confidences.from(m.GetEtaConfidence())},
+	}
+	for _, x := range m.GetEtaReasons() {
+		out.Trust.Reasons = append(out.Trust.Reasons, eta.Reason(x))
 	}
 	for _, l := range m.GetLines() {
 		line, err := ToShipmentLine(l)

@@ -30,6 +30,7 @@ func covers[D, W interface {
 func TestEnumerations(t *testing.T) {
 	covers(t, rules, typev1.EventTime_Rule(0).Descriptor().Values(), func(n protoreflect.EnumNumber) typev1.EventTime_Rule { return typev1.EventTime_Rule(n) })
 	covers(t, shipmentStates, freightv1.Shipment_State(0).Descriptor().Values(), func(n protoreflect.EnumNumber) freightv1.Shipment_State { return freightv1.Shipment_State(n) })
+	covers(t, confidences, freightv1.Confidence(0).Descriptor().Values(), func(n protoreflect.EnumNumber) freightv1.Confidence { return freightv1.Confidence(n) })
 	covers(t, loadStates, freightv1.Load_State(0).Descriptor().Values(), func(n protoreflect.EnumNumber) freightv1.Load_State { return freightv1.Load_State(n) })
 	covers(t, roles, freightv1.Stop_Role(0).Descriptor().Values(), func(n protoreflect.EnumNumber) freightv1.Stop_Role { return freightv1.Stop_Role(n) })
 	covers(t, tenderStates, freightv1.Tender_State(0).Descriptor().Values(), func(n protoreflect.EnumNumber) freightv1.Tender_State { return freightv1.Tender_State(n) })

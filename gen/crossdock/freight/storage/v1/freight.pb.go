@@ -32,7 +32,9 @@ type ShipmentRecord struct {
 	// The shipment without lines and etag.
 	Shipment *v1.Shipment `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
 	// Revision, 1 for the first.
-	Revision      uint64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// The task that looks at it when its carrier may have fallen silent; empty when nobody waits for that.
+	WatchTask     string `protobuf:"bytes,3,opt,name=watch_task,json=watchTask,proto3" json:"watch_task,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -79,6 +81,13 @@ func (x *ShipmentRecord) GetRevision() uint64 {
 		return x.Revision
 	}
 	return 0
+}
+
+func (x *ShipmentRecord) GetWatchTask() string {
+	if x != nil {
+		return x.WatchTask
+	}
+	return ""
 }
 
 // ShipmentLineRecord is a line of a shipment; it never changes.
@@ -553,10 +562,12 @@ var File_crossdock_freight_storage_v1_freight_proto protoreflect.FileDescriptor
 
 const file_crossdock_freight_storage_v1_freight_proto_rawDesc = "" +
 	"\n" +
-	"*crossdock/freight/storage/v1/freight.proto\x12\x1ccrossdock.freight.storage.v1\x1a\"crossdock/freight/v1/freight.proto\x1a\x19google/protobuf/any.proto\"h\n" +
+	"*crossdock/freight/storage/v1/freight.proto\x12\x1ccrossdock.freight.storage.v1\x1a\"crossdock/freight/v1/freight.proto\x1a\x19google/protobuf/any.proto\"\x87\x01\n" +
 	"\x0eShipmentRecord\x12:\n" +
 	"\bshipment\x18\x01 \x01(\v2\x1e.crossdock.freight.v1.ShipmentR\bshipment\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\x04R\brevision\"L\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\x12\x1d\n" +
+	"\n" +
+	"watch_task\x18\x03 \x01(\tR\twatchTask\"L\n" +
 	"\x12ShipmentLineRecord\x126\n" +
 	"\x04line\x18\x01 \x01(\v2\".crossdock.freight.v1.ShipmentLineR\x04line\"w\n" +
 	"\n" +
