@@ -1,5 +1,5 @@
-// Package mapping turns X12 sets into neutral values and answers into
-// interchanges.
+// Package mapping turns X12 sets into neutral values, and neutral values into sets and
+// interchanges of ours.
 //
 // There is one file per set and direction. The functions are pure: what they
 // need beyond the set (unit table, addresses, control numbers, time) is given

@@ -19,19 +19,20 @@ type CodeMap func(list, code string) (canonical string, ok bool)
 
 // Reasons of problems with the sets of carriers.
 const (
-	UnmappedCode    Reason = "UNMAPPED_CODE"    // the code map has no word; Field names the list
-	ShipmentMissing Reason = "SHIPMENT_MISSING" // our load number is not in the set
-	SCACMissing     Reason = "SCAC_MISSING"
-	CodeMissing     Reason = "CODE_MISSING"
-	CodesExclusive  Reason = "CODES_EXCLUSIVE" // AT701 and AT703 together
-	TimeMissing     Reason = "TIME_MISSING"
-	TimeInvalid     Reason = "TIME_INVALID"
-	ZoneUnknown     Reason = "ZONE_UNKNOWN" // AT707 is no code of data element 623
-	StopInvalid     Reason = "STOP_INVALID"
-	EventsMissing   Reason = "EVENTS_MISSING"
-	AmountMissing   Reason = "AMOUNT_MISSING"
-	AmountInvalid   Reason = "AMOUNT_INVALID" // not of type N2; a decimal point is never guessed at
-	AckIncomplete   Reason = "ACK_INCOMPLETE"
+	UnmappedCode      Reason = "UNMAPPED_CODE"    // the code map has no word; Field names the list
+	ShipmentMissing   Reason = "SHIPMENT_MISSING" // our load number is not in the set
+	SCACMissing       Reason = "SCAC_MISSING"
+	CodeMissing       Reason = "CODE_MISSING"
+	CodesExclusive    Reason = "CODES_EXCLUSIVE" // AT701 and AT703 together
+	TimeMissing       Reason = "TIME_MISSING"
+	TimeInvalid       Reason = "TIME_INVALID"
+	ZoneUnknown       Reason = "ZONE_UNKNOWN" // AT707 is no code of data element 623
+	StopInvalid       Reason = "STOP_INVALID"
+	EventsMissing     Reason = "EVENTS_MISSING"
+	BillNumberMissing Reason = "BILL_NUMBER_MISSING"
+	AmountMissing     Reason = "AMOUNT_MISSING"
+	AmountInvalid     Reason = "AMOUNT_INVALID" // not of type N2; a decimal point is never guessed at
+	AckIncomplete     Reason = "ACK_INCOMPLETE"
 )
 
 // mapper follows a set and collects problems.

@@ -264,8 +264,12 @@ func compareSet(t *testing.T, f x12.File, i, j, k int, want map[string]any) {
 			equal(t, key, got, w)
 		}
 	}
+	compareListed(t, set, want)
 	switch set.ID() {
 	case "204":
+		if stops, ok := want["stops"].([]any); ok {
+			compareStops(t, set, stops)
+		}
 		text("scac", "B2", 2)
 		text("shipment_id", "B2", 4)
 		text("payment", "B2", 6)
@@ -342,6 +346,134 @@ func compareSet(t *testing.T, f x12.File, i, j, k int, want map[string]any) {
 			for n, v := range w {
 				equal(t, "AK9", first["AK9"].Get(n+1), v.(string))
 			}
+		}
+	}
+}
+
+// listed are facts that stand in elements of segments: one row for each segment, or of one segment alone.
+var listed = map[string]struct {
+	segment  string
+	elements []int
+	one      bool // the first segment alone
+	amount   int  // which of the elements has two implied decimals
+}{
+	"ack_codes": {"ACK", []int{1, 2, 3}, false, 0}, "bx": {"BX", []int{1, 2, 3, 4, 5, 6, 7, 8}, true, 0}, "containers_N7": {"N7", []int{1, 2}, false, 0},
+	"d9": {"D9", []int{1, 2, 3}, false, 0}, "f9": {"F9", []int{1, 2, 3}, false, 0}, "hazmat_LH1": {"LH1", []int{1, 2, 3}, false, 0},
+	"hl": {"HL", []int{1, 2, 3}, false, 0}, "m7": {"M7", []int{1}, false, 0}, "n7": {"N7", []int{1, 2, 3, 4}, false, 0}, "n9": {"N9", []int{1, 2}, false, 0},
+	"oti": {"OTI", []int{1, 2, 3}, false, 0}, "ports_R4": {"R4", []int{1, 2, 3}, false, 0}, "prf_po": {"PRF", []int{1}, false, 0}, "r4": {"R4", []int{1, 2, 3, 4}, false, 0},
+	"refs": {"REF", []int{1, 2}, false, 0}, "rmr": {"RMR", []int{1, 2, 4, 5}, false, 0}, "sn1": {"SN1", []int{2, 3}, false, 0},
+	"sscc_MAN": {"MAN", []int{1, 2}, false, 0}, "td5": {"TD5", []int{2, 3, 4}, false, 0}, "ted": {"TED", []int{1, 2}, false, 0}, "trn": {"TRN", []int{1, 2}, false, 0},
+	"w03": {"W03", []int{1}, false, 0}, "w04": {"W04", []int{1, 2, 3, 4, 5}, false, 0}, "w06": {"W06", []int{1, 2, 3}, true, 0}, "w01": {"W01", []int{1, 2, 3, 4, 5}, false, 0},
+	"w76": {"W76", []int{1, 2, 3, 4, 5}, true, 0}, "amt": {"AMT", []int{1, 2}, false, 0},
+	"date_B404": {"B4", []int{4}, true, 0}, "time_B405": {"B4", []int{5}, true, 0}, "equip_init_B407": {"B4", []int{7}, true, 0}, "equip_status_B409": {"B4", []int{9}, true, 0},
+	"handling_BPR01": {"BPR", []int{1}, true, 0}, "cd_BPR03": {"BPR", []int{3}, true, 0}, "date_BPR16": {"BPR", []int{16}, true, 0},
+	"weight_qual_L302": {"L3", []int{2}, true, 0}, "rate_qual_L304": {"L3", []int{4}, true, 0}, "charges_L305": {"L3", []int{5}, true, 5}, "date_qual_B310": {"B3", []int{10}, true, 0},
+}
+
+// compareListed compares the facts of that table.
+func compareListed(t *testing.T, set x12.Set, want map[string]any) {
+	t.Helper()
+	for key, place := range listed {
+		fact, ok := want[key]
+		if !ok {
+			continue
+		}
+		var got []string
+		for _, s := range set.Segments {
+			if s.ID != place.segment || place.one && got != nil {
+				continue
+			}
+			var row []string
+			for _, n := range place.elements {
+				value := s.Get(n)
+				if n == place.amount {
+					v, err := s.N(n, 2)
+					if err != nil {
+						t.Errorf("%s: %v", key, err)
+					}
+					value = v
+				}
+				row = append(row, value)
+			}
+			got = append(got, strings.Join(row, "*"))
+		}
+		var rows []string
+		list, isList := fact.([]any)
+		switch {
+		case !isList || place.one:
+			rows = []string{joined(fact)}
+		default:
+			for _, row := range list {
+				rows = append(rows, joined(row))
+			}
+		}
+		equal(t, key, strings.Join(got, " | "), strings.Join(rows, " | "))
+	}
+}
+
+// joined is a fact with its parts, where it has several, as elements; null is an empty one.
+func joined(fact any) string {
+	var parts []string
+	switch v := fact.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []any:
+		for _, part := range v {
+			parts = append(parts, joined(part))
+		}
+	}
+	return strings.Join(parts, "*")
+}
+
+// compareStops compares what a 204 says of its stops.
+func compareStops(t *testing.T, set x12.Set, want []any) {
+	t.Helper()
+	type stop struct{ seq, reason, dates, refs, n1, n4 []string }
+	var got []stop
+	for _, s := range set.Segments {
+		if s.ID == "S5" {
+			got = append(got, stop{seq: []string{s.Get(1)}, reason: []string{s.Get(2)}})
+		}
+		if len(got) == 0 {
+			continue
+		}
+		last := &got[len(got)-1]
+		row := func(elements ...int) string {
+			var values []string
+			for _, n := range elements {
+				values = append(values, s.Get(n))
+			}
+			return strings.Join(values, "*")
+		}
+		switch s.ID {
+		case "G62":
+			last.dates = append(last.dates, row(1, 2, 3, 4, 5))
+		case "L11":
+			last.refs = append(last.refs, row(2, 1))
+		case "N1":
+			last.n1 = append(last.n1, row(1, 3, 4))
+		case "N4":
+			last.n4 = append(last.n4, row(1, 2, 3, 4))
+		}
+	}
+	equal(t, "stops", len(got), len(want))
+	for i, w := range want {
+		w := w.(map[string]any)
+		for key, have := range map[string][]string{"seq": got[i].seq, "reason": got[i].reason, "dates": got[i].dates, "refs": got[i].refs, "n1": got[i].n1, "n4": got[i].n4} {
+			fact, ok := w[key]
+			if !ok {
+				continue
+			}
+			rows := []string{joined(fact)}
+			if list, isList := fact.([]any); isList {
+				rows = nil
+				for _, row := range list {
+					rows = append(rows, joined(row))
+				}
+			}
+			equal(t, "stop "+key, strings.Join(have, " | "), strings.Join(rows, " | "))
 		}
 	}
 }

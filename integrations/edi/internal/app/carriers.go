@@ -308,9 +308,11 @@ func (a *App) hand(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 	if err != nil && !errors.As(err, &refused) {
 		return nil, err
 	}
-	set, err := a.read(x, s)
-	if err != nil {
-		return nil, err
+	var set x12.Set
+	if s.ID != "210" {
+		if set, err = a.read(x, s); err != nil {
+			return nil, err
+		}
 	}
 	return func(ctx context.Context, tx *platform.Tx) error {
 		if err := store.DropRequest(ctx, tx, x.ID, s.Index); err != nil {
@@ -323,7 +325,7 @@ func (a *App) hand(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 		case "214":
 			err = a.reported(ctx, tx, x, s, set, done, refused, &v)
 		case "210":
-			err = a.billed(ctx, tx, x, set, answer, refused, &v)
+			err = a.billed(ctx, tx, x, s, answer, refused, &v)
 		}
 		if err != nil {
 			return err

@@ -17,13 +17,14 @@ import (
 	"crossdock.dev/platform/tasks"
 )
 
-// maxSet bounds the bytes of a set that is mapped: an order has a thousand lines at most, and one carrier's bill as much.
+// maxSet bounds the bytes of a set that is held whole to be mapped: an order has a thousand lines at most. A bill is read segment by
+// segment and may have any size.
 const maxSet = 4 << 20
 
 // Lists of masterdata's code maps.
 const (
 	UnitList     = "x12/355" // units, X12 data element 355
-	ChargeList   = "x12/150" // charges, data element 150
+	ChargeList   = mapping.ListCharge
 	StatusList   = mapping.ListStatus
 	StopList     = mapping.ListAppointment
 	ResponseList = mapping.ListResponse
@@ -38,12 +39,21 @@ func (a *App) judge(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 	if err != nil || s.Disposition != message.InProgress {
 		return nil, err
 	}
-	if s.Length > maxSet {
-		return a.settle(x, s, message.Wait(message.MappingFailed, fmt.Sprintf("the set has %d bytes, the most is %d", s.Length, maxSet))), nil
-	}
 	p, ok := a.Profiles.Find(x.Sender, x.Receiver)
 	if !ok {
 		return nil, fmt.Errorf("no profile for sender %s and receiver %s any more", x.Sender, x.Receiver)
+	}
+	if s.ID == "210" {
+		bill, problems, err := a.readBill(x, s)
+		if err != nil {
+			return nil, err
+		}
+		return a.handOn(t, x, s, func(ctx context.Context, tx *platform.Tx) (message.Verdict, []byte, error) {
+			return a.judgeBill(ctx, tx, x, s, p, bill, problems)
+		}), nil
+	}
+	if s.Length > maxSet {
+		return a.settle(x, s, message.Wait(message.MappingFailed, fmt.Sprintf("the set has %d bytes, the most is %d", s.Length, maxSet))), nil
 	}
 	set, err := a.read(x, s)
 	if err != nil {
@@ -59,10 +69,6 @@ func (a *App) judge(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 	case "214":
 		return a.handOn(t, x, s, func(ctx context.Context, tx *platform.Tx) (message.Verdict, []byte, error) {
 			return a.judgeStatus(ctx, tx, x, s, p, set)
-		}), nil
-	case "210":
-		return a.handOn(t, x, s, func(ctx context.Context, tx *platform.Tx) (message.Verdict, []byte, error) {
-			return a.judgeBill(ctx, tx, x, s, p, set)
 		}), nil
 	}
 	return nil, tasks.Permanent(fmt.Errorf("set %s is not handled", s.ID))

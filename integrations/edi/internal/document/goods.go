@@ -7,18 +7,12 @@ import (
 
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
+	"crossdock.dev/integrations/edi/mapping"
 	"crossdock.dev/kernel/decimal"
 )
 
-// goods are what is said of a kind of goods: those of one freight class, else of one item.
-type goods struct {
-	Description string
-	Weight      decimal.Decimal
-	Cartons     int32
-}
-
 // goodsOf puts the lines of shipments together by freight class, lowest first; what has no class follows by item.
-func goodsOf(shipments []*freightv1.Shipment) ([]goods, error) {
+func goodsOf(shipments []*freightv1.Shipment) ([]mapping.Lading, error) {
 	type key struct{ class, item string }
 	lines := map[key][]*freightv1.ShipmentLine{}
 	var order []key
@@ -40,19 +34,21 @@ func goodsOf(shipments []*freightv1.Shipment) ([]goods, error) {
 		}
 		return number(a.class).Cmp(number(b.class))
 	})
-	var out []goods
+	var out []mapping.Lading
 	for _, k := range order {
-		g := goods{Description: printed(lines[k][0].GetDescription())}
+		g := mapping.Lading{Description: lines[k][0].GetDescription()}
 		if k.class != "" {
 			g.Description = common(lines[k]) + " CLASS " + k.class
 		}
+		var weight decimal.Decimal
 		for _, l := range lines[k] {
 			w, err := decimal.Parse(l.GetGrossWeight().GetValue())
 			if err != nil {
 				return nil, err
 			}
-			g.Weight, g.Cartons = g.Weight.Add(w), g.Cartons+l.GetCartons()
+			weight, g.Cartons = weight.Add(w), g.Cartons+int(l.GetCartons())
 		}
+		g.Weight = weight.Trim().String()
 		out = append(out, g)
 	}
 	return out, nil
@@ -71,7 +67,7 @@ func number(s string) decimal.Decimal {
 func common(lines []*freightv1.ShipmentLine) string {
 	word := ""
 	for i, l := range lines {
-		words := strings.Fields(printed(l.GetDescription()))
+		words := strings.Fields(strings.ToUpper(l.GetDescription()))
 		if len(words) == 0 || i > 0 && words[len(words)-1] != word {
 			return "GOODS"
 		}

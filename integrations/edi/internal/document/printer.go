@@ -1,6 +1,6 @@
-// Package document puts what freight and billing tell into the sets that partners get: a tender into a 204, an invoice into an 810.
-// It promises to print nothing but what the facts, the copies of masterdata and the customer's own order say, and to name what it
-// misses. What the segments look like is package mapping's; envelopes and sending are package app's.
+// Package document gathers what a set of ours says from what freight and billing tell: a tender for a 204, an invoice for an 810.
+// It promises to say nothing but what the facts, the copies of masterdata and the customer's own order say, and to name what it
+// misses. Writing the set is package mapping's; envelopes and sending are package app's.
 package document
 
 import (
@@ -16,6 +16,7 @@ import (
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
 	"crossdock.dev/integrations/edi/internal/app"
+	"crossdock.dev/integrations/edi/internal/message"
 	"crossdock.dev/integrations/edi/internal/store"
 	"crossdock.dev/integrations/edi/mapping"
 	"crossdock.dev/integrations/edi/x12"
@@ -34,18 +35,21 @@ func (Printer) Print(ctx context.Context, r platform.Reader, d store.Draft, orig
 	l := &look{ctx: ctx, r: r, original: original}
 	switch m := fact.(type) {
 	case *freightv1.LoadTendered:
-		set, err = l.tender(m)
-		functionalID = "SM"
+		t, err := l.tender(m)
+		return mapping.Out204(t), "SM", errors.Join(l.err, err)
 	case *freightv1.Tender:
-		set, err = cancellation(m)
-		functionalID = "SM"
+		return mapping.Out204(cancellation(m)), "SM", nil
 	case *billingv1.InvoiceIssued:
-		set, err = l.invoice(m.GetInvoice())
-		functionalID = "IN"
-	default:
-		return set, "", &app.UnfitError{Detail: fmt.Sprintf("no document says %T", fact)}
+		i, err := l.invoice(m.GetInvoice())
+		if err = errors.Join(l.err, err); err != nil {
+			return set, "", err
+		}
+		if set, err = mapping.Out810(i); err != nil {
+			err = &app.UnfitError{Detail: err.Error()}
+		}
+		return set, "IN", err
 	}
-	return set, functionalID, errors.Join(l.err, err)
+	return set, "", &app.UnfitError{Detail: fmt.Sprintf("no document says %T", fact)}
 }
 
 // look reads copies of masterdata, and remembers those that have not come.
@@ -110,35 +114,28 @@ const ours = "93"
 // bare is the last part of a resource name.
 func bare(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
-// address is a party of a set as it is printed, in capitals.
-func address(role, name, qualifier, id string, a *typev1.Address) mapping.Party {
-	p := mapping.Party{
-		Role: role, Name: printed(name), Qualifier: qualifier, ID: id,
-		City: printed(a.GetCity()), State: printed(a.GetState()), PostalCode: printed(a.GetPostcode()), Country: a.GetCountry(),
+// address is a party of a set.
+func address(name, qualifier, id string, a *typev1.Address) mapping.Party {
+	return mapping.Party{
+		Name: name, Qualifier: qualifier, ID: id, Street: a.GetLines(), City: a.GetCity(), State: a.GetState(), PostalCode: a.GetPostcode(), Country: a.GetCountry(),
 	}
-	for _, line := range a.GetLines() {
-		p.Street = append(p.Street, printed(line))
-	}
-	return p
 }
 
-func printed(s string) string { return strings.ToUpper(strings.TrimSpace(s)) }
-
 // ourselves is the legal entity that buys the freight or issues the invoice.
-func (l *look) ourselves(role, name string) mapping.Party {
+func (l *look) ourselves(name string) mapping.Party {
 	le := l.legalEntity(name)
-	return address(role, le.GetDisplayName(), ours, bare(name), le.GetAddress())
+	return address(le.GetDisplayName(), ours, bare(name), le.GetAddress())
 }
 
 // site is a place where goods are loaded or unloaded: by the number and name that the customer's own order gave it, else by ours.
-func (l *look) site(role, name string, po mapping.PurchaseOrder) mapping.Party {
+func (l *look) site(name string, po mapping.PurchaseOrder) mapping.Party {
 	at := l.location(name)
-	p := address(role, at.GetDisplayName(), ours, bare(name), at.GetAddress())
+	p := address(at.GetDisplayName(), ours, bare(name), at.GetAddress())
 	for _, id := range at.GetExternalIds() {
 		if id.GetSystem() == "x12" && id.GetKind() == "n1_st" {
 			p.Qualifier, p.ID = id.GetQualifier(), id.GetValue()
 			if st := po.ShipTo(); st != nil && st.Qualifier == p.Qualifier && st.ID == p.ID && st.Name != "" {
-				p.Name = printed(st.Name)
+				p.Name = message.Text(st.Name)
 			}
 			break
 		}
@@ -148,15 +145,22 @@ func (l *look) site(role, name string, po mapping.PurchaseOrder) mapping.Party {
 
 // billTo is who pays the carrier: our own company, or of collect freight the customer, as its order says.
 func (l *look) billTo(s *freightv1.Shipment, legalEntity, method string, po mapping.PurchaseOrder) mapping.Party {
-	if method != collect {
-		return l.ourselves("BT", legalEntity)
+	out := mapping.Party{}
+	switch bt := po.BillTo(); {
+	case method != collect:
+		out = l.ourselves(legalEntity)
+	case bt != nil:
+		out = *bt
+		out.Name, out.City = message.Text(bt.Name), message.Text(bt.City)
+		out.Street = nil
+		for _, line := range bt.Street {
+			out.Street = append(out.Street, message.Text(line))
+		}
+	default:
+		out.Name = l.party(s.GetCustomer()).GetDisplayName()
 	}
-	if bt := po.BillTo(); bt != nil {
-		out := *bt
-		out.Role, out.Name = "BT", printed(bt.Name)
-		return out
-	}
-	return mapping.Party{Role: "BT", Name: printed(l.party(s.GetCustomer()).GetDisplayName())}
+	out.Role = "BT"
+	return out
 }
 
 // collect is the method of payment of freight that the customer pays (X12 data element 146).

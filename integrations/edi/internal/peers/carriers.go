@@ -16,6 +16,7 @@ import (
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
 	"crossdock.dev/integrations/edi/internal/app"
+	"crossdock.dev/integrations/edi/internal/message"
 	"crossdock.dev/integrations/edi/mapping"
 	"crossdock.dev/integrations/edi/x12"
 	amount "crossdock.dev/kernel/money"
@@ -93,6 +94,9 @@ const (
 	chargesUnfit mapping.Reason = "CHARGES_UNFIT"
 )
 
+// maxCharges is how many charges billing takes with one bill.
+const maxCharges = 200
+
 // Bill makes the request that hands a freight bill in.
 func (c *Carriers) Bill(b app.Bill) ([]byte, []mapping.Problem) {
 	var problems []mapping.Problem
@@ -109,16 +113,17 @@ func (c *Carriers) Bill(b app.Bill) ([]byte, []mapping.Problem) {
 		return &money.Money{CurrencyCode: b.Currency, Units: units, Nanos: nanos}
 	}
 	bill := &billingv1.FreightBill{
-		Carrier: b.Carrier, InvoiceNumber: b.Number, LoadNumber: b.Load, CarrierReference: b.Reference, BillDate: calendar(b.Date), Source: b.Source,
+		Carrier: b.Carrier, InvoiceNumber: message.Clean(b.Number, 30), LoadNumber: message.Clean(b.ShipmentID, 40),
+		CarrierReference: message.Clean(b.CarrierReference, 40), BillDate: calendar(b.Date), Source: b.Source,
 	}
-	for i, ch := range b.Charges {
+	for i, ch := range b.Charges[:min(maxCharges, len(b.Charges))] {
 		bill.Charges = append(bill.Charges, &typev1.Charge{
-			Code: ch.Code, Description: ch.Description, Amount: value(fmt.Sprintf("charges[%d].amount", i), ch.Amount),
+			Code: ch.Word, Description: message.Clean(ch.Description, 200), Amount: value(fmt.Sprintf("charges[%d].amount", i), ch.Amount),
 		})
 	}
 	bill.Total = value("total", b.Total)
-	if n := len(bill.Charges); n == 0 || n > 200 {
-		problem(chargesUnfit, "charges", "", fmt.Sprintf("%d charges, of 1 to 200", n))
+	if b.ChargeCount == 0 || b.ChargeCount > maxCharges {
+		problem(chargesUnfit, "charges", "", fmt.Sprintf("%d charges that add up to %s, of 1 to %d that a bill may have", b.ChargeCount, b.ChargeSum, maxCharges))
 	}
 	request, err := encode(call{"", &billingv1.SubmitFreightBillRequest{FreightBill: bill}})
 	if err != nil {
