@@ -316,8 +316,15 @@ func TestCancelOnTheWay(t *testing.T) {
 		check(t, po, states(w.get(o.Name)), "CANCELLED RELEASE_CANCELLED OPEN NOT_BILLABLE")
 	}
 
+	held := w.create(simple("parties/CUS-PIN", "PC-HELD", "locations/LOC-INDP", "items/NS-NONE", "1", "EA", "1.00"))
+	before := w.core.Store().Last()
+	_, err := w.cancel(held.Name, "typed wrong")
+	w.must(err)
+	check(t, "of a held draft", states(w.get(held.Name)), "CANCELLED RELEASE_CANCELLED OPEN NOT_BILLABLE")
+	check(t, "facts of a held draft", strings.Join(w.facts(before), "; "), "OrderCancelled OrderHoldReleased CommitmentChanged")
+
 	part := w.send("LC-1006")
-	_, err := w.user.ReleaseOrder(t.Context(), &ordersv1.ReleaseOrderRequest{Name: part.Name, RequestId: w.id(), Lines: []*ordersv1.ReleaseOrderRequest_Line{
+	_, err = w.user.ReleaseOrder(t.Context(), &ordersv1.ReleaseOrderRequest{Name: part.Name, RequestId: w.id(), Lines: []*ordersv1.ReleaseOrderRequest_Line{
 		{Line: "10", Quantity: &typev1.Quantity{Value: "60", Unit: "CS"}}}})
 	w.must(err)
 	j := w.journey(w.released())
@@ -339,7 +346,7 @@ func TestCancelOnTheWay(t *testing.T) {
 	j = w.journey(w.released())
 	_, err = w.cancel(overtaken.Name, "too slow")
 	w.must(err)
-	before := w.core.Store().Last()
+	before = w.core.Store().Last()
 	for _, m := range []proto.Message{j.planned(), j.booked(), j.departed(), j.delivered(), j.proof(nil), j.authorized(nil), j.invoiced(nil)} {
 		w.happen(m)
 	}

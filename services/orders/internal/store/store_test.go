@@ -101,6 +101,7 @@ func full(t *testing.T) (order.Order, order.Release) {
 	}
 	day := calendar.MustParseDate("2026-03-03")
 	windows := order.Windows{ShipDate: day, PickupFrom: moment(1), PickupTo: moment(2), DeliveryDate: day.AddDays(1), DeliverFrom: moment(3), DeliverBy: moment(4), Rule: "earliest"}
+	trust := order.Trust{Confidence: "NONE", Reasons: []string{"FEED_SILENT", "ONLY_SCHEDULED"}}
 	id := order.ExternalID{System: "x12", Kind: "n1_st", Qualifier: "9", Value: "0003947268292"}
 	o := order.Order{
 		Name: "orders/ord_1", Customer: "parties/CUS-A", Number: "A-1", LegalEntity: "legalEntities/LE", ShipFrom: "locations/F", ShipTo: "locations/T", ShipToExternal: id,
@@ -112,9 +113,9 @@ func full(t *testing.T) (order.Order, order.Release) {
 		},
 		Commercial: order.Confirmed, Holds: []order.Hold{{Kind: order.HoldMasterData, Reason: "because", Fields: []string{"customer"}, Actor: "user/dev", Since: at}},
 		Missing: []order.Missing{{Field: "customer", Reason: "because", Keys: []string{"parties/CUS-A", "other"}}},
-		Promise: &order.Promise{Windows: windows, Estimate: moment(5)}, Releases: 1, Revision: 1, Created: at, Update: at,
+		Promise: &order.Promise{Windows: windows, Estimate: moment(5), Trust: trust}, CancelReason: "not needed", Releases: 1, Revision: 1, Created: at, Update: at,
 	}
-	r := order.Release{Number: 1, Order: o.Name, Windows: windows, Contract: "contracts/A-1", At: at, SecuredBy: "tenders/1", Estimate: moment(6), Milestone: moment(7),
+	r := order.Release{Number: 1, Order: o.Name, Windows: windows, Contract: "contracts/A-1", At: at, SecuredBy: "tenders/1", Estimate: moment(6), Trust: trust, Milestone: moment(7),
 		Documents: []string{"invoices/1"}, Lines: []order.ReleaseLine{{Line: "10", Place: 0, Quantities: quantities(t, "60", "60")}}}
 	return o, r
 }

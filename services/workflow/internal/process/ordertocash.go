@@ -241,7 +241,11 @@ func Next(p Process, e Event, at time.Time) Outcome {
 			p.Delivery = e.Shipment
 		}
 	case Proven:
-		if p.Proof == "" && e.Exceptions {
+		switch {
+		case p.Proof == e.Proof:
+		case !e.Exceptions: // it may take the place of one that had some
+			out.Close = append(out.Close, Closing{DeliveryException, p.Shipment})
+		default:
 			out.Open = append(out.Open, Item{
 				Reason: DeliveryException, Owner: Operations, Subject: p.Shipment,
 				Detail: "The proof of delivery " + e.Proof + " names quantities that were not taken clean.",

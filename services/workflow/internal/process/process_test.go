@@ -249,6 +249,13 @@ func TestExceptionsOfDeliveryAndBill(t *testing.T) {
 	if len(out.Open) != 1 || out.Open[0].Reason != DeliveryException || out.Process.State != Authorizing {
 		t.Errorf("proof with exceptions: work items %v, state %s", out.Open, out.Process.State)
 	}
+	clean := Next(out.Process, Proven{Proof: "proofsOfDelivery/pod_2"}, start)
+	if want := []Closing{{DeliveryException, "shipments/shp_1"}}; !slices.Equal(clean.Close, want) {
+		t.Errorf("a clean proof in its place: closes %v, want %v", clean.Close, want)
+	}
+	if again := Next(clean.Process, Proven{Proof: "proofsOfDelivery/pod_3", Exceptions: true}, start); len(again.Open) != 1 {
+		t.Errorf("a proof with exceptions in its place: work items %v, want one", again.Open)
+	}
 	p, _ = run(out.Process, events[5], events[6])
 	out = Next(p, events[9], start)
 	if len(out.Open) != 1 || out.Open[0].Reason != FreightBillOverTolerance || out.Process.State != Settling {
