@@ -98,7 +98,7 @@ func TestAuthorizeStepByStep(t *testing.T) {
 
 // What the preview shows is what the bill has, and a preview leaves nothing behind.
 func TestPreviewIsTheBill(t *testing.T) {
-	w, j := newWorld(t), stories()["18"].job
+	w, j := newWorld(t), stories(t)["18"].jobs[0]
 	w.releaseOrder(j)
 	w.book(j)
 	w.deliver(j)
@@ -239,7 +239,7 @@ func TestBillTwice(t *testing.T) {
 			t.Errorf("%s %s: findings %v, want %s of finance not to pass", c.number, c.total, b.GetFindings(), c.rule)
 		}
 	}
-	if got := w.balances()["2000"]; got != "-425.24" {
+	if got := w.balances("USD")["2000"]; got != "-425.24" {
 		t.Errorf("accounts payable %s, want -425.24", got)
 	}
 	list, err := w.workflow.ListFreightBills(w.ctx, &billingv1.ListFreightBillsRequest{LoadNumber: j.number()})
@@ -255,15 +255,15 @@ func TestBillTwice(t *testing.T) {
 
 // Page 15: a header that is not the sum rejects the bill before anything else, and does not use up its number.
 func TestRejectedNumberStaysFree(t *testing.T) {
-	w, s := newWorld(t), stories()["15"]
-	w.invoiced(s.job)
-	b, err := w.bill(s.job, "CXEE-9015", s.billed, s.header)
+	w, s := newWorld(t), stories(t)["15"]
+	w.invoiced(s.jobs[0])
+	b, err := w.bill(s.jobs[0], "CXEE-9015", s.billed, s.header)
 	w.must(err)
 	if len(b.GetFindings()) != 1 || b.GetFindings()[0].GetRule() != "A0" || b.GetState() != billingv1.FreightBill_REJECTED {
 		t.Errorf("%s with %v, want REJECTED for A0 alone", b.GetState(), b.GetFindings())
 	}
 	w.clock.Advance(1)
-	b, err = w.bill(s.job, "CXEE-9015", s.billed, "180.65")
+	b, err = w.bill(s.jobs[0], "CXEE-9015", s.billed, "180.65")
 	w.must(err)
 	if b.GetState() != billingv1.FreightBill_APPROVED {
 		t.Errorf("the corrected bill is %s, want APPROVED: %v", b.GetState(), b.GetFindings())
@@ -312,7 +312,7 @@ func TestBillsThatWait(t *testing.T) {
 
 // Collect: the customer pays the carrier, so nothing is accrued and a bill for it is not ours.
 func TestCollect(t *testing.T) {
-	w, j := newWorld(t), stories()["20"].job
+	w, j := newWorld(t), stories(t)["20"].jobs[0]
 	i := w.invoiced(j)
 	if text(i.GetTotal()) != "2554.38" || len(i.GetFreight()) != 0 {
 		t.Errorf("invoice %s with %d freight lines, want 2554.38 and none", text(i.GetTotal()), len(i.GetFreight()))

@@ -39,6 +39,7 @@ type world struct {
 	server   *platformtest.Server
 	workflow billingv1.BillingServiceClient
 	edi      billingv1.BillingServiceClient
+	person   billingv1.BillingServiceClient
 	opened   uint64
 }
 
@@ -82,6 +83,7 @@ func (w *world) open() {
 	})
 	w.workflow = billingv1.NewBillingServiceClient(w.server.As("workflow"))
 	w.edi = billingv1.NewBillingServiceClient(w.server.As("edi"))
+	w.person = billingv1.NewBillingServiceClient(w.server.AsUser())
 }
 
 // reopen stops billing and starts it again on its file.
@@ -94,11 +96,16 @@ func (w *world) reopen() {
 // tell writes a fact to a log and lets billing read it.
 func (w *world) tell(log, subject string, payload proto.Message) {
 	w.t.Helper()
+	w.write(log, subject, payload)
+	w.settle()
+}
+
+func (w *world) write(log, subject string, payload proto.Message) {
+	w.t.Helper()
 	_, err := w.logs[log].Change(w.ctx, store.Cause{Actor: "user/test"}, func(tx *store.Tx) ([]byte, error) {
 		return nil, tx.Emit(store.Fact{Type: string(payload.ProtoReflect().Descriptor().Name()), Subject: subject, Payload: payload})
 	})
 	w.must(err)
-	w.settle()
 }
 
 func (w *world) settle() {
@@ -157,15 +164,18 @@ func event(s string) *typev1.EventTime { return &typev1.EventTime{Time: timestam
 // masterData tells the part of the story's seed that billing reads.
 func (w *world) masterData() {
 	le := func(id, zone, series, currency string) {
-		w.tell("masterdata", "legalEntities/"+id, &masterdatav1.LegalEntityChanged{LegalEntity: &masterdatav1.LegalEntity{
+		w.write("masterdata", "legalEntities/"+id, &masterdatav1.LegalEntityChanged{LegalEntity: &masterdatav1.LegalEntity{
 			Name: "legalEntities/" + id, CurrencyCode: currency, Zone: zone, InvoiceSeries: series,
+			TaxId: map[string]string{"LE-US": "EIN 00-0000000 (fictional)", "LE-NL": "NL000000000B00 (fictional)"}[id],
 		}})
 	}
 	le("LE-US", "America/New_York", "NLS26", "USD")
 	le("LE-NL", "Europe/Amsterdam", "NLB26", "EUR")
-	for rule, percent := range map[string]string{"US_RESALE_EXEMPT": "0", "NL_DOMESTIC_21": "21", "EU_INTRA_COMMUNITY_0": "0"} {
-		note := map[string]string{"NL_DOMESTIC_21": "BTW 21%"}[rule]
-		w.tell("masterdata", "taxRules/"+rule, &masterdatav1.TaxRuleChanged{TaxRule: &masterdatav1.TaxRule{
+	for rule, percent := range map[string]string{"US_RESALE_EXEMPT": "0", "US_EXEMPT_ORG": "0", "NL_DOMESTIC_21": "21", "EU_INTRA_COMMUNITY_0": "0"} {
+		note := map[string]string{
+			"NL_DOMESTIC_21": "BTW 21%", "EU_INTRA_COMMUNITY_0": "VAT reverse charge: intra-Community supply, Article 138 Directive 2006/112/EC",
+		}[rule]
+		w.write("masterdata", "taxRules/"+rule, &masterdatav1.TaxRuleChanged{TaxRule: &masterdatav1.TaxRule{
 			Name: "taxRules/" + rule, RatePercent: percent, PrintedNote: note,
 		}})
 	}
@@ -174,12 +184,13 @@ func (w *world) masterData() {
 		if id == "CUS-TUL" || id == "CUS-RHB" {
 			entity, currency = "LE-NL", "EUR"
 		}
-		w.tell("masterdata", "parties/"+id, &masterdatav1.PartyChanged{Party: &masterdatav1.Party{
+		w.write("masterdata", "parties/"+id, &masterdatav1.PartyChanged{Party: &masterdatav1.Party{
 			Name: "parties/" + id, Roles: []masterdatav1.Party_Role{masterdatav1.Party_CUSTOMER}, LegalEntity: "legalEntities/" + entity,
 			CurrencyCode: currency, TaxRule: "taxRules/" + tax, PaymentTerms: paymentTerms, PaymentDueDays: due,
+			VatId: map[string]string{"CUS-TUL": "NL000000001B00 (fictional)", "CUS-RHB": "DE000000001 (fictional)"}[id],
 		}})
 		terms.BillCleanPart = true
-		w.tell("masterdata", "contracts/"+id+"-1", &masterdatav1.ContractApproved{Contract: &masterdatav1.Contract{
+		w.write("masterdata", "contracts/"+id+"-1", &masterdatav1.ContractApproved{Contract: &masterdatav1.Contract{
 			Name: "contracts/" + id + "-1", Party: "parties/" + id, Version: 1, EffectiveFrom: day("2026-01-01"), CurrencyCode: currency,
 			State: masterdatav1.Contract_APPROVED, Terms: &masterdatav1.Contract_CustomerTerms{CustomerTerms: terms},
 		}})
@@ -190,18 +201,28 @@ func (w *world) masterData() {
 	})
 	customer("CUS-HHS", "US_RESALE_EXEMPT", "net 30", 30, &masterdatav1.CustomerTerms{
 		FreightTerms: add, RatePerCwt: "15.00", Minimum: amount("160.00", "USD"), FuelPercent: "12",
-		FlatByLane: map[string]*moneypb.Money{"LANE-CHI": amount("1180.00", "USD")},
+		FlatByLane: map[string]*moneypb.Money{
+			"LANE-CHI": amount("1180.00", "USD"), "LANE-INDH": amount("690.00", "USD"), "LANE-PITH": amount("640.00", "USD"),
+			"LANE-DETH": amount("700.00", "USD"),
+		},
+	})
+	customer("CUS-LAK", "US_EXEMPT_ORG", "net 30", 30, &masterdatav1.CustomerTerms{
+		FreightTerms: add, RatePerCwt: "22.00", Minimum: amount("195.00", "USD"), FuelPercent: "12",
+		Accessorials: map[string]*moneypb.Money{"LFT": amount("85.00", "USD")},
 	})
 	customer("CUS-PIN", "US_RESALE_EXEMPT", "net 30", 30, &masterdatav1.CustomerTerms{FreightTerms: masterdatav1.CustomerTerms_PREPAID})
 	customer("CUS-SNX", "US_RESALE_EXEMPT", "1% 15 net 16", 16, &masterdatav1.CustomerTerms{FreightTerms: masterdatav1.CustomerTerms_COLLECT})
 	customer("CUS-TUL", "NL_DOMESTIC_21", "net 14", 14, &masterdatav1.CustomerTerms{
 		FreightTerms: add, RatePer_100Kg: "18.00", Minimum: amount("95.00", "EUR"), FuelPercent: "0",
 	})
+	customer("CUS-RHB", "EU_INTRA_COMMUNITY_0", "net 30", 30, &masterdatav1.CustomerTerms{
+		FreightTerms: add, RatePer_100Kg: "18.00", Minimum: amount("95.00", "EUR"), FuelPercent: "0",
+	})
 	carrier := func(scac, currency string, tariff *masterdatav1.CarrierTariff) {
-		w.tell("masterdata", "parties/CAR-"+scac, &masterdatav1.PartyChanged{Party: &masterdatav1.Party{
+		w.write("masterdata", "parties/CAR-"+scac, &masterdatav1.PartyChanged{Party: &masterdatav1.Party{
 			Name: "parties/CAR-" + scac, Roles: []masterdatav1.Party_Role{masterdatav1.Party_CARRIER}, CurrencyCode: currency,
 		}})
-		w.tell("masterdata", "contracts/"+scac+"-2026-1", &masterdatav1.ContractApproved{Contract: &masterdatav1.Contract{
+		w.write("masterdata", "contracts/"+scac+"-2026-1", &masterdatav1.ContractApproved{Contract: &masterdatav1.Contract{
 			Name: "contracts/" + scac + "-2026-1", Party: "parties/CAR-" + scac, Version: 1, EffectiveFrom: day("2026-01-01"), CurrencyCode: currency,
 			State: masterdatav1.Contract_APPROVED, Terms: &masterdatav1.Contract_CarrierTariff{CarrierTariff: tariff},
 		}})
@@ -209,27 +230,57 @@ func (w *world) masterData() {
 	ltl := &masterdatav1.CarrierTariff{Basis: masterdatav1.CarrierTariff_LTL_CLASS, FuelIndex: "fuelIndexes/FUEL-US", FuelTable: "FUEL-US-LTL"}
 	carrier("CXBB", "USD", ltl)
 	carrier("CXEE", "USD", ltl)
-	carrier("CXAA", "USD", &masterdatav1.CarrierTariff{Basis: masterdatav1.CarrierTariff_PER_DISTANCE, Rate: "2.15"})
-	carrier("CXDD", "EUR", &masterdatav1.CarrierTariff{Basis: masterdatav1.CarrierTariff_PER_DISTANCE, Rate: "1.45"})
+	carrier("CXAA", "USD", &masterdatav1.CarrierTariff{
+		Basis: masterdatav1.CarrierTariff_PER_DISTANCE, Rate: "2.15", FuelIndex: "fuelIndexes/FUEL-US", FuelTable: "FUEL-US-TL",
+	})
+	carrier("CXCC", "USD", &masterdatav1.CarrierTariff{Basis: masterdatav1.CarrierTariff_FLAT_PER_LANE})
+	carrier("CXDD", "EUR", &masterdatav1.CarrierTariff{
+		Basis: masterdatav1.CarrierTariff_PER_DISTANCE, Rate: "1.45", FuelIndex: "fuelIndexes/FUEL-EU", FuelTable: "FUEL-EU",
+	})
 	value := func(published, effective, v string) *masterdatav1.FuelIndex_Value {
 		return &masterdatav1.FuelIndex_Value{PublishDate: day(published), EffectiveDate: day(effective), Value: v}
 	}
 	band := func(low, high, v string) *masterdatav1.FuelIndex_Band {
 		return &masterdatav1.FuelIndex_Band{Low: low, High: high, Value: v}
 	}
-	w.tell("masterdata", "fuelIndexes/FUEL-US", &masterdatav1.FuelIndexChanged{FuelIndex: &masterdatav1.FuelIndex{
+	w.write("masterdata", "fuelIndexes/FUEL-US", &masterdatav1.FuelIndexChanged{FuelIndex: &masterdatav1.FuelIndex{
 		Name: "fuelIndexes/FUEL-US", Unit: "USD per gallon",
-		Values: []*masterdatav1.FuelIndex_Value{value("2026-02-23", "2026-02-25", "3.948"), value("2026-03-02", "2026-03-04", "4.012")},
+		Values: []*masterdatav1.FuelIndex_Value{
+			value("2026-02-23", "2026-02-25", "3.948"), value("2026-03-02", "2026-03-04", "4.012"), value("2026-03-09", "2026-03-11", "4.068"),
+			value("2026-03-16", "2026-03-18", "4.121"),
+		},
 		Tables: []*masterdatav1.FuelIndex_Table{{
 			Id: "FUEL-US-LTL", Basis: masterdatav1.FuelIndex_Table_PERCENT_OF_LINE_HAUL,
-			Bands: []*masterdatav1.FuelIndex_Band{band("3.90", "4.00", "28.0"), band("4.00", "4.05", "29.5"), band("4.05", "4.10", "30.0")},
+			Bands: []*masterdatav1.FuelIndex_Band{
+				band("3.90", "4.00", "28.0"), band("4.00", "4.05", "29.5"), band("4.05", "4.10", "30.0"), band("4.10", "4.15", "30.5"),
+			},
+		}, {
+			Id: "FUEL-US-TL", Basis: masterdatav1.FuelIndex_Table_PER_DISTANCE,
+			Bands: []*masterdatav1.FuelIndex_Band{
+				band("3.90", "4.00", "0.54"), band("4.00", "4.05", "0.56"), band("4.05", "4.10", "0.57"), band("4.10", "4.15", "0.58"),
+			},
 		}},
 	}})
-	for _, l := range []struct{ lane, to string }{{"LANE-SOLON", "LOC-SOLON"}, {"LANE-CHI", "LOC-CHI"}} {
-		w.tell("masterdata", "lanes/"+l.lane, &masterdatav1.LaneChanged{Lane: &masterdatav1.Lane{
-			Name: "lanes/" + l.lane, Origin: "locations/LOC-CMH", Destination: "locations/" + l.to,
+	w.write("masterdata", "fuelIndexes/FUEL-EU", &masterdatav1.FuelIndexChanged{FuelIndex: &masterdatav1.FuelIndex{
+		Name: "fuelIndexes/FUEL-EU", Unit: "EUR per litre", Values: []*masterdatav1.FuelIndex_Value{value("2026-02-27", "2026-03-01", "1.712")},
+		Tables: []*masterdatav1.FuelIndex_Table{{
+			Id: "FUEL-EU", Basis: masterdatav1.FuelIndex_Table_PERCENT_OF_LINE_HAUL,
+			Bands: []*masterdatav1.FuelIndex_Band{band("1.70", "1.75", "11.5")},
+		}},
+	}})
+	w.write("masterdata", "locations/LOC-PITL", &masterdatav1.LocationChanged{Location: &masterdatav1.Location{
+		Name: "locations/LOC-PITL", Flags: []string{"liftgate"},
+	}})
+	for _, to := range []string{"SOLON", "ATHGA", "CHI", "INDH", "INDP", "PITH", "PITL", "DETH", "DETP", "NASP", "EIN", "HAM"} {
+		origin := "locations/LOC-CMH"
+		if to == "EIN" || to == "HAM" {
+			origin = "locations/LOC-VEN"
+		}
+		w.write("masterdata", "lanes/LANE-"+to, &masterdatav1.LaneChanged{Lane: &masterdatav1.Lane{
+			Name: "lanes/LANE-" + to, Origin: origin, Destination: "locations/LOC-" + to,
 		}})
 	}
+	w.settle()
 }
 
 // job is one order of the story on its way from release to bill. n makes its names.
@@ -258,6 +309,13 @@ func (j job) shipment() string { return fmt.Sprintf("shipments/shp_%d", j.n) }
 func (j job) load() string     { return fmt.Sprintf("loads/load_%d", cmp.Or(j.on, j.n)) }
 func (j job) number() string   { return fmt.Sprintf("NL2603%04d", cmp.Or(j.on, j.n)) }
 func (j job) proof() string    { return fmt.Sprintf("proofsOfDelivery/pod_%d", j.n) }
+
+func (j job) shipFrom() string {
+	if j.entity == "LE-NL" {
+		return "locations/LOC-VEN"
+	}
+	return "locations/LOC-CMH"
+}
 
 // first is page 01: the real purchase order 08292233294.
 func first() job {
@@ -288,7 +346,7 @@ func charges(s, currency string) []*typev1.Charge {
 func (j job) shipmentMessage() *freightv1.Shipment {
 	s := &freightv1.Shipment{
 		Name: j.shipment(), OrderRelease: j.release(), Order: j.order(), CustomerOrderNumber: j.po, Customer: "parties/" + j.customer,
-		LegalEntity: "legalEntities/" + j.entity, ShipFrom: "locations/LOC-CMH", ShipTo: "locations/" + j.shipTo, Mode: j.mode, FreightTerms: j.terms,
+		LegalEntity: "legalEntities/" + j.entity, ShipFrom: j.shipFrom(), ShipTo: "locations/" + j.shipTo, Mode: j.mode, FreightTerms: j.terms,
 		Load: j.load(), GrossWeight: j.weight, State: freightv1.Shipment_PLANNED,
 	}
 	j.each(func(line, q, _ string) {
@@ -310,7 +368,7 @@ func (w *world) releaseOrder(j job) {
 	w.clock.Set(at(j.released))
 	r := &ordersv1.OrderRelease{
 		Name: j.release(), Order: j.order(), CustomerOrderNumber: j.po, Customer: "parties/" + j.customer, LegalEntity: "legalEntities/" + j.entity,
-		ShipFrom: "locations/LOC-CMH", ShipTo: "locations/" + j.shipTo, Mode: j.mode, CurrencyCode: j.currency, ShipDate: day(j.shipDate),
+		ShipFrom: j.shipFrom(), ShipTo: "locations/" + j.shipTo, Mode: j.mode, CurrencyCode: j.currency, ShipDate: day(j.shipDate),
 		PaymentTerms: j.paymentTerms, Contract: "contracts/" + j.customer + "-1",
 	}
 	j.each(func(line, q, price string) {
@@ -322,12 +380,44 @@ func (w *world) releaseOrder(j job) {
 	w.tell("orders", j.release(), &ordersv1.OrderReleased{Release: r})
 }
 
-// book tells that the shipment was planned and its load booked.
-func (w *world) book(j job) {
+// book tells that the shipment was planned and its load booked. More jobs share the load of the first.
+func (w *world) book(j job, more ...job) {
 	w.t.Helper()
-	w.tell("freight", j.shipment(), &freightv1.ShipmentPlanned{Shipment: j.shipmentMessage(), Load: j.loadMessage()})
+	planned, booked := j.loadMessage(), j.bookedFact()
+	w.tell("freight", j.shipment(), &freightv1.ShipmentPlanned{Shipment: j.shipmentMessage(), Load: planned})
+	for _, m := range more {
+		planned = proto.CloneOf(planned)
+		planned.Shipments = append(planned.Shipments, m.shipment())
+		w.tell("freight", m.shipment(), &freightv1.ShipmentPlanned{Shipment: m.shipmentMessage(), Load: planned})
+		booked.Shipments = append(booked.Shipments, m.bookedFact().GetShipments()...)
+	}
+	booked.Load.Shipments = planned.GetShipments()
 	w.clock.Set(at(j.booked))
-	w.tell("freight", j.load(), j.bookedFact())
+	w.tell("freight", j.load(), booked)
+}
+
+// cancelled is the fact that a booked load was called off, with what is owed all the same.
+func (j job) cancelled(owed string) *freightv1.LoadCancelled {
+	l, s := j.bookedFact().GetLoad(), j.shipmentMessage()
+	l.State, s.State = freightv1.Load_CANCELLED, freightv1.Shipment_CANCELLED
+	l.Charges.Charges = charges(owed, j.currency)
+	if owed == "" {
+		l.Charges = nil
+	}
+	return &freightv1.LoadCancelled{
+		Load: l, Shipments: []*freightv1.Shipment{s}, Tender: &freightv1.Tender{Name: "tenders/tnd_1", State: freightv1.Tender_WITHDRAWN}, Reason: "cancelled by the customer",
+	}
+}
+
+// accessorial is the fact that a charge of a shipment's stop is owed. booked is what the load's booking was priced at.
+func (j job) accessorial(booked, charge string) *freightv1.AccessorialProven {
+	l, s := j.bookedFact().GetLoad(), j.shipmentMessage()
+	l.State, s.State = freightv1.Load_IN_TRANSIT, freightv1.Shipment_DELIVERED
+	l.Shipments = nil
+	l.Charges = &freightv1.RatedCharges{Carrier: l.Carrier, Contract: "contracts/" + j.carrier + "-2026-1", Charges: charges(booked+" "+charge, j.currency)}
+	return &freightv1.AccessorialProven{
+		Load: l, Charge: charges(charge, j.currency)[0], Shipment: s, Evidence: "arrived 09:05, departed 12:10, claims/clm_1 and claims/clm_2",
+	}
 }
 
 func (j job) bookedFact() *freightv1.LoadBooked {
@@ -421,14 +511,16 @@ func (w *world) journal(related string) []*billingv1.JournalEntry {
 	return resp.GetJournalEntries()
 }
 
-// balances returns the trial balance, "1100" → "13558.47".
-func (w *world) balances() map[string]string {
+// balances returns the trial balance of a currency, "1100" → "13558.47".
+func (w *world) balances(currency string) map[string]string {
 	w.t.Helper()
 	resp, err := w.workflow.GetTrialBalance(w.ctx, &billingv1.GetTrialBalanceRequest{})
 	w.must(err)
 	out := map[string]string{}
 	for _, b := range resp.GetBalances() {
-		out[b.GetAccount()] = text(b.GetAmount())
+		if b.GetAmount().GetCurrencyCode() == currency {
+			out[b.GetAccount()] = text(b.GetAmount())
+		}
 	}
 	return out
 }

@@ -39,6 +39,8 @@ const (
 	Accrual_OPEN Accrual_State = 1
 	// Billed by the carrier and approved.
 	Accrual_CLEARED Accrual_State = 2
+	// No longer expected: the load was called off, or another amount was proven.
+	Accrual_REVERSED Accrual_State = 3
 )
 
 // Enum value maps for Accrual_State.
@@ -47,11 +49,13 @@ var (
 		0: "STATE_UNSPECIFIED",
 		1: "OPEN",
 		2: "CLEARED",
+		3: "REVERSED",
 	}
 	Accrual_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
 		"OPEN":              1,
 		"CLEARED":           2,
+		"REVERSED":          3,
 	}
 )
 
@@ -155,6 +159,8 @@ const (
 	FreightBill_REJECTED FreightBill_State = 4
 	// Set aside: the same bill came before.
 	FreightBill_DUPLICATE FreightBill_State = 5
+	// A person disputed it with the carrier; nothing is paid until it is approved or rejected.
+	FreightBill_DISPUTED FreightBill_State = 6
 )
 
 // Enum value maps for FreightBill_State.
@@ -166,6 +172,7 @@ var (
 		3: "EXCEPTION",
 		4: "REJECTED",
 		5: "DUPLICATE",
+		6: "DISPUTED",
 	}
 	FreightBill_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -174,6 +181,7 @@ var (
 		"EXCEPTION":         3,
 		"REJECTED":          4,
 		"DUPLICATE":         5,
+		"DISPUTED":          6,
 	}
 )
 
@@ -226,7 +234,12 @@ type Accrual struct {
 	// How the figure was made.
 	Explanation *v1.Explanation `protobuf:"bytes,9,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// When it was accrued (business time), UTC.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Whose cost it is: by gross weight over everything aboard, each part by largest remainder; an accessorial that was proven belongs
+	// to the shipment of its stop alone.
+	Shares []*Accrual_Share `protobuf:"bytes,11,rep,name=shares,proto3" json:"shares,omitempty"`
+	// What makes it owed, in words: "booking", the withdrawal, or the claims that prove it.
+	Evidence      string `protobuf:"bytes,12,opt,name=evidence,proto3" json:"evidence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -329,6 +342,20 @@ func (x *Accrual) GetCreateTime() *timestamppb.Timestamp {
 		return x.CreateTime
 	}
 	return nil
+}
+
+func (x *Accrual) GetShares() []*Accrual_Share {
+	if x != nil {
+		return x.Shares
+	}
+	return nil
+}
+
+func (x *Accrual) GetEvidence() string {
+	if x != nil {
+		return x.Evidence
+	}
+	return ""
 }
 
 // BillingAuthorization is the evaluated permission to bill a shipment, conjunct by conjunct, kept as evidence.
@@ -525,7 +552,12 @@ type Invoice struct {
 	// How the figures were made.
 	Explanation *v1.Explanation `protobuf:"bytes,27,opt,name=explanation,proto3" json:"explanation,omitempty"`
 	// Revision; give it back to change only what you have seen. A stale one is ABORTED.
-	Etag          string `protobuf:"bytes,28,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,28,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Tax number of the legal entity, printed; its VAT identification number where it has one.
+	SellerTaxId string `protobuf:"bytes,29,opt,name=seller_tax_id,json=sellerTaxId,proto3" json:"seller_tax_id,omitempty"`
+	// The customer's VAT identification number, printed; empty where it has none. Directive 2006/112/EC Art. 226(4) asks for both
+	// where the customer owes the tax.
+	CustomerVatId string `protobuf:"bytes,30,opt,name=customer_vat_id,json=customerVatId,proto3" json:"customer_vat_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -756,6 +788,20 @@ func (x *Invoice) GetEtag() string {
 	return ""
 }
 
+func (x *Invoice) GetSellerTaxId() string {
+	if x != nil {
+		return x.SellerTaxId
+	}
+	return ""
+}
+
+func (x *Invoice) GetCustomerVatId() string {
+	if x != nil {
+		return x.CustomerVatId
+	}
+	return ""
+}
+
 // InvoiceLine is goods at the order's price.
 type InvoiceLine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -941,7 +987,9 @@ type FreightBill struct {
 	// When it was received (business time), UTC.
 	ReceiveTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=receive_time,json=receiveTime,proto3" json:"receive_time,omitempty"`
 	// Revision; give it back to change only what you have seen. A stale one is ABORTED.
-	Etag          string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What people decided about it, oldest first.
+	Decisions     []*FreightBill_Decision `protobuf:"bytes,15,rep,name=decisions,proto3" json:"decisions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1074,12 +1122,20 @@ func (x *FreightBill) GetEtag() string {
 	return ""
 }
 
+func (x *FreightBill) GetDecisions() []*FreightBill_Decision {
+	if x != nil {
+		return x.Decisions
+	}
+	return nil
+}
+
 // JournalEntry is one balanced entry of the sub-ledger; never changed.
 type JournalEntry struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name, such as "journalEntries/0000000000000001".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What happened: "load booked: cost accrual", "billing authorised", "invoice issued" or "freight bill approved".
+	// What happened: "load booked: cost accrual", "detention proven", "accessorial proven: cost accrual", "withdrawal: accrual reversed",
+	// "TONU accrued", "billing authorised", "invoice issued", "freight bill approved" or "freight bill approved, with variance".
 	Moment string `protobuf:"bytes,2,opt,name=moment,proto3" json:"moment,omitempty"`
 	// The legal entity whose books it is in.
 	LegalEntity string `protobuf:"bytes,3,opt,name=legal_entity,json=legalEntity,proto3" json:"legal_entity,omitempty"`
@@ -1238,6 +1294,79 @@ func (x *Balance) GetAmount() *money.Money {
 	return nil
 }
 
+// Share is one shipment's part of the charge.
+type Accrual_Share struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The shipment.
+	Shipment string `protobuf:"bytes,1,opt,name=shipment,proto3" json:"shipment,omitempty"`
+	// Its order.
+	Order string `protobuf:"bytes,2,opt,name=order,proto3" json:"order,omitempty"`
+	// The order's number at the customer.
+	CustomerOrderNumber string `protobuf:"bytes,3,opt,name=customer_order_number,json=customerOrderNumber,proto3" json:"customer_order_number,omitempty"`
+	// Its part; the parts add up to the charge.
+	Amount        *money.Money `protobuf:"bytes,4,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Accrual_Share) Reset() {
+	*x = Accrual_Share{}
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Accrual_Share) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Accrual_Share) ProtoMessage() {}
+
+func (x *Accrual_Share) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Accrual_Share.ProtoReflect.Descriptor instead.
+func (*Accrual_Share) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_billing_proto_rawDescGZIP(), []int{0, 0}
+}
+
+func (x *Accrual_Share) GetShipment() string {
+	if x != nil {
+		return x.Shipment
+	}
+	return ""
+}
+
+func (x *Accrual_Share) GetOrder() string {
+	if x != nil {
+		return x.Order
+	}
+	return ""
+}
+
+func (x *Accrual_Share) GetCustomerOrderNumber() string {
+	if x != nil {
+		return x.CustomerOrderNumber
+	}
+	return ""
+}
+
+func (x *Accrual_Share) GetAmount() *money.Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
 // Conjunct is one condition with its truth.
 type BillingAuthorization_Conjunct struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1253,7 +1382,7 @@ type BillingAuthorization_Conjunct struct {
 
 func (x *BillingAuthorization_Conjunct) Reset() {
 	*x = BillingAuthorization_Conjunct{}
-	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[8]
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1394,7 @@ func (x *BillingAuthorization_Conjunct) String() string {
 func (*BillingAuthorization_Conjunct) ProtoMessage() {}
 
 func (x *BillingAuthorization_Conjunct) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[8]
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,14 +1443,17 @@ type FreightBill_Finding struct {
 	// The figures, in words.
 	Detail string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
 	// Who works on it when it did not pass: "finance" or "operations".
-	Owner         string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	Owner string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	// What a dispute of it is called, X12 data element 426, such as "46" transportation charge incorrect; empty when it passed or no
+	// code fits.
+	DisputeCode   string `protobuf:"bytes,6,opt,name=dispute_code,json=disputeCode,proto3" json:"dispute_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FreightBill_Finding) Reset() {
 	*x = FreightBill_Finding{}
-	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[9]
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1333,7 +1465,7 @@ func (x *FreightBill_Finding) String() string {
 func (*FreightBill_Finding) ProtoMessage() {}
 
 func (x *FreightBill_Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[9]
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,6 +1516,86 @@ func (x *FreightBill_Finding) GetOwner() string {
 	return ""
 }
 
+func (x *FreightBill_Finding) GetDisputeCode() string {
+	if x != nil {
+		return x.DisputeCode
+	}
+	return ""
+}
+
+// Decision is what a person decided about a bill that the audit did not approve.
+type FreightBill_Decision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it became: APPROVED, DISPUTED or REJECTED.
+	State FreightBill_State `protobuf:"varint,1,opt,name=state,proto3,enum=crossdock.billing.v1.FreightBill_State" json:"state,omitempty"`
+	// Why, in words; the carrier sees them.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// X12 data element 426; disputes only.
+	DisputeCode string `protobuf:"bytes,3,opt,name=dispute_code,json=disputeCode,proto3" json:"dispute_code,omitempty"`
+	// When (business time), UTC.
+	DecideTime    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreightBill_Decision) Reset() {
+	*x = FreightBill_Decision{}
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreightBill_Decision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreightBill_Decision) ProtoMessage() {}
+
+func (x *FreightBill_Decision) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreightBill_Decision.ProtoReflect.Descriptor instead.
+func (*FreightBill_Decision) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_billing_proto_rawDescGZIP(), []int{5, 1}
+}
+
+func (x *FreightBill_Decision) GetState() FreightBill_State {
+	if x != nil {
+		return x.State
+	}
+	return FreightBill_STATE_UNSPECIFIED
+}
+
+func (x *FreightBill_Decision) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *FreightBill_Decision) GetDisputeCode() string {
+	if x != nil {
+		return x.DisputeCode
+	}
+	return ""
+}
+
+func (x *FreightBill_Decision) GetDecideTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecideTime
+	}
+	return nil
+}
+
 // Line is a debit or a credit.
 type JournalEntry_Line struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1401,7 +1613,7 @@ type JournalEntry_Line struct {
 
 func (x *JournalEntry_Line) Reset() {
 	*x = JournalEntry_Line{}
-	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[10]
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1413,7 +1625,7 @@ func (x *JournalEntry_Line) String() string {
 func (*JournalEntry_Line) ProtoMessage() {}
 
 func (x *JournalEntry_Line) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[10]
+	mi := &file_crossdock_billing_v1_billing_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1673,7 @@ var File_crossdock_billing_v1_billing_proto protoreflect.FileDescriptor
 
 const file_crossdock_billing_v1_billing_proto_rawDesc = "" +
 	"\n" +
-	"\"crossdock/billing/v1/billing.proto\x12\x14crossdock.billing.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xcf\x03\n" +
+	"\"crossdock/billing/v1/billing.proto\x12\x14crossdock.billing.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ccrossdock/type/v1/type.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xd2\x05\n" +
 	"\aAccrual\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04load\x18\x02 \x01(\tR\x04load\x12\x1f\n" +
@@ -1475,11 +1687,19 @@ const file_crossdock_billing_v1_billing_proto_rawDesc = "" +
 	"\vexplanation\x18\t \x01(\v2\x1e.crossdock.type.v1.ExplanationR\vexplanation\x12;\n" +
 	"\vcreate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"5\n" +
+	"createTime\x12;\n" +
+	"\x06shares\x18\v \x03(\v2#.crossdock.billing.v1.Accrual.ShareR\x06shares\x12\x1a\n" +
+	"\bevidence\x18\f \x01(\tR\bevidence\x1a\x99\x01\n" +
+	"\x05Share\x12\x1a\n" +
+	"\bshipment\x18\x01 \x01(\tR\bshipment\x12\x14\n" +
+	"\x05order\x18\x02 \x01(\tR\x05order\x122\n" +
+	"\x15customer_order_number\x18\x03 \x01(\tR\x13customerOrderNumber\x12*\n" +
+	"\x06amount\x18\x04 \x01(\v2\x12.google.type.MoneyR\x06amount\"C\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\v\n" +
-	"\aCLEARED\x10\x02\"\xe0\x04\n" +
+	"\aCLEARED\x10\x02\x12\f\n" +
+	"\bREVERSED\x10\x03\"\xe0\x04\n" +
 	"\x14BillingAuthorization\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bshipment\x18\x02 \x01(\tR\bshipment\x12#\n" +
@@ -1497,7 +1717,8 @@ const file_crossdock_billing_v1_billing_proto_rawDesc = "" +
 	"\bConjunct\x12\x1c\n" +
 	"\tcondition\x18\x01 \x01(\tR\tcondition\x12\x10\n" +
 	"\x03met\x18\x02 \x01(\bR\x03met\x12\x1a\n" +
-	"\bevidence\x18\x03 \x01(\tR\bevidence\"\xcf\t\n" +
+	"\bevidence\x18\x03 \x01(\tR\bevidence\"\x9b\n" +
+	"\n" +
 	"\aInvoice\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\tR\x06number\x129\n" +
@@ -1531,7 +1752,9 @@ const file_crossdock_billing_v1_billing_proto_rawDesc = "" +
 	"\tship_from\x18\x19 \x01(\tR\bshipFrom\x12\x17\n" +
 	"\aship_to\x18\x1a \x01(\tR\x06shipTo\x12@\n" +
 	"\vexplanation\x18\x1b \x01(\v2\x1e.crossdock.type.v1.ExplanationR\vexplanation\x12\x1b\n" +
-	"\x04etag\x18\x1c \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"C\n" +
+	"\x04etag\x18\x1c \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12\"\n" +
+	"\rseller_tax_id\x18\x1d \x01(\tR\vsellerTaxId\x12&\n" +
+	"\x0fcustomer_vat_id\x18\x1e \x01(\tR\rcustomerVatId\"C\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05DRAFT\x10\x01\x12\f\n" +
@@ -1549,7 +1772,7 @@ const file_crossdock_billing_v1_billing_proto_rawDesc = "" +
 	"\fexternal_ids\x18\a \x03(\v2\x1d.crossdock.type.v1.ExternalIdR\vexternalIds\"\\\n" +
 	"\vFreightLine\x121\n" +
 	"\x06charge\x18\x01 \x01(\v2\x19.crossdock.type.v1.ChargeR\x06charge\x12\x1a\n" +
-	"\bcontract\x18\x02 \x01(\tR\bcontract\"\xb6\a\n" +
+	"\bcontract\x18\x02 \x01(\tR\bcontract\"\xfb\t\n" +
 	"\vFreightBill\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\x03R\x04name\x12=\n" +
 	"\acarrier\x18\x02 \x01(\tB#\xbaH r\x1e2\x1c^(parties/[A-Z0-9-]{2,40})?$R\acarrier\x123\n" +
@@ -1566,20 +1789,29 @@ const file_crossdock_billing_v1_billing_proto_rawDesc = "" +
 	"\x04load\x18\v \x01(\tB\x03\xe0A\x03R\x04load\x12J\n" +
 	"\bfindings\x18\f \x03(\v2).crossdock.billing.v1.FreightBill.FindingB\x03\xe0A\x03R\bfindings\x12B\n" +
 	"\freceive_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vreceiveTime\x12\x1b\n" +
-	"\x04etag\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x1a}\n" +
+	"\x04etag\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12M\n" +
+	"\tdecisions\x18\x0f \x03(\v2*.crossdock.billing.v1.FreightBill.DecisionB\x03\xe0A\x03R\tdecisions\x1a\xa0\x01\n" +
 	"\aFinding\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x16\n" +
 	"\x06passed\x18\x03 \x01(\bR\x06passed\x12\x16\n" +
 	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x14\n" +
-	"\x05owner\x18\x05 \x01(\tR\x05owner\"f\n" +
+	"\x05owner\x18\x05 \x01(\tR\x05owner\x12!\n" +
+	"\fdispute_code\x18\x06 \x01(\tR\vdisputeCode\x1a\xc1\x01\n" +
+	"\bDecision\x12=\n" +
+	"\x05state\x18\x01 \x01(\x0e2'.crossdock.billing.v1.FreightBill.StateR\x05state\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12!\n" +
+	"\fdispute_code\x18\x03 \x01(\tR\vdisputeCode\x12;\n" +
+	"\vdecide_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"decideTime\"t\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bRECEIVED\x10\x01\x12\f\n" +
 	"\bAPPROVED\x10\x02\x12\r\n" +
 	"\tEXCEPTION\x10\x03\x12\f\n" +
 	"\bREJECTED\x10\x04\x12\r\n" +
-	"\tDUPLICATE\x10\x05\"\xa7\x03\n" +
+	"\tDUPLICATE\x10\x05\x12\f\n" +
+	"\bDISPUTED\x10\x06\"\xa7\x03\n" +
 	"\fJournalEntry\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06moment\x18\x02 \x01(\tR\x06moment\x12!\n" +
@@ -1611,7 +1843,7 @@ func file_crossdock_billing_v1_billing_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_billing_v1_billing_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_crossdock_billing_v1_billing_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_crossdock_billing_v1_billing_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_crossdock_billing_v1_billing_proto_goTypes = []any{
 	(Accrual_State)(0),                    // 0: crossdock.billing.v1.Accrual.State
 	(Invoice_State)(0),                    // 1: crossdock.billing.v1.Invoice.State
@@ -1624,59 +1856,66 @@ var file_crossdock_billing_v1_billing_proto_goTypes = []any{
 	(*FreightBill)(nil),                   // 8: crossdock.billing.v1.FreightBill
 	(*JournalEntry)(nil),                  // 9: crossdock.billing.v1.JournalEntry
 	(*Balance)(nil),                       // 10: crossdock.billing.v1.Balance
-	(*BillingAuthorization_Conjunct)(nil), // 11: crossdock.billing.v1.BillingAuthorization.Conjunct
-	(*FreightBill_Finding)(nil),           // 12: crossdock.billing.v1.FreightBill.Finding
-	(*JournalEntry_Line)(nil),             // 13: crossdock.billing.v1.JournalEntry.Line
-	(*v1.Charge)(nil),                     // 14: crossdock.type.v1.Charge
-	(*v1.Explanation)(nil),                // 15: crossdock.type.v1.Explanation
-	(*timestamppb.Timestamp)(nil),         // 16: google.protobuf.Timestamp
-	(*money.Money)(nil),                   // 17: google.type.Money
-	(*date.Date)(nil),                     // 18: google.type.Date
-	(*v1.Quantity)(nil),                   // 19: crossdock.type.v1.Quantity
-	(*v1.ExternalId)(nil),                 // 20: crossdock.type.v1.ExternalId
+	(*Accrual_Share)(nil),                 // 11: crossdock.billing.v1.Accrual.Share
+	(*BillingAuthorization_Conjunct)(nil), // 12: crossdock.billing.v1.BillingAuthorization.Conjunct
+	(*FreightBill_Finding)(nil),           // 13: crossdock.billing.v1.FreightBill.Finding
+	(*FreightBill_Decision)(nil),          // 14: crossdock.billing.v1.FreightBill.Decision
+	(*JournalEntry_Line)(nil),             // 15: crossdock.billing.v1.JournalEntry.Line
+	(*v1.Charge)(nil),                     // 16: crossdock.type.v1.Charge
+	(*v1.Explanation)(nil),                // 17: crossdock.type.v1.Explanation
+	(*timestamppb.Timestamp)(nil),         // 18: google.protobuf.Timestamp
+	(*money.Money)(nil),                   // 19: google.type.Money
+	(*date.Date)(nil),                     // 20: google.type.Date
+	(*v1.Quantity)(nil),                   // 21: crossdock.type.v1.Quantity
+	(*v1.ExternalId)(nil),                 // 22: crossdock.type.v1.ExternalId
 }
 var file_crossdock_billing_v1_billing_proto_depIdxs = []int32{
-	14, // 0: crossdock.billing.v1.Accrual.charge:type_name -> crossdock.type.v1.Charge
+	16, // 0: crossdock.billing.v1.Accrual.charge:type_name -> crossdock.type.v1.Charge
 	0,  // 1: crossdock.billing.v1.Accrual.state:type_name -> crossdock.billing.v1.Accrual.State
-	15, // 2: crossdock.billing.v1.Accrual.explanation:type_name -> crossdock.type.v1.Explanation
-	16, // 3: crossdock.billing.v1.Accrual.create_time:type_name -> google.protobuf.Timestamp
-	11, // 4: crossdock.billing.v1.BillingAuthorization.conjuncts:type_name -> crossdock.billing.v1.BillingAuthorization.Conjunct
-	6,  // 5: crossdock.billing.v1.BillingAuthorization.goods:type_name -> crossdock.billing.v1.InvoiceLine
-	7,  // 6: crossdock.billing.v1.BillingAuthorization.freight:type_name -> crossdock.billing.v1.FreightLine
-	17, // 7: crossdock.billing.v1.BillingAuthorization.net_total:type_name -> google.type.Money
-	16, // 8: crossdock.billing.v1.BillingAuthorization.create_time:type_name -> google.protobuf.Timestamp
-	1,  // 9: crossdock.billing.v1.Invoice.state:type_name -> crossdock.billing.v1.Invoice.State
-	6,  // 10: crossdock.billing.v1.Invoice.lines:type_name -> crossdock.billing.v1.InvoiceLine
-	7,  // 11: crossdock.billing.v1.Invoice.freight:type_name -> crossdock.billing.v1.FreightLine
-	17, // 12: crossdock.billing.v1.Invoice.goods_total:type_name -> google.type.Money
-	17, // 13: crossdock.billing.v1.Invoice.freight_total:type_name -> google.type.Money
-	17, // 14: crossdock.billing.v1.Invoice.tax_total:type_name -> google.type.Money
-	17, // 15: crossdock.billing.v1.Invoice.total:type_name -> google.type.Money
-	18, // 16: crossdock.billing.v1.Invoice.due_date:type_name -> google.type.Date
-	18, // 17: crossdock.billing.v1.Invoice.issue_date:type_name -> google.type.Date
-	16, // 18: crossdock.billing.v1.Invoice.issue_time:type_name -> google.protobuf.Timestamp
-	18, // 19: crossdock.billing.v1.Invoice.ship_date:type_name -> google.type.Date
-	15, // 20: crossdock.billing.v1.Invoice.explanation:type_name -> crossdock.type.v1.Explanation
-	19, // 21: crossdock.billing.v1.InvoiceLine.quantity:type_name -> crossdock.type.v1.Quantity
-	17, // 22: crossdock.billing.v1.InvoiceLine.amount:type_name -> google.type.Money
-	20, // 23: crossdock.billing.v1.InvoiceLine.external_ids:type_name -> crossdock.type.v1.ExternalId
-	14, // 24: crossdock.billing.v1.FreightLine.charge:type_name -> crossdock.type.v1.Charge
-	18, // 25: crossdock.billing.v1.FreightBill.bill_date:type_name -> google.type.Date
-	14, // 26: crossdock.billing.v1.FreightBill.charges:type_name -> crossdock.type.v1.Charge
-	17, // 27: crossdock.billing.v1.FreightBill.total:type_name -> google.type.Money
-	2,  // 28: crossdock.billing.v1.FreightBill.state:type_name -> crossdock.billing.v1.FreightBill.State
-	12, // 29: crossdock.billing.v1.FreightBill.findings:type_name -> crossdock.billing.v1.FreightBill.Finding
-	16, // 30: crossdock.billing.v1.FreightBill.receive_time:type_name -> google.protobuf.Timestamp
-	13, // 31: crossdock.billing.v1.JournalEntry.lines:type_name -> crossdock.billing.v1.JournalEntry.Line
-	16, // 32: crossdock.billing.v1.JournalEntry.post_time:type_name -> google.protobuf.Timestamp
-	17, // 33: crossdock.billing.v1.Balance.amount:type_name -> google.type.Money
-	17, // 34: crossdock.billing.v1.JournalEntry.Line.debit:type_name -> google.type.Money
-	17, // 35: crossdock.billing.v1.JournalEntry.Line.credit:type_name -> google.type.Money
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	17, // 2: crossdock.billing.v1.Accrual.explanation:type_name -> crossdock.type.v1.Explanation
+	18, // 3: crossdock.billing.v1.Accrual.create_time:type_name -> google.protobuf.Timestamp
+	11, // 4: crossdock.billing.v1.Accrual.shares:type_name -> crossdock.billing.v1.Accrual.Share
+	12, // 5: crossdock.billing.v1.BillingAuthorization.conjuncts:type_name -> crossdock.billing.v1.BillingAuthorization.Conjunct
+	6,  // 6: crossdock.billing.v1.BillingAuthorization.goods:type_name -> crossdock.billing.v1.InvoiceLine
+	7,  // 7: crossdock.billing.v1.BillingAuthorization.freight:type_name -> crossdock.billing.v1.FreightLine
+	19, // 8: crossdock.billing.v1.BillingAuthorization.net_total:type_name -> google.type.Money
+	18, // 9: crossdock.billing.v1.BillingAuthorization.create_time:type_name -> google.protobuf.Timestamp
+	1,  // 10: crossdock.billing.v1.Invoice.state:type_name -> crossdock.billing.v1.Invoice.State
+	6,  // 11: crossdock.billing.v1.Invoice.lines:type_name -> crossdock.billing.v1.InvoiceLine
+	7,  // 12: crossdock.billing.v1.Invoice.freight:type_name -> crossdock.billing.v1.FreightLine
+	19, // 13: crossdock.billing.v1.Invoice.goods_total:type_name -> google.type.Money
+	19, // 14: crossdock.billing.v1.Invoice.freight_total:type_name -> google.type.Money
+	19, // 15: crossdock.billing.v1.Invoice.tax_total:type_name -> google.type.Money
+	19, // 16: crossdock.billing.v1.Invoice.total:type_name -> google.type.Money
+	20, // 17: crossdock.billing.v1.Invoice.due_date:type_name -> google.type.Date
+	20, // 18: crossdock.billing.v1.Invoice.issue_date:type_name -> google.type.Date
+	18, // 19: crossdock.billing.v1.Invoice.issue_time:type_name -> google.protobuf.Timestamp
+	20, // 20: crossdock.billing.v1.Invoice.ship_date:type_name -> google.type.Date
+	17, // 21: crossdock.billing.v1.Invoice.explanation:type_name -> crossdock.type.v1.Explanation
+	21, // 22: crossdock.billing.v1.InvoiceLine.quantity:type_name -> crossdock.type.v1.Quantity
+	19, // 23: crossdock.billing.v1.InvoiceLine.amount:type_name -> google.type.Money
+	22, // 24: crossdock.billing.v1.InvoiceLine.external_ids:type_name -> crossdock.type.v1.ExternalId
+	16, // 25: crossdock.billing.v1.FreightLine.charge:type_name -> crossdock.type.v1.Charge
+	20, // 26: crossdock.billing.v1.FreightBill.bill_date:type_name -> google.type.Date
+	16, // 27: crossdock.billing.v1.FreightBill.charges:type_name -> crossdock.type.v1.Charge
+	19, // 28: crossdock.billing.v1.FreightBill.total:type_name -> google.type.Money
+	2,  // 29: crossdock.billing.v1.FreightBill.state:type_name -> crossdock.billing.v1.FreightBill.State
+	13, // 30: crossdock.billing.v1.FreightBill.findings:type_name -> crossdock.billing.v1.FreightBill.Finding
+	18, // 31: crossdock.billing.v1.FreightBill.receive_time:type_name -> google.protobuf.Timestamp
+	14, // 32: crossdock.billing.v1.FreightBill.decisions:type_name -> crossdock.billing.v1.FreightBill.Decision
+	15, // 33: crossdock.billing.v1.JournalEntry.lines:type_name -> crossdock.billing.v1.JournalEntry.Line
+	18, // 34: crossdock.billing.v1.JournalEntry.post_time:type_name -> google.protobuf.Timestamp
+	19, // 35: crossdock.billing.v1.Balance.amount:type_name -> google.type.Money
+	19, // 36: crossdock.billing.v1.Accrual.Share.amount:type_name -> google.type.Money
+	2,  // 37: crossdock.billing.v1.FreightBill.Decision.state:type_name -> crossdock.billing.v1.FreightBill.State
+	18, // 38: crossdock.billing.v1.FreightBill.Decision.decide_time:type_name -> google.protobuf.Timestamp
+	19, // 39: crossdock.billing.v1.JournalEntry.Line.debit:type_name -> google.type.Money
+	19, // 40: crossdock.billing.v1.JournalEntry.Line.credit:type_name -> google.type.Money
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_billing_v1_billing_proto_init() }
@@ -1690,7 +1929,7 @@ func file_crossdock_billing_v1_billing_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_billing_v1_billing_proto_rawDesc), len(file_crossdock_billing_v1_billing_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   11,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -629,6 +629,234 @@ func (x *ListFreightBillsResponse) GetNextPageToken() string {
 	return ""
 }
 
+// ApproveFreightBillRequest names a bill to pay.
+type ApproveFreightBillRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bill.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why it is paid all the same, in words; the carrier sees them.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes a repeat safe: same id and arguments, same answer, one effect.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The revision that the decision was made on; a stale one is ABORTED.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveFreightBillRequest) Reset() {
+	*x = ApproveFreightBillRequest{}
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveFreightBillRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveFreightBillRequest) ProtoMessage() {}
+
+func (x *ApproveFreightBillRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveFreightBillRequest.ProtoReflect.Descriptor instead.
+func (*ApproveFreightBillRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ApproveFreightBillRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ApproveFreightBillRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ApproveFreightBillRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ApproveFreightBillRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// DisputeFreightBillRequest names a bill to dispute with the carrier.
+type DisputeFreightBillRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bill.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Adjustment reason, X12 data element 426, such as "46" transportation charge incorrect.
+	DisputeCode string `protobuf:"bytes,2,opt,name=dispute_code,json=disputeCode,proto3" json:"dispute_code,omitempty"`
+	// What is disputed, in words; the carrier sees them.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes a repeat safe: same id and arguments, same answer, one effect.
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The revision that the decision was made on; a stale one is ABORTED.
+	Etag          string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeFreightBillRequest) Reset() {
+	*x = DisputeFreightBillRequest{}
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeFreightBillRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeFreightBillRequest) ProtoMessage() {}
+
+func (x *DisputeFreightBillRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeFreightBillRequest.ProtoReflect.Descriptor instead.
+func (*DisputeFreightBillRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DisputeFreightBillRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DisputeFreightBillRequest) GetDisputeCode() string {
+	if x != nil {
+		return x.DisputeCode
+	}
+	return ""
+}
+
+func (x *DisputeFreightBillRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DisputeFreightBillRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *DisputeFreightBillRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// RejectFreightBillRequest names a bill to refuse.
+type RejectFreightBillRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bill.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Why, in words; the carrier sees them.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Makes a repeat safe: same id and arguments, same answer, one effect.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The revision that the decision was made on; a stale one is ABORTED.
+	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectFreightBillRequest) Reset() {
+	*x = RejectFreightBillRequest{}
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectFreightBillRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectFreightBillRequest) ProtoMessage() {}
+
+func (x *RejectFreightBillRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectFreightBillRequest.ProtoReflect.Descriptor instead.
+func (*RejectFreightBillRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RejectFreightBillRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RejectFreightBillRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RejectFreightBillRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RejectFreightBillRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
 // ListAccrualsRequest asks for a page.
 type ListAccrualsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -644,7 +872,7 @@ type ListAccrualsRequest struct {
 
 func (x *ListAccrualsRequest) Reset() {
 	*x = ListAccrualsRequest{}
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[11]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +884,7 @@ func (x *ListAccrualsRequest) String() string {
 func (*ListAccrualsRequest) ProtoMessage() {}
 
 func (x *ListAccrualsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[11]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +897,7 @@ func (x *ListAccrualsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccrualsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccrualsRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{11}
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListAccrualsRequest) GetPageSize() int32 {
@@ -706,7 +934,7 @@ type ListAccrualsResponse struct {
 
 func (x *ListAccrualsResponse) Reset() {
 	*x = ListAccrualsResponse{}
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[12]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -718,7 +946,7 @@ func (x *ListAccrualsResponse) String() string {
 func (*ListAccrualsResponse) ProtoMessage() {}
 
 func (x *ListAccrualsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[12]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -731,7 +959,7 @@ func (x *ListAccrualsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccrualsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccrualsResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{12}
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListAccrualsResponse) GetAccruals() []*Accrual {
@@ -763,7 +991,7 @@ type ListJournalEntriesRequest struct {
 
 func (x *ListJournalEntriesRequest) Reset() {
 	*x = ListJournalEntriesRequest{}
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[13]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +1003,7 @@ func (x *ListJournalEntriesRequest) String() string {
 func (*ListJournalEntriesRequest) ProtoMessage() {}
 
 func (x *ListJournalEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[13]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +1016,7 @@ func (x *ListJournalEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJournalEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ListJournalEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{13}
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListJournalEntriesRequest) GetPageSize() int32 {
@@ -825,7 +1053,7 @@ type ListJournalEntriesResponse struct {
 
 func (x *ListJournalEntriesResponse) Reset() {
 	*x = ListJournalEntriesResponse{}
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[14]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +1065,7 @@ func (x *ListJournalEntriesResponse) String() string {
 func (*ListJournalEntriesResponse) ProtoMessage() {}
 
 func (x *ListJournalEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[14]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +1078,7 @@ func (x *ListJournalEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJournalEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ListJournalEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{14}
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListJournalEntriesResponse) GetJournalEntries() []*JournalEntry {
@@ -878,7 +1106,7 @@ type GetTrialBalanceRequest struct {
 
 func (x *GetTrialBalanceRequest) Reset() {
 	*x = GetTrialBalanceRequest{}
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[15]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +1118,7 @@ func (x *GetTrialBalanceRequest) String() string {
 func (*GetTrialBalanceRequest) ProtoMessage() {}
 
 func (x *GetTrialBalanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[15]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +1131,7 @@ func (x *GetTrialBalanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTrialBalanceRequest.ProtoReflect.Descriptor instead.
 func (*GetTrialBalanceRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{15}
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetTrialBalanceRequest) GetLegalEntity() string {
@@ -924,7 +1152,7 @@ type TrialBalance struct {
 
 func (x *TrialBalance) Reset() {
 	*x = TrialBalance{}
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[16]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1164,7 @@ func (x *TrialBalance) String() string {
 func (*TrialBalance) ProtoMessage() {}
 
 func (x *TrialBalance) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[16]
+	mi := &file_crossdock_billing_v1_billing_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1177,7 @@ func (x *TrialBalance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrialBalance.ProtoReflect.Descriptor instead.
 func (*TrialBalance) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{16}
+	return file_crossdock_billing_v1_billing_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TrialBalance) GetBalances() []*Balance {
@@ -1005,7 +1233,29 @@ const file_crossdock_billing_v1_billing_service_proto_rawDesc = "" +
 	"loadNumber\"\x8a\x01\n" +
 	"\x18ListFreightBillsResponse\x12F\n" +
 	"\rfreight_bills\x18\x01 \x03(\v2!.crossdock.billing.v1.FreightBillR\ffreightBills\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9b\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc8\x01\n" +
+	"\x19ApproveFreightBillRequest\x12<\n" +
+	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xbaH\"r 2\x1e^freightBills/[a-z0-9_]{1,64}$R\x04name\x12%\n" +
+	"\x06reason\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x90\x03R\x06reason\x12)\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\x84\x02\n" +
+	"\x19DisputeFreightBillRequest\x12<\n" +
+	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xbaH\"r 2\x1e^freightBills/[a-z0-9_]{1,64}$R\x04name\x12:\n" +
+	"\fdispute_code\x18\x02 \x01(\tB\x17\xe0A\x02\xbaH\x11r\x0f2\r^[0-9A-Z]{2}$R\vdisputeCode\x12%\n" +
+	"\x06reason\x18\x03 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x90\x03R\x06reason\x12)\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\xc7\x01\n" +
+	"\x18RejectFreightBillRequest\x12<\n" +
+	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xbaH\"r 2\x1e^freightBills/[a-z0-9_]{1,64}$R\x04name\x12%\n" +
+	"\x06reason\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\x90\x03R\x06reason\x12)\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\x12\x1b\n" +
+	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"\x9b\x01\n" +
 	"\x13ListAccrualsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -1025,7 +1275,7 @@ const file_crossdock_billing_v1_billing_service_proto_rawDesc = "" +
 	"\x16GetTrialBalanceRequest\x12L\n" +
 	"\flegal_entity\x18\x01 \x01(\tB)\xbaH&r$2\"^(legalEntities/[A-Z0-9-]{2,40})?$R\vlegalEntity\"I\n" +
 	"\fTrialBalance\x129\n" +
-	"\bbalances\x18\x01 \x03(\v2\x1d.crossdock.billing.v1.BalanceR\bbalances2\xe9\x10\n" +
+	"\bbalances\x18\x01 \x03(\v2\x1d.crossdock.billing.v1.BalanceR\bbalances2\xd6\x14\n" +
 	"\x0eBillingService\x12\xb4\x01\n" +
 	"\x10AuthorizeBilling\x12-.crossdock.billing.v1.AuthorizeBillingRequest\x1a*.crossdock.billing.v1.BillingAuthorization\"E\xe2\xa6\x19A\n" +
 	"\abilling\x10\x01\x1a\x11billing.authorize \x01(\x010\x028\x03@\x02J\r\n" +
@@ -1054,7 +1304,16 @@ const file_crossdock_billing_v1_billing_service_proto_rawDesc = "" +
 	"\x05\x10\x80\xe1\xeb\x17\x12\x0499.9R\x01*\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=freightBills/*}\x12\xc4\x01\n" +
 	"\x10ListFreightBills\x12-.crossdock.billing.v1.ListFreightBillsRequest\x1a..crossdock.billing.v1.ListFreightBillsResponse\"Q\xe2\xa6\x195\n" +
 	"\abilling\x10\x01\x1a\fbilling.read \x02(\x020\x018\x02@\x02J\r\n" +
-	"\x05\x10\x80\x84\xaf_\x12\x0499.9R\x01*\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/freightBills\x12\xa0\x01\n" +
+	"\x05\x10\x80\x84\xaf_\x12\x0499.9R\x01*\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/freightBills\x12\xa2\x01\n" +
+	"\x12ApproveFreightBill\x12/.crossdock.billing.v1.ApproveFreightBillRequest\x1a!.crossdock.billing.v1.FreightBill\"8\xe2\xa6\x194\n" +
+	"\abilling\x10\x01\x1a\x0ebilling.decide \x01(\x010\x028\x03@\x02J\r\n" +
+	"\x05\x10\x80\x84\xaf_\x12\x0499.9\x12\xa2\x01\n" +
+	"\x12DisputeFreightBill\x12/.crossdock.billing.v1.DisputeFreightBillRequest\x1a!.crossdock.billing.v1.FreightBill\"8\xe2\xa6\x194\n" +
+	"\abilling\x10\x01\x1a\x0ebilling.decide \x01(\x010\x028\x03@\x02J\r\n" +
+	"\x05\x10\x80\x84\xaf_\x12\x0499.9\x12\xa0\x01\n" +
+	"\x11RejectFreightBill\x12..crossdock.billing.v1.RejectFreightBillRequest\x1a!.crossdock.billing.v1.FreightBill\"8\xe2\xa6\x194\n" +
+	"\abilling\x10\x01\x1a\x0ebilling.decide \x01(\x010\x028\x03@\x02J\r\n" +
+	"\x05\x10\x80\x84\xaf_\x12\x0499.9\x12\xa0\x01\n" +
 	"\fListAccruals\x12).crossdock.billing.v1.ListAccrualsRequest\x1a*.crossdock.billing.v1.ListAccrualsResponse\"9\xe2\xa6\x195\n" +
 	"\abilling\x10\x01\x1a\fbilling.read \x01(\x020\x018\x02@\x02J\r\n" +
 	"\x05\x10\x80\x84\xaf_\x12\x0499.9R\x01*\x12\xb1\x01\n" +
@@ -1077,7 +1336,7 @@ func file_crossdock_billing_v1_billing_service_proto_rawDescGZIP() []byte {
 	return file_crossdock_billing_v1_billing_service_proto_rawDescData
 }
 
-var file_crossdock_billing_v1_billing_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_crossdock_billing_v1_billing_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_crossdock_billing_v1_billing_service_proto_goTypes = []any{
 	(*AuthorizeBillingRequest)(nil),        // 0: crossdock.billing.v1.AuthorizeBillingRequest
 	(*GetBillingAuthorizationRequest)(nil), // 1: crossdock.billing.v1.GetBillingAuthorizationRequest
@@ -1090,26 +1349,29 @@ var file_crossdock_billing_v1_billing_service_proto_goTypes = []any{
 	(*GetFreightBillRequest)(nil),          // 8: crossdock.billing.v1.GetFreightBillRequest
 	(*ListFreightBillsRequest)(nil),        // 9: crossdock.billing.v1.ListFreightBillsRequest
 	(*ListFreightBillsResponse)(nil),       // 10: crossdock.billing.v1.ListFreightBillsResponse
-	(*ListAccrualsRequest)(nil),            // 11: crossdock.billing.v1.ListAccrualsRequest
-	(*ListAccrualsResponse)(nil),           // 12: crossdock.billing.v1.ListAccrualsResponse
-	(*ListJournalEntriesRequest)(nil),      // 13: crossdock.billing.v1.ListJournalEntriesRequest
-	(*ListJournalEntriesResponse)(nil),     // 14: crossdock.billing.v1.ListJournalEntriesResponse
-	(*GetTrialBalanceRequest)(nil),         // 15: crossdock.billing.v1.GetTrialBalanceRequest
-	(*TrialBalance)(nil),                   // 16: crossdock.billing.v1.TrialBalance
-	(*Invoice)(nil),                        // 17: crossdock.billing.v1.Invoice
-	(*FreightBill)(nil),                    // 18: crossdock.billing.v1.FreightBill
-	(*Accrual)(nil),                        // 19: crossdock.billing.v1.Accrual
-	(*JournalEntry)(nil),                   // 20: crossdock.billing.v1.JournalEntry
-	(*Balance)(nil),                        // 21: crossdock.billing.v1.Balance
-	(*BillingAuthorization)(nil),           // 22: crossdock.billing.v1.BillingAuthorization
+	(*ApproveFreightBillRequest)(nil),      // 11: crossdock.billing.v1.ApproveFreightBillRequest
+	(*DisputeFreightBillRequest)(nil),      // 12: crossdock.billing.v1.DisputeFreightBillRequest
+	(*RejectFreightBillRequest)(nil),       // 13: crossdock.billing.v1.RejectFreightBillRequest
+	(*ListAccrualsRequest)(nil),            // 14: crossdock.billing.v1.ListAccrualsRequest
+	(*ListAccrualsResponse)(nil),           // 15: crossdock.billing.v1.ListAccrualsResponse
+	(*ListJournalEntriesRequest)(nil),      // 16: crossdock.billing.v1.ListJournalEntriesRequest
+	(*ListJournalEntriesResponse)(nil),     // 17: crossdock.billing.v1.ListJournalEntriesResponse
+	(*GetTrialBalanceRequest)(nil),         // 18: crossdock.billing.v1.GetTrialBalanceRequest
+	(*TrialBalance)(nil),                   // 19: crossdock.billing.v1.TrialBalance
+	(*Invoice)(nil),                        // 20: crossdock.billing.v1.Invoice
+	(*FreightBill)(nil),                    // 21: crossdock.billing.v1.FreightBill
+	(*Accrual)(nil),                        // 22: crossdock.billing.v1.Accrual
+	(*JournalEntry)(nil),                   // 23: crossdock.billing.v1.JournalEntry
+	(*Balance)(nil),                        // 24: crossdock.billing.v1.Balance
+	(*BillingAuthorization)(nil),           // 25: crossdock.billing.v1.BillingAuthorization
 }
 var file_crossdock_billing_v1_billing_service_proto_depIdxs = []int32{
-	17, // 0: crossdock.billing.v1.ListInvoicesResponse.invoices:type_name -> crossdock.billing.v1.Invoice
-	18, // 1: crossdock.billing.v1.SubmitFreightBillRequest.freight_bill:type_name -> crossdock.billing.v1.FreightBill
-	18, // 2: crossdock.billing.v1.ListFreightBillsResponse.freight_bills:type_name -> crossdock.billing.v1.FreightBill
-	19, // 3: crossdock.billing.v1.ListAccrualsResponse.accruals:type_name -> crossdock.billing.v1.Accrual
-	20, // 4: crossdock.billing.v1.ListJournalEntriesResponse.journal_entries:type_name -> crossdock.billing.v1.JournalEntry
-	21, // 5: crossdock.billing.v1.TrialBalance.balances:type_name -> crossdock.billing.v1.Balance
+	20, // 0: crossdock.billing.v1.ListInvoicesResponse.invoices:type_name -> crossdock.billing.v1.Invoice
+	21, // 1: crossdock.billing.v1.SubmitFreightBillRequest.freight_bill:type_name -> crossdock.billing.v1.FreightBill
+	21, // 2: crossdock.billing.v1.ListFreightBillsResponse.freight_bills:type_name -> crossdock.billing.v1.FreightBill
+	22, // 3: crossdock.billing.v1.ListAccrualsResponse.accruals:type_name -> crossdock.billing.v1.Accrual
+	23, // 4: crossdock.billing.v1.ListJournalEntriesResponse.journal_entries:type_name -> crossdock.billing.v1.JournalEntry
+	24, // 5: crossdock.billing.v1.TrialBalance.balances:type_name -> crossdock.billing.v1.Balance
 	0,  // 6: crossdock.billing.v1.BillingService.AuthorizeBilling:input_type -> crossdock.billing.v1.AuthorizeBillingRequest
 	1,  // 7: crossdock.billing.v1.BillingService.GetBillingAuthorization:input_type -> crossdock.billing.v1.GetBillingAuthorizationRequest
 	2,  // 8: crossdock.billing.v1.BillingService.PreviewInvoice:input_type -> crossdock.billing.v1.PreviewInvoiceRequest
@@ -1119,23 +1381,29 @@ var file_crossdock_billing_v1_billing_service_proto_depIdxs = []int32{
 	7,  // 12: crossdock.billing.v1.BillingService.SubmitFreightBill:input_type -> crossdock.billing.v1.SubmitFreightBillRequest
 	8,  // 13: crossdock.billing.v1.BillingService.GetFreightBill:input_type -> crossdock.billing.v1.GetFreightBillRequest
 	9,  // 14: crossdock.billing.v1.BillingService.ListFreightBills:input_type -> crossdock.billing.v1.ListFreightBillsRequest
-	11, // 15: crossdock.billing.v1.BillingService.ListAccruals:input_type -> crossdock.billing.v1.ListAccrualsRequest
-	13, // 16: crossdock.billing.v1.BillingService.ListJournalEntries:input_type -> crossdock.billing.v1.ListJournalEntriesRequest
-	15, // 17: crossdock.billing.v1.BillingService.GetTrialBalance:input_type -> crossdock.billing.v1.GetTrialBalanceRequest
-	22, // 18: crossdock.billing.v1.BillingService.AuthorizeBilling:output_type -> crossdock.billing.v1.BillingAuthorization
-	22, // 19: crossdock.billing.v1.BillingService.GetBillingAuthorization:output_type -> crossdock.billing.v1.BillingAuthorization
-	17, // 20: crossdock.billing.v1.BillingService.PreviewInvoice:output_type -> crossdock.billing.v1.Invoice
-	17, // 21: crossdock.billing.v1.BillingService.IssueInvoice:output_type -> crossdock.billing.v1.Invoice
-	17, // 22: crossdock.billing.v1.BillingService.GetInvoice:output_type -> crossdock.billing.v1.Invoice
-	6,  // 23: crossdock.billing.v1.BillingService.ListInvoices:output_type -> crossdock.billing.v1.ListInvoicesResponse
-	18, // 24: crossdock.billing.v1.BillingService.SubmitFreightBill:output_type -> crossdock.billing.v1.FreightBill
-	18, // 25: crossdock.billing.v1.BillingService.GetFreightBill:output_type -> crossdock.billing.v1.FreightBill
-	10, // 26: crossdock.billing.v1.BillingService.ListFreightBills:output_type -> crossdock.billing.v1.ListFreightBillsResponse
-	12, // 27: crossdock.billing.v1.BillingService.ListAccruals:output_type -> crossdock.billing.v1.ListAccrualsResponse
-	14, // 28: crossdock.billing.v1.BillingService.ListJournalEntries:output_type -> crossdock.billing.v1.ListJournalEntriesResponse
-	16, // 29: crossdock.billing.v1.BillingService.GetTrialBalance:output_type -> crossdock.billing.v1.TrialBalance
-	18, // [18:30] is the sub-list for method output_type
-	6,  // [6:18] is the sub-list for method input_type
+	11, // 15: crossdock.billing.v1.BillingService.ApproveFreightBill:input_type -> crossdock.billing.v1.ApproveFreightBillRequest
+	12, // 16: crossdock.billing.v1.BillingService.DisputeFreightBill:input_type -> crossdock.billing.v1.DisputeFreightBillRequest
+	13, // 17: crossdock.billing.v1.BillingService.RejectFreightBill:input_type -> crossdock.billing.v1.RejectFreightBillRequest
+	14, // 18: crossdock.billing.v1.BillingService.ListAccruals:input_type -> crossdock.billing.v1.ListAccrualsRequest
+	16, // 19: crossdock.billing.v1.BillingService.ListJournalEntries:input_type -> crossdock.billing.v1.ListJournalEntriesRequest
+	18, // 20: crossdock.billing.v1.BillingService.GetTrialBalance:input_type -> crossdock.billing.v1.GetTrialBalanceRequest
+	25, // 21: crossdock.billing.v1.BillingService.AuthorizeBilling:output_type -> crossdock.billing.v1.BillingAuthorization
+	25, // 22: crossdock.billing.v1.BillingService.GetBillingAuthorization:output_type -> crossdock.billing.v1.BillingAuthorization
+	20, // 23: crossdock.billing.v1.BillingService.PreviewInvoice:output_type -> crossdock.billing.v1.Invoice
+	20, // 24: crossdock.billing.v1.BillingService.IssueInvoice:output_type -> crossdock.billing.v1.Invoice
+	20, // 25: crossdock.billing.v1.BillingService.GetInvoice:output_type -> crossdock.billing.v1.Invoice
+	6,  // 26: crossdock.billing.v1.BillingService.ListInvoices:output_type -> crossdock.billing.v1.ListInvoicesResponse
+	21, // 27: crossdock.billing.v1.BillingService.SubmitFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	21, // 28: crossdock.billing.v1.BillingService.GetFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	10, // 29: crossdock.billing.v1.BillingService.ListFreightBills:output_type -> crossdock.billing.v1.ListFreightBillsResponse
+	21, // 30: crossdock.billing.v1.BillingService.ApproveFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	21, // 31: crossdock.billing.v1.BillingService.DisputeFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	21, // 32: crossdock.billing.v1.BillingService.RejectFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	15, // 33: crossdock.billing.v1.BillingService.ListAccruals:output_type -> crossdock.billing.v1.ListAccrualsResponse
+	17, // 34: crossdock.billing.v1.BillingService.ListJournalEntries:output_type -> crossdock.billing.v1.ListJournalEntriesResponse
+	19, // 35: crossdock.billing.v1.BillingService.GetTrialBalance:output_type -> crossdock.billing.v1.TrialBalance
+	21, // [21:36] is the sub-list for method output_type
+	6,  // [6:21] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name
@@ -1153,7 +1421,7 @@ func file_crossdock_billing_v1_billing_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_billing_v1_billing_service_proto_rawDesc), len(file_crossdock_billing_v1_billing_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,9 @@ const (
 	BillingService_SubmitFreightBill_FullMethodName       = "/crossdock.billing.v1.BillingService/SubmitFreightBill"
 	BillingService_GetFreightBill_FullMethodName          = "/crossdock.billing.v1.BillingService/GetFreightBill"
 	BillingService_ListFreightBills_FullMethodName        = "/crossdock.billing.v1.BillingService/ListFreightBills"
+	BillingService_ApproveFreightBill_FullMethodName      = "/crossdock.billing.v1.BillingService/ApproveFreightBill"
+	BillingService_DisputeFreightBill_FullMethodName      = "/crossdock.billing.v1.BillingService/DisputeFreightBill"
+	BillingService_RejectFreightBill_FullMethodName       = "/crossdock.billing.v1.BillingService/RejectFreightBill"
 	BillingService_ListAccruals_FullMethodName            = "/crossdock.billing.v1.BillingService/ListAccruals"
 	BillingService_ListJournalEntries_FullMethodName      = "/crossdock.billing.v1.BillingService/ListJournalEntries"
 	BillingService_GetTrialBalance_FullMethodName         = "/crossdock.billing.v1.BillingService/GetTrialBalance"
@@ -61,6 +64,14 @@ type BillingServiceClient interface {
 	GetFreightBill(ctx context.Context, in *GetFreightBillRequest, opts ...grpc.CallOption) (*FreightBill, error)
 	// ListFreightBills pages through the visible bills, newest first.
 	ListFreightBills(ctx context.Context, in *ListFreightBillsRequest, opts ...grpc.CallOption) (*ListFreightBillsResponse, error)
+	// ApproveFreightBill lets a person pay a bill that the audit did not approve, or that was disputed: the load's accruals are
+	// cleared and the difference is posted as variance. FAILED_PRECONDITION for a bill that no load can be found for.
+	ApproveFreightBill(ctx context.Context, in *ApproveFreightBillRequest, opts ...grpc.CallOption) (*FreightBill, error)
+	// DisputeFreightBill lets a person dispute an exception with the carrier. Nothing is posted; the accruals stay open.
+	DisputeFreightBill(ctx context.Context, in *DisputeFreightBillRequest, opts ...grpc.CallOption) (*FreightBill, error)
+	// RejectFreightBill lets a person refuse an exception or a disputed bill for good. Nothing is posted, the accruals stay open, and
+	// the bill's number is free for a corrected bill.
+	RejectFreightBill(ctx context.Context, in *RejectFreightBillRequest, opts ...grpc.CallOption) (*FreightBill, error)
 	// ListAccruals pages through the accruals, newest first.
 	ListAccruals(ctx context.Context, in *ListAccrualsRequest, opts ...grpc.CallOption) (*ListAccrualsResponse, error)
 	// ListJournalEntries pages through the sub-ledger, oldest first.
@@ -167,6 +178,36 @@ func (c *billingServiceClient) ListFreightBills(ctx context.Context, in *ListFre
 	return out, nil
 }
 
+func (c *billingServiceClient) ApproveFreightBill(ctx context.Context, in *ApproveFreightBillRequest, opts ...grpc.CallOption) (*FreightBill, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FreightBill)
+	err := c.cc.Invoke(ctx, BillingService_ApproveFreightBill_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *billingServiceClient) DisputeFreightBill(ctx context.Context, in *DisputeFreightBillRequest, opts ...grpc.CallOption) (*FreightBill, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FreightBill)
+	err := c.cc.Invoke(ctx, BillingService_DisputeFreightBill_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *billingServiceClient) RejectFreightBill(ctx context.Context, in *RejectFreightBillRequest, opts ...grpc.CallOption) (*FreightBill, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FreightBill)
+	err := c.cc.Invoke(ctx, BillingService_RejectFreightBill_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *billingServiceClient) ListAccruals(ctx context.Context, in *ListAccrualsRequest, opts ...grpc.CallOption) (*ListAccrualsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListAccrualsResponse)
@@ -225,6 +266,14 @@ type BillingServiceServer interface {
 	GetFreightBill(context.Context, *GetFreightBillRequest) (*FreightBill, error)
 	// ListFreightBills pages through the visible bills, newest first.
 	ListFreightBills(context.Context, *ListFreightBillsRequest) (*ListFreightBillsResponse, error)
+	// ApproveFreightBill lets a person pay a bill that the audit did not approve, or that was disputed: the load's accruals are
+	// cleared and the difference is posted as variance. FAILED_PRECONDITION for a bill that no load can be found for.
+	ApproveFreightBill(context.Context, *ApproveFreightBillRequest) (*FreightBill, error)
+	// DisputeFreightBill lets a person dispute an exception with the carrier. Nothing is posted; the accruals stay open.
+	DisputeFreightBill(context.Context, *DisputeFreightBillRequest) (*FreightBill, error)
+	// RejectFreightBill lets a person refuse an exception or a disputed bill for good. Nothing is posted, the accruals stay open, and
+	// the bill's number is free for a corrected bill.
+	RejectFreightBill(context.Context, *RejectFreightBillRequest) (*FreightBill, error)
 	// ListAccruals pages through the accruals, newest first.
 	ListAccruals(context.Context, *ListAccrualsRequest) (*ListAccrualsResponse, error)
 	// ListJournalEntries pages through the sub-ledger, oldest first.
@@ -266,6 +315,15 @@ func (UnimplementedBillingServiceServer) GetFreightBill(context.Context, *GetFre
 }
 func (UnimplementedBillingServiceServer) ListFreightBills(context.Context, *ListFreightBillsRequest) (*ListFreightBillsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListFreightBills not implemented")
+}
+func (UnimplementedBillingServiceServer) ApproveFreightBill(context.Context, *ApproveFreightBillRequest) (*FreightBill, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveFreightBill not implemented")
+}
+func (UnimplementedBillingServiceServer) DisputeFreightBill(context.Context, *DisputeFreightBillRequest) (*FreightBill, error) {
+	return nil, status.Error(codes.Unimplemented, "method DisputeFreightBill not implemented")
+}
+func (UnimplementedBillingServiceServer) RejectFreightBill(context.Context, *RejectFreightBillRequest) (*FreightBill, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectFreightBill not implemented")
 }
 func (UnimplementedBillingServiceServer) ListAccruals(context.Context, *ListAccrualsRequest) (*ListAccrualsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListAccruals not implemented")
@@ -458,6 +516,60 @@ func _BillingService_ListFreightBills_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _BillingService_ApproveFreightBill_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveFreightBillRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BillingServiceServer).ApproveFreightBill(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BillingService_ApproveFreightBill_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BillingServiceServer).ApproveFreightBill(ctx, req.(*ApproveFreightBillRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BillingService_DisputeFreightBill_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DisputeFreightBillRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BillingServiceServer).DisputeFreightBill(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BillingService_DisputeFreightBill_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BillingServiceServer).DisputeFreightBill(ctx, req.(*DisputeFreightBillRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _BillingService_RejectFreightBill_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectFreightBillRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BillingServiceServer).RejectFreightBill(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: BillingService_RejectFreightBill_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BillingServiceServer).RejectFreightBill(ctx, req.(*RejectFreightBillRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _BillingService_ListAccruals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListAccrualsRequest)
 	if err := dec(in); err != nil {
@@ -554,6 +666,18 @@ var BillingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListFreightBills",
 			Handler:    _BillingService_ListFreightBills_Handler,
+		},
+		{
+			MethodName: "ApproveFreightBill",
+			Handler:    _BillingService_ApproveFreightBill_Handler,
+		},
+		{
+			MethodName: "DisputeFreightBill",
+			Handler:    _BillingService_DisputeFreightBill_Handler,
+		},
+		{
+			MethodName: "RejectFreightBill",
+			Handler:    _BillingService_RejectFreightBill_Handler,
 		},
 		{
 			MethodName: "ListAccruals",

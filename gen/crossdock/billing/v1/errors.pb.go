@@ -35,6 +35,8 @@ const (
 	Reason_OTHER_PARTY Reason = 3
 	// Master data that the document needs has not arrived, such as a legal entity or a tax rule. Metadata "missing".
 	Reason_MASTER_DATA_MISSING Reason = 4
+	// A bill cannot be paid because no single load is found for it. Metadata "detail" says why.
+	Reason_BILL_UNMATCHED Reason = 5
 )
 
 // Enum value maps for Reason.
@@ -45,6 +47,7 @@ var (
 		2: "TRANSITION_REFUSED",
 		3: "OTHER_PARTY",
 		4: "MASTER_DATA_MISSING",
+		5: "BILL_UNMATCHED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":  0,
@@ -52,6 +55,7 @@ var (
 		"TRANSITION_REFUSED":  2,
 		"OTHER_PARTY":         3,
 		"MASTER_DATA_MISSING": 4,
+		"BILL_UNMATCHED":      5,
 	}
 )
 
@@ -86,13 +90,14 @@ var File_crossdock_billing_v1_errors_proto protoreflect.FileDescriptor
 
 const file_crossdock_billing_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"!crossdock/billing/v1/errors.proto\x12\x14crossdock.billing.v1*t\n" +
+	"!crossdock/billing/v1/errors.proto\x12\x14crossdock.billing.v1*\x88\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fNOT_BILLABLE\x10\x01\x12\x16\n" +
 	"\x12TRANSITION_REFUSED\x10\x02\x12\x0f\n" +
 	"\vOTHER_PARTY\x10\x03\x12\x17\n" +
-	"\x13MASTER_DATA_MISSING\x10\x04B2Z0crossdock.dev/gen/crossdock/billing/v1;billingv1b\x06proto3"
+	"\x13MASTER_DATA_MISSING\x10\x04\x12\x12\n" +
+	"\x0eBILL_UNMATCHED\x10\x05B2Z0crossdock.dev/gen/crossdock/billing/v1;billingv1b\x06proto3"
 
 var (
 	file_crossdock_billing_v1_errors_proto_rawDescOnce sync.Once

@@ -67,6 +67,52 @@ func (x *ChargeAccrued) GetAccrual() *Accrual {
 	return nil
 }
 
+// AccrualReversed: a charge is no longer expected, because the load was called off or another amount was proven.
+type AccrualReversed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The accrual.
+	Accrual       *Accrual `protobuf:"bytes,1,opt,name=accrual,proto3" json:"accrual,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccrualReversed) Reset() {
+	*x = AccrualReversed{}
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccrualReversed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccrualReversed) ProtoMessage() {}
+
+func (x *AccrualReversed) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccrualReversed.ProtoReflect.Descriptor instead.
+func (*AccrualReversed) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *AccrualReversed) GetAccrual() *Accrual {
+	if x != nil {
+		return x.Accrual
+	}
+	return nil
+}
+
 // BillingAuthorized: a shipment may be billed.
 type BillingAuthorized struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -78,7 +124,7 @@ type BillingAuthorized struct {
 
 func (x *BillingAuthorized) Reset() {
 	*x = BillingAuthorized{}
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[1]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -90,7 +136,7 @@ func (x *BillingAuthorized) String() string {
 func (*BillingAuthorized) ProtoMessage() {}
 
 func (x *BillingAuthorized) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[1]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -103,7 +149,7 @@ func (x *BillingAuthorized) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillingAuthorized.ProtoReflect.Descriptor instead.
 func (*BillingAuthorized) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{1}
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *BillingAuthorized) GetBillingAuthorization() *BillingAuthorization {
@@ -124,7 +170,7 @@ type InvoiceApproved struct {
 
 func (x *InvoiceApproved) Reset() {
 	*x = InvoiceApproved{}
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[2]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -136,7 +182,7 @@ func (x *InvoiceApproved) String() string {
 func (*InvoiceApproved) ProtoMessage() {}
 
 func (x *InvoiceApproved) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[2]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -149,7 +195,7 @@ func (x *InvoiceApproved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvoiceApproved.ProtoReflect.Descriptor instead.
 func (*InvoiceApproved) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{2}
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *InvoiceApproved) GetInvoice() *Invoice {
@@ -170,7 +216,7 @@ type InvoiceIssued struct {
 
 func (x *InvoiceIssued) Reset() {
 	*x = InvoiceIssued{}
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[3]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -182,7 +228,7 @@ func (x *InvoiceIssued) String() string {
 func (*InvoiceIssued) ProtoMessage() {}
 
 func (x *InvoiceIssued) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[3]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -195,7 +241,7 @@ func (x *InvoiceIssued) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InvoiceIssued.ProtoReflect.Descriptor instead.
 func (*InvoiceIssued) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *InvoiceIssued) GetInvoice() *Invoice {
@@ -216,7 +262,7 @@ type FreightBillReceived struct {
 
 func (x *FreightBillReceived) Reset() {
 	*x = FreightBillReceived{}
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[4]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -228,7 +274,7 @@ func (x *FreightBillReceived) String() string {
 func (*FreightBillReceived) ProtoMessage() {}
 
 func (x *FreightBillReceived) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[4]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -241,7 +287,7 @@ func (x *FreightBillReceived) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreightBillReceived.ProtoReflect.Descriptor instead.
 func (*FreightBillReceived) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *FreightBillReceived) GetFreightBill() *FreightBill {
@@ -251,7 +297,7 @@ func (x *FreightBillReceived) GetFreightBill() *FreightBill {
 	return nil
 }
 
-// FreightBillApproved: a carrier's bill is payable.
+// FreightBillApproved: a carrier's bill is payable, by the audit or by a person's decision.
 type FreightBillApproved struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The bill with the audit's findings.
@@ -262,7 +308,7 @@ type FreightBillApproved struct {
 
 func (x *FreightBillApproved) Reset() {
 	*x = FreightBillApproved{}
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[5]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -274,7 +320,7 @@ func (x *FreightBillApproved) String() string {
 func (*FreightBillApproved) ProtoMessage() {}
 
 func (x *FreightBillApproved) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[5]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -287,7 +333,7 @@ func (x *FreightBillApproved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreightBillApproved.ProtoReflect.Descriptor instead.
 func (*FreightBillApproved) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *FreightBillApproved) GetFreightBill() *FreightBill {
@@ -308,7 +354,7 @@ type FreightBillExcepted struct {
 
 func (x *FreightBillExcepted) Reset() {
 	*x = FreightBillExcepted{}
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[6]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -320,7 +366,7 @@ func (x *FreightBillExcepted) String() string {
 func (*FreightBillExcepted) ProtoMessage() {}
 
 func (x *FreightBillExcepted) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[6]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -333,10 +379,149 @@ func (x *FreightBillExcepted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreightBillExcepted.ProtoReflect.Descriptor instead.
 func (*FreightBillExcepted) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FreightBillExcepted) GetFreightBill() *FreightBill {
+	if x != nil {
+		return x.FreightBill
+	}
+	return nil
+}
+
+// FreightBillRejected: a person refused a bill that the audit had left open. What the audit itself rejects is told as
+// FreightBillExcepted.
+type FreightBillRejected struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bill with its decisions.
+	FreightBill   *FreightBill `protobuf:"bytes,1,opt,name=freight_bill,json=freightBill,proto3" json:"freight_bill,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreightBillRejected) Reset() {
+	*x = FreightBillRejected{}
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreightBillRejected) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreightBillRejected) ProtoMessage() {}
+
+func (x *FreightBillRejected) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreightBillRejected.ProtoReflect.Descriptor instead.
+func (*FreightBillRejected) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *FreightBillRejected) GetFreightBill() *FreightBill {
+	if x != nil {
+		return x.FreightBill
+	}
+	return nil
+}
+
+// DisputeOpened: a person disputed a carrier's bill.
+type DisputeOpened struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bill with its decisions.
+	FreightBill   *FreightBill `protobuf:"bytes,1,opt,name=freight_bill,json=freightBill,proto3" json:"freight_bill,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeOpened) Reset() {
+	*x = DisputeOpened{}
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeOpened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeOpened) ProtoMessage() {}
+
+func (x *DisputeOpened) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeOpened.ProtoReflect.Descriptor instead.
+func (*DisputeOpened) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DisputeOpened) GetFreightBill() *FreightBill {
+	if x != nil {
+		return x.FreightBill
+	}
+	return nil
+}
+
+// DisputeResolved: a disputed bill was approved or rejected after all.
+type DisputeResolved struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bill with its decisions.
+	FreightBill   *FreightBill `protobuf:"bytes,1,opt,name=freight_bill,json=freightBill,proto3" json:"freight_bill,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisputeResolved) Reset() {
+	*x = DisputeResolved{}
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisputeResolved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisputeResolved) ProtoMessage() {}
+
+func (x *DisputeResolved) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisputeResolved.ProtoReflect.Descriptor instead.
+func (*DisputeResolved) Descriptor() ([]byte, []int) {
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DisputeResolved) GetFreightBill() *FreightBill {
 	if x != nil {
 		return x.FreightBill
 	}
@@ -354,7 +539,7 @@ type JournalEntryPosted struct {
 
 func (x *JournalEntryPosted) Reset() {
 	*x = JournalEntryPosted{}
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[7]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -366,7 +551,7 @@ func (x *JournalEntryPosted) String() string {
 func (*JournalEntryPosted) ProtoMessage() {}
 
 func (x *JournalEntryPosted) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_billing_v1_events_proto_msgTypes[7]
+	mi := &file_crossdock_billing_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -379,7 +564,7 @@ func (x *JournalEntryPosted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JournalEntryPosted.ProtoReflect.Descriptor instead.
 func (*JournalEntryPosted) Descriptor() ([]byte, []int) {
-	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_billing_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *JournalEntryPosted) GetJournalEntry() *JournalEntry {
@@ -395,6 +580,8 @@ const file_crossdock_billing_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"!crossdock/billing/v1/events.proto\x12\x14crossdock.billing.v1\x1a\"crossdock/billing/v1/billing.proto\"H\n" +
 	"\rChargeAccrued\x127\n" +
+	"\aaccrual\x18\x01 \x01(\v2\x1d.crossdock.billing.v1.AccrualR\aaccrual\"J\n" +
+	"\x0fAccrualReversed\x127\n" +
 	"\aaccrual\x18\x01 \x01(\v2\x1d.crossdock.billing.v1.AccrualR\aaccrual\"t\n" +
 	"\x11BillingAuthorized\x12_\n" +
 	"\x15billing_authorization\x18\x01 \x01(\v2*.crossdock.billing.v1.BillingAuthorizationR\x14billingAuthorization\"J\n" +
@@ -407,6 +594,12 @@ const file_crossdock_billing_v1_events_proto_rawDesc = "" +
 	"\x13FreightBillApproved\x12D\n" +
 	"\ffreight_bill\x18\x01 \x01(\v2!.crossdock.billing.v1.FreightBillR\vfreightBill\"[\n" +
 	"\x13FreightBillExcepted\x12D\n" +
+	"\ffreight_bill\x18\x01 \x01(\v2!.crossdock.billing.v1.FreightBillR\vfreightBill\"[\n" +
+	"\x13FreightBillRejected\x12D\n" +
+	"\ffreight_bill\x18\x01 \x01(\v2!.crossdock.billing.v1.FreightBillR\vfreightBill\"U\n" +
+	"\rDisputeOpened\x12D\n" +
+	"\ffreight_bill\x18\x01 \x01(\v2!.crossdock.billing.v1.FreightBillR\vfreightBill\"W\n" +
+	"\x0fDisputeResolved\x12D\n" +
 	"\ffreight_bill\x18\x01 \x01(\v2!.crossdock.billing.v1.FreightBillR\vfreightBill\"]\n" +
 	"\x12JournalEntryPosted\x12G\n" +
 	"\rjournal_entry\x18\x01 \x01(\v2\".crossdock.billing.v1.JournalEntryR\fjournalEntryB2Z0crossdock.dev/gen/crossdock/billing/v1;billingv1b\x06proto3"
@@ -423,36 +616,44 @@ func file_crossdock_billing_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_billing_v1_events_proto_rawDescData
 }
 
-var file_crossdock_billing_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_crossdock_billing_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_crossdock_billing_v1_events_proto_goTypes = []any{
 	(*ChargeAccrued)(nil),        // 0: crossdock.billing.v1.ChargeAccrued
-	(*BillingAuthorized)(nil),    // 1: crossdock.billing.v1.BillingAuthorized
-	(*InvoiceApproved)(nil),      // 2: crossdock.billing.v1.InvoiceApproved
-	(*InvoiceIssued)(nil),        // 3: crossdock.billing.v1.InvoiceIssued
-	(*FreightBillReceived)(nil),  // 4: crossdock.billing.v1.FreightBillReceived
-	(*FreightBillApproved)(nil),  // 5: crossdock.billing.v1.FreightBillApproved
-	(*FreightBillExcepted)(nil),  // 6: crossdock.billing.v1.FreightBillExcepted
-	(*JournalEntryPosted)(nil),   // 7: crossdock.billing.v1.JournalEntryPosted
-	(*Accrual)(nil),              // 8: crossdock.billing.v1.Accrual
-	(*BillingAuthorization)(nil), // 9: crossdock.billing.v1.BillingAuthorization
-	(*Invoice)(nil),              // 10: crossdock.billing.v1.Invoice
-	(*FreightBill)(nil),          // 11: crossdock.billing.v1.FreightBill
-	(*JournalEntry)(nil),         // 12: crossdock.billing.v1.JournalEntry
+	(*AccrualReversed)(nil),      // 1: crossdock.billing.v1.AccrualReversed
+	(*BillingAuthorized)(nil),    // 2: crossdock.billing.v1.BillingAuthorized
+	(*InvoiceApproved)(nil),      // 3: crossdock.billing.v1.InvoiceApproved
+	(*InvoiceIssued)(nil),        // 4: crossdock.billing.v1.InvoiceIssued
+	(*FreightBillReceived)(nil),  // 5: crossdock.billing.v1.FreightBillReceived
+	(*FreightBillApproved)(nil),  // 6: crossdock.billing.v1.FreightBillApproved
+	(*FreightBillExcepted)(nil),  // 7: crossdock.billing.v1.FreightBillExcepted
+	(*FreightBillRejected)(nil),  // 8: crossdock.billing.v1.FreightBillRejected
+	(*DisputeOpened)(nil),        // 9: crossdock.billing.v1.DisputeOpened
+	(*DisputeResolved)(nil),      // 10: crossdock.billing.v1.DisputeResolved
+	(*JournalEntryPosted)(nil),   // 11: crossdock.billing.v1.JournalEntryPosted
+	(*Accrual)(nil),              // 12: crossdock.billing.v1.Accrual
+	(*BillingAuthorization)(nil), // 13: crossdock.billing.v1.BillingAuthorization
+	(*Invoice)(nil),              // 14: crossdock.billing.v1.Invoice
+	(*FreightBill)(nil),          // 15: crossdock.billing.v1.FreightBill
+	(*JournalEntry)(nil),         // 16: crossdock.billing.v1.JournalEntry
 }
 var file_crossdock_billing_v1_events_proto_depIdxs = []int32{
-	8,  // 0: crossdock.billing.v1.ChargeAccrued.accrual:type_name -> crossdock.billing.v1.Accrual
-	9,  // 1: crossdock.billing.v1.BillingAuthorized.billing_authorization:type_name -> crossdock.billing.v1.BillingAuthorization
-	10, // 2: crossdock.billing.v1.InvoiceApproved.invoice:type_name -> crossdock.billing.v1.Invoice
-	10, // 3: crossdock.billing.v1.InvoiceIssued.invoice:type_name -> crossdock.billing.v1.Invoice
-	11, // 4: crossdock.billing.v1.FreightBillReceived.freight_bill:type_name -> crossdock.billing.v1.FreightBill
-	11, // 5: crossdock.billing.v1.FreightBillApproved.freight_bill:type_name -> crossdock.billing.v1.FreightBill
-	11, // 6: crossdock.billing.v1.FreightBillExcepted.freight_bill:type_name -> crossdock.billing.v1.FreightBill
-	12, // 7: crossdock.billing.v1.JournalEntryPosted.journal_entry:type_name -> crossdock.billing.v1.JournalEntry
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 0: crossdock.billing.v1.ChargeAccrued.accrual:type_name -> crossdock.billing.v1.Accrual
+	12, // 1: crossdock.billing.v1.AccrualReversed.accrual:type_name -> crossdock.billing.v1.Accrual
+	13, // 2: crossdock.billing.v1.BillingAuthorized.billing_authorization:type_name -> crossdock.billing.v1.BillingAuthorization
+	14, // 3: crossdock.billing.v1.InvoiceApproved.invoice:type_name -> crossdock.billing.v1.Invoice
+	14, // 4: crossdock.billing.v1.InvoiceIssued.invoice:type_name -> crossdock.billing.v1.Invoice
+	15, // 5: crossdock.billing.v1.FreightBillReceived.freight_bill:type_name -> crossdock.billing.v1.FreightBill
+	15, // 6: crossdock.billing.v1.FreightBillApproved.freight_bill:type_name -> crossdock.billing.v1.FreightBill
+	15, // 7: crossdock.billing.v1.FreightBillExcepted.freight_bill:type_name -> crossdock.billing.v1.FreightBill
+	15, // 8: crossdock.billing.v1.FreightBillRejected.freight_bill:type_name -> crossdock.billing.v1.FreightBill
+	15, // 9: crossdock.billing.v1.DisputeOpened.freight_bill:type_name -> crossdock.billing.v1.FreightBill
+	15, // 10: crossdock.billing.v1.DisputeResolved.freight_bill:type_name -> crossdock.billing.v1.FreightBill
+	16, // 11: crossdock.billing.v1.JournalEntryPosted.journal_entry:type_name -> crossdock.billing.v1.JournalEntry
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_billing_v1_events_proto_init() }
@@ -467,7 +668,7 @@ func file_crossdock_billing_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_billing_v1_events_proto_rawDesc), len(file_crossdock_billing_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

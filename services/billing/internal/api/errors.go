@@ -34,6 +34,7 @@ func refuse(name string, err error) error {
 		inv     *invoice.TransitionError
 		bill    *freightbill.TransitionError
 		accrued *accrual.TransitionError
+		nowhere *app.UnmatchedError
 	)
 	switch {
 	case errors.As(err, &fields):
@@ -62,7 +63,11 @@ func refuse(name string, err error) error {
 	case errors.As(err, &bill):
 		return transition(bill.From.String(), string(bill.Verb))
 	case errors.As(err, &accrued):
-		return transition(accrued.From.String(), accrued.Verb)
+		return transition(accrued.From.String(), string(accrued.Verb))
+	case errors.As(err, &nowhere):
+		return rpcerr.Precondition(billingv1.Reason_BILL_UNMATCHED.String(), map[string]string{"detail": nowhere.Detail})
+	case errors.Is(err, app.ErrStale):
+		return rpcerr.Stale(name)
 	}
 	return rpcerr.FromStore(err)
 }

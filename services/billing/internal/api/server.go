@@ -10,6 +10,8 @@ import (
 	"maps"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	"crossdock.dev/kernel/money"
 	"crossdock.dev/platform/auth"
@@ -216,6 +218,36 @@ func (s *Server) ListFreightBills(ctx context.Context, req *billingv1.ListFreigh
 		out.FreightBills = append(out.FreightBills, bill(ctx, b))
 	}
 	return out, nil
+}
+
+// ApproveFreightBill lets a person pay a bill that the audit did not approve.
+func (s *Server) ApproveFreightBill(ctx context.Context, req *billingv1.ApproveFreightBillRequest) (*billingv1.FreightBill, error) {
+	return s.decide(ctx, req, app.Decision{Bill: req.GetName(), ETag: req.GetEtag(), Verb: freightbill.Approve, Reason: req.GetReason()})
+}
+
+// DisputeFreightBill lets a person dispute a bill with the carrier.
+func (s *Server) DisputeFreightBill(ctx context.Context, req *billingv1.DisputeFreightBillRequest) (*billingv1.FreightBill, error) {
+	return s.decide(ctx, req, app.Decision{
+		Bill: req.GetName(), ETag: req.GetEtag(), Verb: freightbill.Dispute, Reason: req.GetReason(), Dispute: freightbill.Code(req.GetDisputeCode()),
+	})
+}
+
+// RejectFreightBill lets a person refuse a bill for good.
+func (s *Server) RejectFreightBill(ctx context.Context, req *billingv1.RejectFreightBillRequest) (*billingv1.FreightBill, error) {
+	return s.decide(ctx, req, app.Decision{Bill: req.GetName(), ETag: req.GetEtag(), Verb: freightbill.Reject, Reason: req.GetReason()})
+}
+
+func (s *Server) decide(ctx context.Context, req proto.Message, d app.Decision) (*billingv1.FreightBill, error) {
+	cause, err := idempotency.Cause(ctx, req)
+	if err != nil {
+		return nil, refuse(d.Bill, err)
+	}
+	b, at, err := s.app.Decide(ctx, cause, d)
+	rpc.SetPosition(ctx, at)
+	if err != nil {
+		return nil, refuse(d.Bill, err)
+	}
+	return bill(ctx, b), nil
 }
 
 // ListAccruals pages through the accruals, newest first.

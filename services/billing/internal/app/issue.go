@@ -88,6 +88,17 @@ func (a *App) issue(tx *store.Tx, auth invoice.Authorization) (string, error) {
 	return issued.Name, tx.Post(posting(entry, issued.LegalEntity, issued.Name, issued.Related(), number.Time))
 }
 
+// taxOf returns a customer's tax rule with the tax numbers that are printed beside it.
+func taxOf(r store.Reader, seller string, customer store.Party) (invoice.Tax, error) {
+	entity, err := r.LegalEntity(seller)
+	if err != nil {
+		return invoice.Tax{}, needed(seller, err)
+	}
+	tax, err := r.Tax(customer.TaxRule)
+	tax.Seller, tax.Customer = entity.TaxID, customer.VATID
+	return tax, needed(customer.TaxRule, err)
+}
+
 // draft makes the invoice of an authorisation by master data as it now is.
 func draft(r store.Reader, name string, auth invoice.Authorization) (invoice.Invoice, error) {
 	party, err := r.Party(auth.Customer)
@@ -97,9 +108,9 @@ func draft(r store.Reader, name string, auth invoice.Authorization) (invoice.Inv
 	if party.TaxRule == "" {
 		return invoice.Invoice{}, &MissingError{"tax rule of " + auth.Customer}
 	}
-	tax, err := r.Tax(party.TaxRule)
+	tax, err := taxOf(r, auth.LegalEntity, party)
 	if err != nil {
-		return invoice.Invoice{}, needed(party.TaxRule, err)
+		return invoice.Invoice{}, err
 	}
 	return invoice.Draft(name, auth, tax, party.Payment)
 }

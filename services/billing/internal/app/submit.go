@@ -1,8 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"crossdock.dev/kernel/money"
 	"crossdock.dev/kernel/rating"
@@ -92,6 +95,7 @@ func match(tx *store.Tx, b freightbill.Bill, loads []shipment.Load) (shipment.Lo
 		}
 		c := freightbill.Candidate{
 			Load: l.Name, Number: l.Number, CarrierReference: l.CarrierReference, Carrier: l.Carrier, Booked: l.Booked, Cancelled: l.Cancelled,
+			Owed: slices.ContainsFunc(accrued, func(x accrual.Accrual) bool { return x.State != accrual.Reversed }),
 		}
 		if len(accrued) > 0 {
 			c.Currency = accrued[0].Charge.Amount.Currency()
@@ -108,7 +112,7 @@ func match(tx *store.Tx, b freightbill.Bill, loads []shipment.Load) (shipment.Lo
 }
 
 func (a *App) audit(tx *store.Tx, received, b freightbill.Bill, load shipment.Load) error {
-	evidence, open, err := gather(tx, b, load)
+	evidence, err := gather(tx, b, load)
 	if err != nil {
 		return err
 	}
@@ -120,73 +124,86 @@ func (a *App) audit(tx *store.Tx, received, b freightbill.Bill, load shipment.Lo
 	if !outcome.Approved {
 		return a.decide(tx, received, b, freightbill.Except)
 	}
-	for _, x := range open {
-		cleared, err := x.Clear()
-		if err != nil {
-			return err
-		}
-		if err := tx.SaveAccrual(cleared); err != nil {
-			return err
-		}
-	}
-	load.FreightBill = b.Name
-	if err := tx.SaveLoad(load); err != nil {
-		return err
-	}
 	if err := a.decide(tx, received, b, freightbill.Approve); err != nil {
 		return err
 	}
-	entry, err := ledger.BillApproved(outcome.Accrued, b.Total)
+	return a.pay(tx, b, load, b.Received)
+}
+
+// pay clears what was accrued for the load of an approved bill and owes the carrier what it billed.
+func (a *App) pay(tx *store.Tx, b freightbill.Bill, load shipment.Load, at time.Time) error {
+	accrued, err := money.Zero(b.Total.Currency())
 	if err != nil {
 		return err
 	}
-	return tx.Post(posting(entry, load.LegalEntity, b.Name, b.Leads(), b.Received))
+	open, err := openAccruals(tx, load.Name)
+	if err != nil {
+		return err
+	}
+	for _, x := range open {
+		if accrued, err = accrued.Add(x.Charge.Amount); err != nil {
+			return err
+		}
+		if x, err = x.Do(accrual.Clear); err != nil {
+			return err
+		}
+		if err := tx.SaveAccrual(x); err != nil {
+			return err
+		}
+	}
+	load.FreightBill = cmp.Or(load.FreightBill, b.Name)
+	if err := tx.SaveLoad(load); err != nil {
+		return err
+	}
+	entry, err := ledger.BillApproved(accrued, b.Total)
+	if err != nil {
+		return err
+	}
+	return tx.Post(posting(entry, load.LegalEntity, b.Name, b.Leads(), at))
 }
 
-// gather collects what a matched bill is audited against, and the accruals that an approval clears.
-func gather(tx *store.Tx, b freightbill.Bill, load shipment.Load) (freightbill.Evidence, []accrual.Accrual, error) {
+func openAccruals(tx *store.Tx, load string) ([]accrual.Accrual, error) {
+	all, err := tx.Accruals(load)
+	return slices.DeleteFunc(all, func(x accrual.Accrual) bool { return x.State != accrual.Open }), err
+}
+
+// gather collects what a matched bill is audited against.
+func gather(tx *store.Tx, b freightbill.Bill, load shipment.Load) (freightbill.Evidence, error) {
 	e := freightbill.Evidence{
 		ShipDate: load.ShipDate, WePay: load.WePay(), BilledBy: load.FreightBill, Delivered: len(load.Shipments) > 0, Proven: len(load.Shipments) > 0,
+		Withdrawn: load.Cancelled,
 	}
 	party, err := tx.Party(b.Carrier)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return e, nil, err
+		return e, err
 	}
 	e.CarrierKnown = party.Carrier
 	if e.Contract, err = tx.ContractInForce(b.Carrier, load.ShipDate); err != nil {
-		return e, nil, err
+		return e, err
 	}
 	for _, name := range load.Shipments {
 		s, err := tx.Shipment(name)
 		if err != nil {
-			return e, nil, err
+			return e, err
 		}
 		e.Delivered = e.Delivered && !s.Delivered.IsZero()
 		e.Proven = e.Proven && s.ProofState >= shipment.Received
 	}
-	all, err := tx.Accruals(load.Name)
-	if err != nil {
-		return e, nil, err
-	}
-	var open []accrual.Accrual
-	for _, x := range all {
-		if x.State == accrual.Open {
-			open = append(open, x)
-			e.Accrued = append(e.Accrued, x.Charge)
-		}
+	if e.Accrued, err = openAccruals(tx, load.Name); err != nil {
+		return e, err
 	}
 	e.Fuel, err = fuel(tx, load, e.Accrued)
-	return e, open, err
+	return e, err
 }
 
 // fuel computes the surcharge anew on the accrued line-haul, by the contract version that priced the load. Where master data does
 // not hold what that needs, or holds no index or band for the day, the accrual is all there is.
-func fuel(tx *store.Tx, load shipment.Load, accrued []accrual.Charge) (*money.Amount, error) {
-	for _, c := range accrued {
-		if c.Code != rating.LineHaulCharge {
+func fuel(tx *store.Tx, load shipment.Load, accrued []accrual.Accrual) (*money.Amount, error) {
+	for _, x := range accrued {
+		if x.Charge.Code != rating.LineHaulCharge {
 			continue
 		}
-		computed, err := tx.FuelOf(load.Contract, load.ShipDate, c.Amount)
+		computed, err := tx.FuelOf(load.Contract, load.ShipDate, x.Charge.Amount)
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, rating.ErrNoIndex) || errors.Is(err, rating.ErrNoBand) {
 			return nil, nil
 		}

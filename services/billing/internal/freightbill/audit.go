@@ -37,8 +37,10 @@ type Evidence struct {
 	WePay     bool
 	Delivered bool // every shipment aboard
 	Proven    bool // every shipment aboard has a proof of delivery
+	// Withdrawn means that the load was called off: nothing is delivered or proven, and the withdrawal is the evidence of what is owed.
+	Withdrawn bool
 	// Accrued are the open accruals of the load.
-	Accrued []accrual.Charge
+	Accrued []accrual.Accrual
 	// Fuel is the surcharge computed anew from the index in force on the ship date; nil where the accrual is all we have.
 	Fuel *money.Amount
 	// BilledBy is the bill that was approved for the load before; empty when none was.
@@ -49,18 +51,20 @@ type Evidence struct {
 type Outcome struct {
 	Approved bool
 	Findings []Finding
-	// Accrued is the sum that an approval clears.
-	Accrued money.Amount
 }
 
 // Audit judges a matched bill. An under-charge passes; nothing nets.
 func Audit(b Bill, e Evidence, t Tolerance) (Outcome, error) {
 	a := &audit{bill: b, tolerance: t}
-	a.rule("A1", b.Carrier, e.CarrierKnown && e.Contract != "", Finance,
+	a.rule("A1", b.Carrier, e.CarrierKnown && e.Contract != "", Finance, "",
 		"carrier known, "+or(e.Contract, "no contract")+" in force on "+e.ShipDate.String())
-	a.rule("A2", b.Load, e.WePay && e.BilledBy == "", Finance, payable(e))
-	a.rule("A2", b.Load, e.Delivered, Operations, yes(e.Delivered, "delivered", "not delivered"))
-	a.rule("A3", b.Load, e.Proven, Operations, yes(e.Proven, "proof of delivery received", "proof of delivery missing"))
+	a.payable(e)
+	if e.Withdrawn {
+		a.rule("A2", b.Load, true, "", "", "called off: nothing was to be delivered")
+	} else {
+		a.rule("A2", b.Load, e.Delivered, Operations, "", yes(e.Delivered, "delivered", "not delivered"))
+		a.rule("A3", b.Load, e.Proven, Operations, DocumentsMissing, yes(e.Proven, "proof of delivery received", "proof of delivery missing"))
+	}
 	accrued, err := a.charges(e)
 	if err != nil {
 		return Outcome{}, err
@@ -68,7 +72,7 @@ func Audit(b Bill, e Evidence, t Tolerance) (Outcome, error) {
 	if err := a.total(accrued); err != nil {
 		return Outcome{}, err
 	}
-	o := Outcome{Findings: a.findings, Accrued: accrued}
+	o := Outcome{Findings: a.findings}
 	o.Approved = !slices.ContainsFunc(o.Findings, func(f Finding) bool { return !f.Passed })
 	return o, nil
 }
@@ -79,18 +83,20 @@ type audit struct {
 	findings  []Finding
 }
 
-func (a *audit) rule(rule, subject string, passed bool, owner Owner, detail string) {
-	a.findings = append(a.findings, Finding{rule, subject, passed, detail, owner}.settle())
+func (a *audit) rule(rule, subject string, passed bool, owner Owner, dispute Code, detail string) {
+	a.findings = append(a.findings, Finding{rule, subject, passed, detail, owner, dispute}.settle())
 }
 
-func payable(e Evidence) string {
+// payable is the part of rule A2 that is about money: we pay this carrier, and have not yet.
+func (a *audit) payable(e Evidence) {
 	switch {
 	case !e.WePay:
-		return "the terms say that we do not pay this carrier"
+		a.rule("A2", a.bill.Load, false, Finance, NotOurBill, "the terms say that we do not pay this carrier")
 	case e.BilledBy != "":
-		return "already billed by " + e.BilledBy
+		a.rule("A2", a.bill.Load, false, Finance, BilledTwice, "already billed by "+e.BilledBy)
+	default:
+		a.rule("A2", a.bill.Load, true, "", "", "we pay the carrier")
 	}
-	return "we pay the carrier"
 }
 
 // charges judges each billed charge against its accrual and returns the sum of the accruals. Line-haul gross and its discount
@@ -101,12 +107,12 @@ func (a *audit) charges(e Evidence) (money.Amount, error) {
 	if err != nil {
 		return sum, err
 	}
-	open := map[rating.ChargeCode][]money.Amount{}
-	for _, c := range e.Accrued {
-		if sum, err = sum.Add(c.Amount); err != nil {
+	open := map[rating.ChargeCode][]accrual.Accrual{}
+	for _, x := range e.Accrued {
+		if sum, err = sum.Add(x.Charge.Amount); err != nil {
 			return sum, err
 		}
-		open[c.Code] = append(open[c.Code], c.Amount)
+		open[x.Charge.Code] = append(open[x.Charge.Code], x)
 	}
 	billed, err := net(a.bill.Charges)
 	if err != nil {
@@ -115,23 +121,26 @@ func (a *audit) charges(e Evidence) (money.Amount, error) {
 	for _, c := range billed {
 		code := string(c.Code)
 		if c.Amount.Sign() < 0 {
-			a.rule("A4", code, false, Finance, "a charge of "+c.Amount.Label()+" is no charge; only a discount on the line-haul is taken off")
+			a.rule("A4", code, false, Finance, IncorrectPrice, "a charge of "+c.Amount.Label()+" is no charge; only a discount on the line-haul is taken off")
 			continue
 		}
 		if c.Amount.IsZero() {
 			continue
 		}
-		expected := open[c.Code]
-		if len(expected) == 0 {
-			a.rule("A6", code, false, Finance, "billed "+c.Amount.Label()+", no such charge was ordered or proven")
+		if len(open[c.Code]) == 0 {
+			a.rule("A6", code, false, Finance, NotAuthorised, "billed "+c.Amount.Label()+", no such charge was ordered or proven")
 			continue
 		}
-		open[c.Code] = expected[1:]
-		if err := a.charge("A4", code, c.Amount, expected[0], a.tolerance.ChargePercent, a.tolerance.ChargeAmount); err != nil {
+		expected := open[c.Code][0].Charge.Amount
+		if c.Code != rating.LineHaulCharge && c.Code != rating.FuelCharge {
+			a.rule("A6", code, true, "", "", "authorised by "+open[c.Code][0].Evidence)
+		}
+		open[c.Code] = open[c.Code][1:]
+		if err := a.charge("A4", code, c.Amount, expected, a.tolerance.ChargePercent, a.tolerance.ChargeAmount); err != nil {
 			return sum, err
 		}
 		if c.Code == rating.FuelCharge {
-			if err := a.fuel(c.Amount, expected[0], e.Fuel); err != nil {
+			if err := a.fuel(c.Amount, expected, e.Fuel); err != nil {
 				return sum, err
 			}
 		}
@@ -176,7 +185,7 @@ func (a *audit) charge(rule, subject string, billed, expected money.Amount, perc
 		return err
 	}
 	share := expected.Decimal().Mul(percent).Mul(decimal.New(1, 2))
-	a.rule(rule, subject, passed, Finance, fmt.Sprintf("billed %s − rated %s = %s; limits %s %% = %s and %s, both",
+	a.rule(rule, subject, passed, Finance, IncorrectPrice, fmt.Sprintf("billed %s − rated %s = %s; limits %s %% = %s and %s, both",
 		billed, expected, over, percent, share.Trim(), most))
 	return nil
 }
@@ -190,7 +199,7 @@ func (a *audit) fuel(billed, rated money.Amount, computed *money.Amount) error {
 	if err != nil {
 		return err
 	}
-	a.rule("A8", string(rating.FuelCharge), !a.tolerance.Fuel.Less(over.Decimal()), Finance,
+	a.rule("A8", string(rating.FuelCharge), !a.tolerance.Fuel.Less(over.Decimal()), Finance, IncorrectPrice,
 		fmt.Sprintf("billed %s − %s %s = %s; limit %s", billed, want, how, over, a.tolerance.Fuel))
 	return nil
 }

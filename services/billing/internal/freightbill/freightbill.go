@@ -28,10 +28,11 @@ const (
 	Exception
 	Rejected
 	Duplicate
+	Disputed
 )
 
 // States lists all states.
-var States = []State{Received, Approved, Exception, Rejected, Duplicate}
+var States = []State{Received, Approved, Exception, Rejected, Duplicate, Disputed}
 
 // String is the state's name.
 func (s State) String() string {
@@ -46,11 +47,13 @@ func (s State) String() string {
 		return "REJECTED"
 	case Duplicate:
 		return "DUPLICATE"
+	case Disputed:
+		return "DISPUTED"
 	}
 	return "UNSPECIFIED"
 }
 
-// Verb is what the audit does to a bill.
+// Verb is what the audit or, later, a person does to a bill.
 type Verb string
 
 // The verbs.
@@ -59,18 +62,20 @@ const (
 	Except   Verb = "except"
 	Reject   Verb = "reject"
 	SetAside Verb = "set aside"
+	Dispute  Verb = "dispute" // a person's alone
 )
 
 // Verbs lists all verbs.
-var Verbs = []Verb{Approve, Except, Reject, SetAside}
+var Verbs = []Verb{Approve, Except, Reject, SetAside, Dispute}
 
 // transitions is the one table of states and verbs; repeating a verb changes nothing.
 var transitions = map[State]map[Verb]State{
 	Received:  {Approve: Approved, Except: Exception, Reject: Rejected, SetAside: Duplicate},
 	Approved:  {Approve: Approved},
-	Exception: {Except: Exception},
+	Exception: {Except: Exception, Approve: Approved, Reject: Rejected, Dispute: Disputed},
 	Rejected:  {Reject: Rejected},
 	Duplicate: {SetAside: Duplicate},
+	Disputed:  {Dispute: Disputed, Approve: Approved, Reject: Rejected},
 }
 
 // TransitionError says that a verb is not allowed in a state.
@@ -100,6 +105,18 @@ const (
 	Operations Owner = "operations" // delivery and its proof
 )
 
+// Code is an adjustment reason of X12 data element 426.
+type Code string
+
+// The codes that findings suggest for a dispute.
+const (
+	NotOurBill       Code = "18" // not company bill
+	BilledTwice      Code = "19" // duplicate billing
+	NotAuthorised    Code = "23" // special charge not authorised
+	DocumentsMissing Code = "44" // required documents missing
+	IncorrectPrice   Code = "46" // transportation charge incorrect
+)
+
 // Finding is what the audit made of one rule.
 type Finding struct {
 	Rule    string // "A4"
@@ -107,6 +124,15 @@ type Finding struct {
 	Passed  bool
 	Detail  string // the figures, in words
 	Owner   Owner  // empty when it passed
+	Dispute Code   // what a dispute of it is called; empty when it passed or no code fits
+}
+
+// Decision is what a person decided about a bill.
+type Decision struct {
+	State   State
+	Reason  string // in words, which the carrier sees
+	Dispute Code   // disputes only
+	Time    time.Time
 }
 
 // Bill is a carrier's bill for a load.
@@ -123,6 +149,7 @@ type Bill struct {
 	State            State
 	Load             string // matched; empty when none
 	Findings         []Finding
+	Decisions        []Decision // oldest first
 	Received         time.Time
 	Related          []string
 }
@@ -133,6 +160,12 @@ type (
 	ApprovedFact struct{ Bill Bill }
 	// ExceptedFact: a person has to look, or the bill was rejected or set aside.
 	ExceptedFact struct{ Bill Bill }
+	// RejectedFact: a person refused it.
+	RejectedFact struct{ Bill Bill }
+	// DisputedFact: a person disputed it.
+	DisputedFact struct{ Bill Bill }
+	// ResolvedFact: it was disputed and is decided after all.
+	ResolvedFact struct{ Bill Bill }
 )
 
 // Do applies a verb.
@@ -140,6 +173,18 @@ func (b Bill) Do(verb Verb) (Bill, error) {
 	to, err := Next(b.State, verb)
 	b.State = to
 	return b, err
+}
+
+// Decide applies a person's verb and keeps the decision; changed is false when it was done before. Only Approve, Dispute and Reject
+// are a person's.
+func (b Bill) Decide(verb Verb, d Decision) (out Bill, changed bool, err error) {
+	out, err = b.Do(verb)
+	if err != nil || out.State == b.State {
+		return b, false, err
+	}
+	d.State = out.State
+	out.Decisions = append(slices.Clone(b.Decisions), d)
+	return out, true, nil
 }
 
 // HeaderFinding is rule A0: the total must be exactly the sum of the charges, in one currency.
@@ -162,7 +207,7 @@ func HeaderFinding(b Bill) Finding {
 
 func (f Finding) settle() Finding {
 	if f.Passed {
-		f.Owner = ""
+		f.Owner, f.Dispute = "", ""
 	}
 	return f
 }
@@ -180,7 +225,7 @@ func DuplicateFinding(b Bill, earlier *Earlier) (f Finding, duplicate bool) {
 	if earlier == nil {
 		return f, false
 	}
-	f.Passed, f.Owner = false, Finance
+	f.Passed, f.Owner, f.Dispute = false, Finance, BilledTwice
 	if earlier.Total == b.Total {
 		f.Detail = "the same number and total as " + earlier.Bill
 		return f, true
@@ -200,6 +245,7 @@ type Candidate struct {
 	Carrier          string
 	Booked           bool
 	Cancelled        bool
+	Owed             bool   // something was accrued and not reversed
 	Currency         string // of its accruals; empty when there are none
 }
 
@@ -214,8 +260,8 @@ func Match(b Bill, candidates []Candidate) (load string, f Finding) {
 		switch {
 		case c.Number != b.LoadNumber && (b.CarrierReference == "" || c.CarrierReference != b.CarrierReference):
 			reason = "has another number and reference"
-		case c.Cancelled:
-			reason = "was cancelled"
+		case c.Cancelled && !c.Owed:
+			reason = "was cancelled and nothing is owed for it"
 		case !c.Booked:
 			reason = "was never booked"
 		case c.Carrier != b.Carrier:

@@ -38,10 +38,14 @@ func bill(total, billed string) freightbill.Bill {
 }
 
 func evidence(accrued string) freightbill.Evidence {
-	return freightbill.Evidence{
+	e := freightbill.Evidence{
 		CarrierKnown: true, Contract: "contracts/CXBB-2026-1", ShipDate: calendar.MustParseDate("2026-03-03"), WePay: true, Delivered: true,
-		Proven: true, Accrued: charges(accrued),
+		Proven: true,
 	}
+	for _, c := range charges(accrued) {
+		e.Accrued = append(e.Accrued, accrual.Accrual{Charge: c, State: accrual.Open, Evidence: "evidence of " + string(c.Code)})
+	}
+	return e
 }
 
 // failed lists the findings that did not pass: "A4/FUE finance".
@@ -50,8 +54,8 @@ func failed(findings []freightbill.Finding) string {
 	for _, f := range findings {
 		if !f.Passed {
 			out = append(out, fmt.Sprintf("%s/%s %s", f.Rule, f.Subject, f.Owner))
-		} else if f.Owner != "" {
-			out = append(out, fmt.Sprintf("%s/%s passed and has an owner", f.Rule, f.Subject))
+		} else if f.Owner != "" || f.Dispute != "" {
+			out = append(out, fmt.Sprintf("%s/%s passed and has an owner or a code", f.Rule, f.Subject))
 		}
 	}
 	return strings.Join(out, ", ")
@@ -102,6 +106,13 @@ func TestAudit(t *testing.T) {
 		{name: "billed before under another number", accrued: "", billed: "LHS 332.22", total: "332.22",
 			change: func(e *freightbill.Evidence) { e.BilledBy = "freightBills/fbl_1" },
 			failed: "A2/loads/load_1 finance, A6/LHS finance, A5/total finance"},
+		{name: "05: called off, the truck was ordered and not used", accrued: "TON 200.00", billed: "TON 200.00", total: "200.00",
+			change: func(e *freightbill.Evidence) { e.Withdrawn, e.Delivered, e.Proven = true, false, false }},
+		{name: "called off, but billed as if driven", accrued: "TON 200.00", billed: "LHS 450.00 FUE 114.80", total: "564.80",
+			change: func(e *freightbill.Evidence) { e.Withdrawn, e.Delivered, e.Proven = true, false, false },
+			failed: "A6/LHS finance, A6/FUE finance, A5/total finance"},
+		{name: "a truck not used, without a withdrawal", accrued: "LHS 450.00 FUE 114.80", billed: "TON 200.00", total: "200.00",
+			failed: "A6/TON finance"},
 		{name: "no contract in force", accrued: "LHS 332.22", billed: "LHS 332.22", total: "332.22",
 			change: func(e *freightbill.Evidence) { e.Contract = "" }, failed: "A1/parties/CAR-CXBB finance"},
 	} {
@@ -137,8 +148,69 @@ func TestDetail(t *testing.T) {
 			t.Errorf("findings %+v, want one to be %+v", o.Findings, want)
 		}
 	}
-	if o.Accrued != usd("967.47") {
-		t.Errorf("accrued %s, want 967.47", o.Accrued)
+}
+
+// What a dispute of a finding would be called, by X12 data element 426: 46 for fuel (page 14), 23 for a charge that nobody ordered, 18
+// for a carrier that we do not pay, 19 for what was billed before, 44 for a missing proof of delivery. What passed has none.
+func TestDisputeCodes(t *testing.T) {
+	e := evidence("LHS 307.20 FUE 90.62")
+	e.Proven, e.BilledBy = false, "freightBills/fbl_1"
+	o, err := freightbill.Audit(bill("486.65", "LHS 307.20 FUE 104.45 LFT 75.00"), e, freightbill.DefaultTolerance())
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := map[string]freightbill.Code{}
+	for _, f := range o.Findings {
+		if !f.Passed {
+			codes[f.Rule+" "+f.Subject] = f.Dispute
+		}
+	}
+	for finding, want := range map[string]freightbill.Code{"A8 FUE": "46", "A6 LFT": "23", "A2 loads/load_1": "19", "A3 loads/load_1": "44"} {
+		if codes[finding] != want {
+			t.Errorf("%s: code %q, want %q", finding, codes[finding], want)
+		}
+	}
+	e.WePay = false
+	if o, err = freightbill.Audit(bill("1.00", "LHS 1.00"), e, freightbill.DefaultTolerance()); err != nil || o.Findings[1].Dispute != "18" {
+		t.Errorf("a carrier that we do not pay: %+v, %v; want 18", o.Findings[1], err)
+	}
+}
+
+// Accessorials are authorised by what was accrued for them, and the finding says by what.
+func TestAuthorisedBy(t *testing.T) {
+	o, err := freightbill.Audit(bill("1141.48", "LHS 771.85 FUE 204.63 SOC 75.00 DET 90.00"), evidence("LHS 771.85 FUE 204.63 SOC 75.00 DET 90.00"),
+		freightbill.DefaultTolerance())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range []string{"SOC", "DET"} {
+		want := freightbill.Finding{Rule: "A6", Subject: code, Passed: true, Detail: "authorised by evidence of " + code}
+		if !slices.Contains(o.Findings, want) {
+			t.Errorf("findings %+v, want one to be %+v", o.Findings, want)
+		}
+	}
+}
+
+// A person's decisions: each is kept with its reason, and the same again changes nothing.
+func TestDecide(t *testing.T) {
+	b := freightbill.Bill{State: freightbill.Exception}
+	for _, c := range []struct {
+		verb    freightbill.Verb
+		state   freightbill.State
+		changed bool
+		kept    int
+	}{
+		{freightbill.Dispute, freightbill.Disputed, true, 1}, {freightbill.Dispute, freightbill.Disputed, false, 1},
+		{freightbill.Approve, freightbill.Approved, true, 2}, {freightbill.Approve, freightbill.Approved, false, 2},
+	} {
+		out, changed, err := b.Decide(c.verb, freightbill.Decision{Reason: string(c.verb), Dispute: "46"})
+		if err != nil || out.State != c.state || changed != c.changed || len(out.Decisions) != c.kept || out.Decisions[c.kept-1].State != c.state {
+			t.Errorf("%s: %+v, changed %v, %v; want %s, changed %v, %d decisions", c.verb, out, changed, err, c.state, c.changed, c.kept)
+		}
+		b = out
+	}
+	if out, changed, err := b.Decide(freightbill.Reject, freightbill.Decision{}); err == nil || changed || out.State != freightbill.Approved {
+		t.Errorf("rejected after approval: %s, changed %v, %v", out.State, changed, err)
 	}
 }
 
@@ -189,7 +261,9 @@ func TestMatch(t *testing.T) {
 		{"nothing", "", nil, "", "no load"},
 		{"another carrier", "", []freightbill.Candidate{with(func(c *freightbill.Candidate) { c.Carrier = "parties/CAR-CXEE" })}, "", "another carrier"},
 		{"never booked", "", []freightbill.Candidate{with(func(c *freightbill.Candidate) { c.Booked = false })}, "", "never booked"},
-		{"cancelled", "", []freightbill.Candidate{with(func(c *freightbill.Candidate) { c.Cancelled = true })}, "", "cancelled"},
+		{"cancelled", "", []freightbill.Candidate{with(func(c *freightbill.Candidate) { c.Cancelled = true })}, "", "was cancelled and nothing is owed"},
+		{"cancelled, the truck is owed", "", []freightbill.Candidate{with(func(c *freightbill.Candidate) { c.Cancelled, c.Owed = true, true })},
+			"loads/load_1", "exactly one load"},
 		{"currency", "", []freightbill.Candidate{with(func(c *freightbill.Candidate) { c.Currency = "EUR" })}, "", "owed in EUR, billed in USD"},
 		{"number of one, reference of another", "CXB0001002", []freightbill.Candidate{one, with(func(c *freightbill.Candidate) {
 			c.Load, c.Number, c.CarrierReference = "loads/load_2", "NL26030002", "CXB0001002"
@@ -243,7 +317,7 @@ func TestStates(t *testing.T) {
 	for _, v := range freightbill.Verbs {
 		b.WriteString(" | " + string(v))
 	}
-	b.WriteString(" |\n|---|---|---|---|---|\n")
+	b.WriteString(" |\n|---|---|---|---|---|---|\n")
 	for _, from := range freightbill.States {
 		b.WriteString("| " + from.String())
 		for _, verb := range freightbill.Verbs {

@@ -6,6 +6,7 @@ package inbound
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -19,7 +20,6 @@ import (
 	"crossdock.dev/platform/eventlog"
 	platform "crossdock.dev/platform/store"
 
-	"crossdock.dev/services/billing/internal/accrual"
 	"crossdock.dev/services/billing/internal/app"
 	"crossdock.dev/services/billing/internal/shipment"
 	"crossdock.dev/services/billing/internal/store"
@@ -162,6 +162,10 @@ func (freight) Keys(f eventlog.Fact) []string {
 		return []string{m.GetShipment().GetLoad()}
 	case *freightv1.LoadCompleted:
 		return []string{m.GetLoad().GetName()}
+	case *freightv1.LoadCancelled:
+		return []string{m.GetLoad().GetName()}
+	case *freightv1.AccessorialProven:
+		return []string{m.GetLoad().GetName()}
 	}
 	return nil
 }
@@ -171,17 +175,41 @@ func (r freight) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) er
 	in := store.In(ctx, tx)
 	switch m := f.Payload.(type) {
 	case *freightv1.ShipmentPlanned:
-		if err := r.shipment(in, m.GetShipment()); err != nil {
+		l, err := r.load(in, m.GetLoad(), m.GetShipment())
+		if err != nil {
 			return err
 		}
-		return r.load(in, m.GetLoad(), m.GetShipment())
+		return r.app.Load(in, l)
 	case *freightv1.LoadBooked:
-		for _, s := range m.GetShipments() {
-			if err := r.shipment(in, s); err != nil {
-				return err
-			}
+		l, err := r.load(in, m.GetLoad(), m.GetShipments()...)
+		if err != nil {
+			return err
 		}
-		return r.load(in, m.GetLoad(), m.GetShipments()...)
+		c, err := charges(m.GetLoad())
+		if err != nil {
+			return err
+		}
+		return r.app.Book(in, l, c)
+	case *freightv1.LoadCancelled:
+		l, err := r.load(in, m.GetLoad(), m.GetShipments()...)
+		if err != nil {
+			return err
+		}
+		c, err := charges(m.GetLoad())
+		if err != nil {
+			return err
+		}
+		return r.app.Cancel(in, l, c, m.GetReason())
+	case *freightv1.AccessorialProven:
+		l, err := r.load(in, m.GetLoad(), m.GetShipment())
+		if err != nil {
+			return err
+		}
+		c, err := wire.FromCharge(m.GetCharge())
+		if err != nil {
+			return fmt.Errorf("%s charge %s: %w", l.Name, m.GetCharge().GetCode(), err)
+		}
+		return r.app.Prove(in, l, unloaded(m.GetLoad(), m.GetShipment().GetName()), c, m.GetEvidence())
 	case *freightv1.ShipmentDeparted:
 		return r.shipment(in, m.GetShipment())
 	case *freightv1.ShipmentDelivered:
@@ -189,7 +217,11 @@ func (r freight) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) er
 	case *freightv1.ProofOfDeliveryReceived:
 		return r.proof(in, m)
 	case *freightv1.LoadCompleted:
-		return r.load(in, m.GetLoad())
+		l, err := r.load(in, m.GetLoad())
+		if err != nil {
+			return err
+		}
+		return r.app.Load(in, l)
 	}
 	return eventlog.ErrIgnored
 }
@@ -216,10 +248,16 @@ func (r freight) shipment(tx *store.Tx, m *freightv1.Shipment) error {
 	return r.app.Shipment(tx, s)
 }
 
-func (r freight) load(tx *store.Tx, m *freightv1.Load, aboard ...*freightv1.Shipment) error {
+// load keeps the shipments aboard that a fact tells, and makes the load.
+func (r freight) load(tx *store.Tx, m *freightv1.Load, aboard ...*freightv1.Shipment) (shipment.Load, error) {
+	for _, s := range aboard {
+		if err := r.shipment(tx, s); err != nil {
+			return shipment.Load{}, err
+		}
+	}
 	day, err := wire.FromDate(m.GetShipDate())
 	if err != nil {
-		return fmt.Errorf("%s: ship date: %w", m.GetName(), err)
+		return shipment.Load{}, fmt.Errorf("%s: ship date: %w", m.GetName(), err)
 	}
 	l := shipment.Load{
 		Name: m.GetName(), Number: m.GetNumber(), LegalEntity: m.GetLegalEntity(), ShipDate: day, Lane: m.GetLane(), Carrier: m.GetCarrier(),
@@ -237,17 +275,30 @@ func (r freight) load(tx *store.Tx, m *freightv1.Load, aboard ...*freightv1.Ship
 	if l.CarrierReference != "" {
 		l.Related = append(l.Related, "pro:"+l.CarrierReference)
 	}
-	var charges []accrual.Charge
-	if l.Booked {
-		for _, c := range m.GetCharges().GetCharges() {
-			charge, err := wire.FromCharge(c)
-			if err != nil {
-				return fmt.Errorf("%s charge %s: %w", m.GetName(), c.GetCode(), err)
-			}
-			charges = append(charges, charge)
+	return l, nil
+}
+
+// unloaded are the shipments that leave a load where this one does: what is owed for that stop is theirs together.
+func unloaded(m *freightv1.Load, shipment string) []string {
+	for _, s := range m.GetStops() {
+		if s.GetRole() == freightv1.Stop_DELIVERY && slices.Contains(s.GetShipments(), shipment) {
+			return s.GetShipments()
 		}
 	}
-	return r.app.Load(tx, l, charges, wire.FromExplanation(m.GetCharges().GetExplanation()))
+	return []string{shipment}
+}
+
+// charges are what a load's carrier is owed.
+func charges(m *freightv1.Load) (app.Charges, error) {
+	out := app.Charges{Explanation: wire.FromExplanation(m.GetCharges().GetExplanation())}
+	for _, c := range m.GetCharges().GetCharges() {
+		charge, err := wire.FromCharge(c)
+		if err != nil {
+			return out, fmt.Errorf("%s charge %s: %w", m.GetName(), c.GetCode(), err)
+		}
+		out.Charges = append(out.Charges, charge)
+	}
+	return out, nil
 }
 
 func (r freight) proof(tx *store.Tx, m *freightv1.ProofOfDeliveryReceived) error {

@@ -273,6 +273,9 @@ type Tax struct {
 	Rule    string // "taxRules/NL_DOMESTIC_21"
 	Note    string // words printed
 	Percent decimal.Decimal
+	// Seller and Customer are the tax numbers of both sides, printed; empty where there is none. Directive 2006/112/EC Art. 226(3)
+	// and (4) ask for both where the customer owes the tax.
+	Seller, Customer string
 }
 
 // Payment is when a customer pays.

@@ -53,9 +53,12 @@ const (
 	LoadBooked          Moment = "load booked: cost accrual"
 	DetentionProven     Moment = "detention proven"
 	AccessorialProven   Moment = "accessorial proven: cost accrual"
+	LoadWithdrawn       Moment = "withdrawal: accrual reversed"
+	TruckNotUsed        Moment = "TONU accrued"
 	BillingAuthorised   Moment = "billing authorised"
 	InvoiceIssued       Moment = "invoice issued"
 	FreightBillApproved Moment = "freight bill approved"
+	FreightBillVaried   Moment = "freight bill approved, with variance"
 )
 
 // Errors that callers can ask for with errors.Is.
@@ -150,8 +153,16 @@ func (e Entry) Lines() []Line { return append([]Line(nil), e.lines...) }
 // IsZero reports whether e is no entry at all.
 func (e Entry) IsZero() bool { return len(e.lines) == 0 }
 
-// Accrual posts carriers' charges that are expected: expense against the accrued liability.
+// Accrual posts carriers' charges that are expected: expense against the accrued liability. Less than zero is expected no longer,
+// and is posted the other way round.
 func Accrual(moment Moment, cost money.Amount) (Entry, error) {
+	if cost.Sign() < 0 {
+		less, err := cost.Neg()
+		if err != nil {
+			return Entry{}, err
+		}
+		return New(moment, Dr(AccruedFreight, less), Cr(FreightExpense, less))
+	}
 	return New(moment, Dr(FreightExpense, cost), Cr(AccruedFreight, cost))
 }
 
@@ -173,13 +184,17 @@ func Issued(net, tax money.Amount) (Entry, error) {
 	return New(InvoiceIssued, Dr(Receivable, total), Cr(Unbilled, net), Cr(OutputVAT, tax))
 }
 
-// BillApproved clears what was accrued, owes the carrier what it billed, and posts the difference as variance.
+// BillApproved clears what was accrued, owes the carrier what it billed, and posts the difference as variance. The moment says
+// whether there is one.
 func BillApproved(accrued, billed money.Amount) (Entry, error) {
 	variance, err := billed.Sub(accrued)
 	if err != nil {
 		return Entry{}, err
 	}
-	line := Dr(FreightVariance, variance)
+	moment, line := FreightBillApproved, Dr(FreightVariance, variance)
+	if !variance.IsZero() {
+		moment = FreightBillVaried
+	}
 	if variance.Sign() < 0 {
 		less, err := variance.Neg()
 		if err != nil {
@@ -187,7 +202,7 @@ func BillApproved(accrued, billed money.Amount) (Entry, error) {
 		}
 		line = Cr(FreightVariance, less)
 	}
-	return New(FreightBillApproved, Dr(AccruedFreight, accrued), line, Cr(Payable, billed))
+	return New(moment, Dr(AccruedFreight, accrued), line, Cr(Payable, billed))
 }
 
 // Balances sums entries by currency and account, debit minus credit in minor units.

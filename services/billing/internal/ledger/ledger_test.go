@@ -23,8 +23,8 @@ func lines(e ledger.Entry) string {
 	return out
 }
 
-// The four moments of the real purchase order 08292233294, as the day's book-keeping has them, and a bill with a variance of
-// 3.45 and one below its accrual.
+// The four moments of the real purchase order 08292233294, as the day's book-keeping has them, a load that was called off (page 05),
+// a bill with a variance of 3.45 (page 13) and one below its accrual.
 func TestMoments(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -32,27 +32,31 @@ func TestMoments(t *testing.T) {
 		want string
 	}{
 		{"cost accrual", func() (ledger.Entry, error) { return ledger.Accrual(ledger.LoadBooked, usd("425.24")) },
-			"5100 Freight expense 425.24 0.00; 2100 Accrued freight liability 0.00 425.24; "},
+			"load booked: cost accrual: 5100 Freight expense 425.24 0.00; 2100 Accrued freight liability 0.00 425.24; "},
+		{"withdrawal", func() (ledger.Entry, error) { return ledger.Accrual(ledger.LoadWithdrawn, usd("-564.80")) },
+			"withdrawal: accrual reversed: 2100 Accrued freight liability 564.80 0.00; 5100 Freight expense 0.00 564.80; "},
+		{"truck not used", func() (ledger.Entry, error) { return ledger.Accrual(ledger.TruckNotUsed, usd("200.00")) },
+			"TONU accrued: 5100 Freight expense 200.00 0.00; 2100 Accrued freight liability 0.00 200.00; "},
 		{"authorised", func() (ledger.Entry, error) { return ledger.Authorised(usd("13045.94"), usd("512.53")) },
-			"1150 Unbilled receivable 13558.47 0.00; 4000 Goods revenue 0.00 13045.94; 4100 Freight revenue 0.00 512.53; "},
+			"billing authorised: 1150 Unbilled receivable 13558.47 0.00; 4000 Goods revenue 0.00 13045.94; 4100 Freight revenue 0.00 512.53; "},
 		{"authorised without freight", func() (ledger.Entry, error) { return ledger.Authorised(usd("2554.38"), usd("0.00")) },
-			"1150 Unbilled receivable 2554.38 0.00; 4000 Goods revenue 0.00 2554.38; "},
+			"billing authorised: 1150 Unbilled receivable 2554.38 0.00; 4000 Goods revenue 0.00 2554.38; "},
 		{"issued", func() (ledger.Entry, error) { return ledger.Issued(usd("13558.47"), usd("0.00")) },
-			"1100 Accounts receivable customers 13558.47 0.00; 1150 Unbilled receivable 0.00 13558.47; "},
+			"invoice issued: 1100 Accounts receivable customers 13558.47 0.00; 1150 Unbilled receivable 0.00 13558.47; "},
 		{"issued with tax", func() (ledger.Entry, error) { return ledger.Issued(eur("4235.00"), eur("889.35")) },
-			"1100 Accounts receivable customers 5124.35 0.00; 1150 Unbilled receivable 0.00 4235.00; 2200 Output VAT 0.00 889.35; "},
+			"invoice issued: 1100 Accounts receivable customers 5124.35 0.00; 1150 Unbilled receivable 0.00 4235.00; 2200 Output VAT 0.00 889.35; "},
 		{"bill equal", func() (ledger.Entry, error) { return ledger.BillApproved(usd("425.24"), usd("425.24")) },
-			"2100 Accrued freight liability 425.24 0.00; 2000 Accounts payable carriers 0.00 425.24; "},
+			"freight bill approved: 2100 Accrued freight liability 425.24 0.00; 2000 Accounts payable carriers 0.00 425.24; "},
 		{"bill over", func() (ledger.Entry, error) { return ledger.BillApproved(usd("967.47"), usd("970.92")) },
-			"2100 Accrued freight liability 967.47 0.00; 5190 Freight variance 3.45 0.00; 2000 Accounts payable carriers 0.00 970.92; "},
+			"freight bill approved, with variance: 2100 Accrued freight liability 967.47 0.00; 5190 Freight variance 3.45 0.00; 2000 Accounts payable carriers 0.00 970.92; "},
 		{"bill under", func() (ledger.Entry, error) { return ledger.BillApproved(usd("967.47"), usd("960.00")) },
-			"2100 Accrued freight liability 967.47 0.00; 5190 Freight variance 0.00 7.47; 2000 Accounts payable carriers 0.00 960.00; "},
+			"freight bill approved, with variance: 2100 Accrued freight liability 967.47 0.00; 5190 Freight variance 0.00 7.47; 2000 Accounts payable carriers 0.00 960.00; "},
 	} {
 		e, err := c.make()
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if got := lines(e); got != c.want {
+		if got := string(e.Moment()) + ": " + lines(e); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
 		}
 	}

@@ -25,6 +25,7 @@ type LegalEntity struct {
 	Name   string
 	Zone   *time.Location // of its books
 	Series string         // invoice numbers
+	TaxID  string         // printed
 }
 
 // Party is what billing needs to know of a customer or carrier.
@@ -32,6 +33,7 @@ type Party struct {
 	Name    string
 	Carrier bool
 	TaxRule string
+	VATID   string // printed; empty where it has none
 	Payment invoice.Payment
 }
 
@@ -54,7 +56,7 @@ func (r Reader) LegalEntity(name string) (LegalEntity, error) {
 		return LegalEntity{}, err
 	}
 	zone, err := calendar.LoadZone(m.GetZone())
-	return LegalEntity{Name: m.GetName(), Zone: zone, Series: m.GetInvoiceSeries()}, err
+	return LegalEntity{Name: m.GetName(), Zone: zone, Series: m.GetInvoiceSeries(), TaxID: m.GetTaxId()}, err
 }
 
 // Party returns a customer or carrier.
@@ -65,6 +67,7 @@ func (r Reader) Party(name string) (Party, error) {
 	}
 	return Party{
 		Name: m.GetName(), Carrier: slices.Contains(m.GetRoles(), masterdatav1.Party_CARRIER), TaxRule: m.GetTaxRule(),
+		VATID:   m.GetVatId(),
 		Payment: invoice.Payment{Terms: m.GetPaymentTerms(), DueDays: int(m.GetPaymentDueDays())},
 	}, nil
 }

@@ -134,7 +134,8 @@ func invoiceOf(m *billingstoragev1.InvoiceRecord, a invoice.Authorization) (invo
 		Name: h.GetName(), Number: h.GetNumber(), State: invoice.State(h.GetState()), LegalEntity: h.GetLegalEntity(), Customer: h.GetCustomer(),
 		Order: h.GetOrder(), CustomerOrderNumber: h.GetCustomerOrderNumber(), Release: h.GetOrderRelease(), Shipment: h.GetShipment(),
 		LoadNumber: h.GetLoadNumber(), Authorization: h.GetBillingAuthorization(), Goods: a.Goods,
-		Tax: invoice.Tax{Rule: h.GetTaxRule(), Note: h.GetTaxNote()}, PaymentTerms: h.GetPaymentTerms(), IssueTime: wire.FromTime(h.GetIssueTime()),
+		Tax:          invoice.Tax{Rule: h.GetTaxRule(), Note: h.GetTaxNote(), Seller: h.GetSellerTaxId(), Customer: h.GetCustomerVatId()},
+		PaymentTerms: h.GetPaymentTerms(), IssueTime: wire.FromTime(h.GetIssueTime()),
 		ShipFrom: h.GetShipFrom(), ShipTo: h.GetShipTo(),
 	}
 	var errs [9]error
@@ -159,7 +160,7 @@ func billOf(m *billingstoragev1.FreightBillRecord) (freightbill.Bill, error) {
 	b := freightbill.Bill{
 		Name: h.GetName(), Carrier: h.GetCarrier(), InvoiceNumber: h.GetInvoiceNumber(), LoadNumber: h.GetLoadNumber(),
 		CarrierReference: h.GetCarrierReference(), Source: h.GetSource(), State: freightbill.State(h.GetState()), Load: h.GetLoad(),
-		Received: wire.FromTime(h.GetReceiveTime()),
+		Received: wire.FromTime(h.GetReceiveTime()), Decisions: wire.FromDecisions(h.GetDecisions()),
 	}
 	var err error
 	if b.BillDate, err = wire.FromDate(h.GetBillDate()); err != nil {

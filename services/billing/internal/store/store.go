@@ -495,10 +495,19 @@ func (t *Tx) SaveFreightBill(b freightbill.Bill, facts ...any) error {
 	return firstError(err, t.tell(facts))
 }
 
-// TakeBillNumber gives a carrier's invoice number to a bill for ever.
+// TakeBillNumber gives a carrier's invoice number to a bill, for ever unless a person refuses the bill.
 func (t *Tx) TakeBillNumber(b freightbill.Bill) error {
 	return billNumberTable.Put(t.ctx, t.tx, platform.Key(b.Carrier, b.InvoiceNumber),
 		&billingstoragev1.BillNumberRecord{FreightBill: b.Name, Total: wire.Money(b.Total)})
+}
+
+// FreeBillNumber takes the number back from a bill that was refused; what another bill holds stays.
+func (t *Tx) FreeBillNumber(b freightbill.Bill) error {
+	holder, err := t.EarlierBill(b.Carrier, b.InvoiceNumber)
+	if err != nil || holder == nil || holder.Bill != b.Name {
+		return err
+	}
+	return billNumberTable.Delete(t.ctx, t.tx, platform.Key(b.Carrier, b.InvoiceNumber))
 }
 
 // Post appends an entry to the journal and tells it. The posting's sequence is given here.
@@ -567,6 +576,9 @@ func eventOf(fact any) (platform.Fact, error) {
 	case accrual.Accrued:
 		return platform.Fact{Type: "ChargeAccrued", Subject: f.Accrual.Name, Related: related(f.Accrual.Load, f.Related, f.Accrual.Carrier),
 			Payload: &billingv1.ChargeAccrued{Accrual: wire.Accrual(f.Accrual)}}, nil
+	case accrual.ReversedFact:
+		return platform.Fact{Type: "AccrualReversed", Subject: f.Accrual.Name, Related: related(f.Accrual.Load, f.Related, f.Accrual.Carrier),
+			Payload: &billingv1.AccrualReversed{Accrual: wire.Accrual(f.Accrual)}}, nil
 	case invoice.Authorized:
 		a := f.Authorization
 		return platform.Fact{Type: "BillingAuthorized", Subject: a.Name, Related: a.Related(),
@@ -583,6 +595,12 @@ func eventOf(fact any) (platform.Fact, error) {
 		return billEvent("FreightBillApproved", f.Bill, &billingv1.FreightBillApproved{FreightBill: wire.FreightBill(f.Bill)}), nil
 	case freightbill.ExceptedFact:
 		return billEvent("FreightBillExcepted", f.Bill, &billingv1.FreightBillExcepted{FreightBill: wire.FreightBill(f.Bill)}), nil
+	case freightbill.RejectedFact:
+		return billEvent("FreightBillRejected", f.Bill, &billingv1.FreightBillRejected{FreightBill: wire.FreightBill(f.Bill)}), nil
+	case freightbill.DisputedFact:
+		return billEvent("DisputeOpened", f.Bill, &billingv1.DisputeOpened{FreightBill: wire.FreightBill(f.Bill)}), nil
+	case freightbill.ResolvedFact:
+		return billEvent("DisputeResolved", f.Bill, &billingv1.DisputeResolved{FreightBill: wire.FreightBill(f.Bill)}), nil
 	case ledger.Posted:
 		return platform.Fact{Type: "JournalEntryPosted", Subject: wire.EntryName(f.Posting.Sequence),
 			Related: related(f.Posting.Document, f.Posting.Related),

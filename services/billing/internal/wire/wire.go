@@ -129,10 +129,17 @@ func FromCharge(c *typev1.Charge) (accrual.Charge, error) {
 
 // Accrual is an accrual.
 func Accrual(a accrual.Accrual) *billingv1.Accrual {
-	return &billingv1.Accrual{
+	m := &billingv1.Accrual{
 		Name: a.Name, Load: a.Load, LoadNumber: a.LoadNumber, Carrier: a.Carrier, LegalEntity: a.LegalEntity, Charge: Charge(a.Charge),
 		State: billingv1.Accrual_State(a.State), Contract: a.Contract, Explanation: Explanation(a.Explanation), CreateTime: Time(a.Created),
+		Evidence: a.Evidence,
 	}
+	for _, s := range a.Shares {
+		m.Shares = append(m.Shares, &billingv1.Accrual_Share{
+			Shipment: s.Shipment, Order: s.Order, CustomerOrderNumber: s.CustomerOrderNumber, Amount: Money(s.Amount),
+		})
+	}
+	return m
 }
 
 // FromAccrual reads an accrual.
@@ -141,11 +148,21 @@ func FromAccrual(m *billingv1.Accrual) (accrual.Accrual, error) {
 	if err != nil {
 		return accrual.Accrual{}, fmt.Errorf("%s: %w", m.GetName(), err)
 	}
-	return accrual.Accrual{
+	a := accrual.Accrual{
 		Name: m.GetName(), Load: m.GetLoad(), LoadNumber: m.GetLoadNumber(), Carrier: m.GetCarrier(), LegalEntity: m.GetLegalEntity(),
 		Charge: c, State: accrual.State(m.GetState()), Contract: m.GetContract(), Explanation: FromExplanation(m.GetExplanation()),
-		Created: FromTime(m.GetCreateTime()),
-	}, nil
+		Created: FromTime(m.GetCreateTime()), Evidence: m.GetEvidence(),
+	}
+	for _, s := range m.GetShares() {
+		amount, err := FromMoney(s.GetAmount())
+		if err != nil {
+			return a, fmt.Errorf("%s: share of %s: %w", m.GetName(), s.GetShipment(), err)
+		}
+		a.Shares = append(a.Shares, accrual.Share{
+			Shipment: s.GetShipment(), Order: s.GetOrder(), CustomerOrderNumber: s.GetCustomerOrderNumber(), Amount: amount,
+		})
+	}
+	return a, nil
 }
 
 // ExternalIDs are names in other systems' words.
@@ -256,6 +273,7 @@ func Invoice(i invoice.Invoice) *billingv1.Invoice {
 		GoodsTotal: Money(i.GoodsTotal), FreightTotal: Money(i.FreightTotal), TaxTotal: Money(i.TaxTotal), Total: Money(i.Total),
 		TaxRule: i.Tax.Rule, TaxNote: i.Tax.Note, PaymentTerms: i.PaymentTerms, DueDate: Date(i.DueDate), IssueDate: Date(i.IssueDate),
 		IssueTime: Time(i.IssueTime), ShipDate: Date(i.ShipDate), ShipFrom: i.ShipFrom, ShipTo: i.ShipTo,
+		SellerTaxId: i.Tax.Seller, CustomerVatId: i.Tax.Customer,
 		Explanation: Explanation(i.Explanation),
 	}
 	if i.Name != "" {
@@ -277,18 +295,37 @@ func FreightBill(b freightbill.Bill) *billingv1.FreightBill {
 	for _, f := range b.Findings {
 		m.Findings = append(m.Findings, Finding(f))
 	}
+	for _, d := range b.Decisions {
+		m.Decisions = append(m.Decisions, &billingv1.FreightBill_Decision{
+			State: billingv1.FreightBill_State(d.State), Reason: d.Reason, DisputeCode: string(d.Dispute), DecideTime: Time(d.Time),
+		})
+	}
 	return m
+}
+
+// FromDecisions reads what people decided about a bill.
+func FromDecisions(all []*billingv1.FreightBill_Decision) []freightbill.Decision {
+	var out []freightbill.Decision
+	for _, d := range all {
+		out = append(out, freightbill.Decision{
+			State: freightbill.State(d.GetState()), Reason: d.GetReason(), Dispute: freightbill.Code(d.GetDisputeCode()), Time: FromTime(d.GetDecideTime()),
+		})
+	}
+	return out
 }
 
 // Finding is a finding of an audit.
 func Finding(f freightbill.Finding) *billingv1.FreightBill_Finding {
-	return &billingv1.FreightBill_Finding{Rule: f.Rule, Subject: f.Subject, Passed: f.Passed, Detail: f.Detail, Owner: string(f.Owner)}
+	return &billingv1.FreightBill_Finding{
+		Rule: f.Rule, Subject: f.Subject, Passed: f.Passed, Detail: f.Detail, Owner: string(f.Owner), DisputeCode: string(f.Dispute),
+	}
 }
 
 // FromFinding reads a finding.
 func FromFinding(m *billingv1.FreightBill_Finding) freightbill.Finding {
 	return freightbill.Finding{
 		Rule: m.GetRule(), Subject: m.GetSubject(), Passed: m.GetPassed(), Detail: m.GetDetail(), Owner: freightbill.Owner(m.GetOwner()),
+		Dispute: freightbill.Code(m.GetDisputeCode()),
 	}
 }
 
