@@ -147,6 +147,7 @@ func seed(t testing.TB) []proto.Message {
 				Scac: r["scac"], Modes: []string{r["modes"]}, Equipment: r["equipment"], TenderCalendar: "calendars/" + r["tender_calendar"],
 				TenderTimeoutHours: number(r["tender_timeout_business_hours"]), LateAccept: late,
 				TonuCharge: amount(r["tonu_amount"], r["currency"]), TonuWindowHours: number(r["tonu_window_hours"]),
+				ExpectedStatusIntervalHours: number(r["expected_214_interval_hours"]),
 			},
 		}})
 	}
