@@ -48,8 +48,8 @@ type Carrier struct {
 	door    Door
 	mail    *mailbox.Mailbox
 
-	acks  []ack
-	loads map[string]*order
+	groups []letter.Group // to be acknowledged
+	loads  map[string]*order
 }
 
 // plan is a script that was looked through.
@@ -62,12 +62,6 @@ type plan struct {
 type order struct {
 	tender
 	plan
-}
-
-// ack is a functional group that is to be acknowledged.
-type ack struct {
-	name string
-	sets []segments.Set
 }
 
 // names are the placeholders of scripts.
@@ -174,11 +168,15 @@ func (c *Carrier) Step(ctx context.Context, now time.Time) (did bool, next time.
 	if err := c.read(); err != nil {
 		return false, time.Time{}, fmt.Errorf("%s: %w", c.scac, err)
 	}
-	for _, a := range c.acks {
-		if c.mail.Has(a.name) {
+	for _, g := range c.groups {
+		name := g.Answer(c.scac)
+		if c.mail.Has(name) {
 			continue
 		}
-		if err := c.send(a.name, "997", c.letter.Acknowledge(a.sets), now); err != nil {
+		if err := ctx.Err(); err != nil {
+			return did, time.Time{}, err
+		}
+		if err := c.send(name, "997", c.letter.Acknowledge(g), now); err != nil {
 			return did, time.Time{}, err
 		}
 		did = true
@@ -200,25 +198,21 @@ func (c *Carrier) Step(ctx context.Context, now time.Time) (did bool, next time.
 
 // read takes in what the suite put out since it was last looked at.
 func (c *Carrier) read() error {
-	files, err := c.mail.New()
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
+	return c.mail.New(func(f mailbox.File) error {
 		groups, err := letter.Groups(f.Content)
 		if err != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
+			return err
 		}
 		for _, g := range groups {
-			c.acks = append(c.acks, ack{g.Sets[0].Written + "-" + c.scac + "-997-" + g.Control + ".edi", g.Sets})
 			for _, set := range g.Sets {
 				if err := c.take(set); err != nil {
-					return fmt.Errorf("%s: %w", f.Name, err)
+					return err
 				}
 			}
 		}
-	}
-	return nil
+		c.groups = append(c.groups, groups...)
+		return nil
+	})
 }
 
 // take reads an offer, or that one is taken back.
@@ -233,10 +227,10 @@ func (c *Carrier) take(set segments.Set) error {
 		known.withdrawn = true
 	case !t.withdrawn && known == nil:
 		o := &order{tender: t}
-		for _, po := range t.orders {
-			if p, ok := c.scripts[po]; ok {
-				o.plan = p
-				break
+		if i := slices.IndexFunc(t.orders, func(po string) bool { return c.scripts[po].File != "" }); i >= 0 {
+			o.plan = c.scripts[t.orders[i]]
+			if o.anchors, err = anchors(set.Written, t); err != nil {
+				return fmt.Errorf("204 of %s: %w", t.load, err)
 			}
 		}
 		c.loads[t.load] = o
@@ -282,6 +276,9 @@ func (c *Carrier) deed(o *order, b script.Block) deed {
 }
 
 func (c *Carrier) do(ctx context.Context, d deed, now time.Time) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	values := d.values(c.scac)
 	body := make([]string, 0, len(d.block.Body))
 	for _, line := range d.block.Body {

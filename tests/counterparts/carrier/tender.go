@@ -18,9 +18,9 @@ type tender struct {
 	orders    []string
 	cities    []string // of the stops, in order
 	pieces    string
-	pickup    string // CCYYMMDD, at the first stop
-	delivery  string // CCYYMMDD, at the last stop
-	anchors   script.Anchors
+	pickup    string         // CCYYMMDD, at the first stop
+	delivery  string         // CCYYMMDD, at the last stop
+	anchors   script.Anchors // of a load with a script
 	withdrawn bool
 }
 
@@ -64,17 +64,19 @@ func readTender(set segments.Set) (tender, error) {
 	if len(t.cities) < 2 {
 		return t, fmt.Errorf("204 of %s has %d stops", t.load, len(t.cities))
 	}
-	var err error
-	if t.anchors.Tender, err = time.Parse("200601021504", set.Written[:min(12, len(set.Written))]); err != nil {
-		return t, fmt.Errorf("204 of %s: %w", t.load, err)
-	}
-	if t.anchors.Pickup, err = midnight(t.pickup, t.cities[0]); err == nil {
-		t.anchors.Delivery, err = midnight(t.delivery, t.cities[len(t.cities)-1])
-	}
-	if err != nil {
-		return t, fmt.Errorf("204 of %s: %w", t.load, err)
-	}
 	return t, nil
+}
+
+// anchors are what the instants of an offer follow from. written is when its group was, in UTC.
+func anchors(written string, t tender) (a script.Anchors, err error) {
+	if a.Tender, err = time.Parse("200601021504", written[:min(12, len(written))]); err != nil {
+		return a, err
+	}
+	if a.Pickup, err = midnight(t.pickup, t.cities[0]); err != nil {
+		return a, err
+	}
+	a.Delivery, err = midnight(t.delivery, t.cities[len(t.cities)-1])
+	return a, err
 }
 
 // zones of the cities that the carriers go to.

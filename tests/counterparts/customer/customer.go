@@ -85,25 +85,25 @@ func readScript(files fs.FS) (script.Script, error) {
 func (c *Filing) Name() string { return c.name }
 
 // Step does what is to be done at now: see counterparts.Partner.
-func (c *Filing) Step(_ context.Context, now time.Time) (did bool, next time.Time, err error) {
-	files, err := c.mail.New()
-	if err != nil {
-		return false, next, err
-	}
-	for _, f := range files {
+func (c *Filing) Step(ctx context.Context, now time.Time) (did bool, next time.Time, err error) {
+	err = c.mail.New(func(f mailbox.File) error {
 		groups, err := letter.Groups(f.Content)
-		if err != nil {
-			return false, next, fmt.Errorf("%s: %s: %w", c.name, f.Name, err)
-		}
 		c.groups = append(c.groups, groups...)
+		return err
+	})
+	if err != nil {
+		return false, next, fmt.Errorf("%s: %w", c.name, err)
 	}
 	for _, g := range c.groups {
-		name := g.Sets[0].Written + "-" + c.name + "-997-" + g.Control + ".edi"
+		name := g.Answer(c.name)
 		if c.mail.Has(name) {
 			continue
 		}
+		if err := ctx.Err(); err != nil {
+			return did, next, err
+		}
 		before := c.mail.Count(func(name string) bool { return strings.Contains(name, "-997-") })
-		if err := c.mail.Send(name, c.letter.Write("997", c.letter.Acknowledge(g.Sets), before, now)); err != nil {
+		if err := c.mail.Send(name, c.letter.Write("997", c.letter.Acknowledge(g), before, now)); err != nil {
 			return did, next, err
 		}
 		did = true
@@ -119,6 +119,9 @@ func (c *Filing) Step(_ context.Context, now time.Time) (did bool, next time.Tim
 		}
 		content, err := fs.ReadFile(c.files, b.Words[0])
 		if err != nil {
+			return did, next, err
+		}
+		if err := ctx.Err(); err != nil {
 			return did, next, err
 		}
 		if err := c.mail.Send(name, content); err != nil {

@@ -16,7 +16,6 @@ import (
 
 // Letter is a partner's way of writing, from the files partner.txt, envelope.txt and 997.txt.
 type Letter struct {
-	Party      string // "parties/CAR-CXAA", as the suite names it
 	Deviation  string // where it departs from the usual
 	terminator string
 	after      string // behind the last segment
@@ -35,12 +34,12 @@ func Open(files fs.FS) (Letter, error) {
 	if err != nil {
 		return l, err
 	}
-	s, err := script.Parse("partner.txt", string(text), []string{"party", "deviation", "terminator", "after", "first"}, nil)
+	s, err := script.Parse("partner.txt", string(text), []string{"deviation", "terminator", "after", "first"}, nil)
 	if err != nil {
 		return l, err
 	}
 	head := func(name string) string { return strings.Join(s.Heads[name], " ") }
-	l.Party, l.Deviation = head("party"), head("deviation")
+	l.Deviation = head("deviation")
 	signs := strings.NewReplacer("CR", "\r", "LF", "\n", "SP", " ", " ", "")
 	l.terminator, l.after = signs.Replace(head("terminator")), signs.Replace(head("after"))
 	if first := head("first"); first != "" {
@@ -48,8 +47,8 @@ func Open(files fs.FS) (Letter, error) {
 			return l, fmt.Errorf("partner.txt: first: %w", err)
 		}
 	}
-	if l.Party == "" || l.Deviation == "" || l.terminator == "" {
-		return l, fmt.Errorf("partner.txt: party, deviation or terminator is missing")
+	if l.Deviation == "" || l.terminator == "" {
+		return l, fmt.Errorf("partner.txt: deviation or terminator is missing")
 	}
 	for _, name := range []string{"envelope.txt", "997.txt"} {
 		text, err := fs.ReadFile(files, name)
@@ -93,15 +92,15 @@ func (l Letter) Write(set string, body []string, before int, at time.Time) []byt
 }
 
 // Acknowledge are the segments that answer a functional group with a 997.
-func (l Letter) Acknowledge(sets []segments.Set) []string {
-	values := map[string]string{"functional": sets[0].GroupID, "group": sets[0].Group, "count": strconv.Itoa(len(sets))}
+func (l Letter) Acknowledge(g Group) []string {
+	values := map[string]string{"functional": g.Sets[0].GroupID, "group": g.Control, "count": strconv.Itoa(len(g.Sets))}
 	var out []string
 	for _, line := range l.answer {
 		if !strings.Contains(line, "{{set}}") {
 			out = append(out, script.Fill(line, values))
 			continue
 		}
-		for _, set := range sets {
+		for _, set := range g.Sets {
 			values["set"], values["number"] = set.ID, set.Control
 			out = append(out, strings.Split(script.Fill(line, values), "/")...)
 		}
@@ -109,11 +108,16 @@ func (l Letter) Acknowledge(sets []segments.Set) []string {
 	return out
 }
 
-// Group is a functional group that came in.
+// Group is a functional group that came in, with at least one set.
 type Group struct {
 	Sender  string // of its interchange
 	Control string // GS06
 	Sets    []segments.Set
+}
+
+// Answer names the file in which a partner acknowledges the group.
+func (g Group) Answer(partner string) string {
+	return g.Sets[0].Written + "-" + partner + "-997-" + g.Control + ".edi"
 }
 
 // Groups are the functional groups of a file that want an answer. A 997 is never answered with a 997.

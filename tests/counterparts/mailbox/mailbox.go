@@ -64,25 +64,27 @@ type File struct {
 	Content []byte
 }
 
-// New returns the files that were not returned since the mailbox was opened, by name.
-func (m *Mailbox) New() ([]File, error) {
+// New has the files taken in that were not since the mailbox was opened, by name. One that cannot be is tried again by the next
+// call.
+func (m *Mailbox) New(take func(File) error) error {
 	names, err := list(m.from)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []File
 	for _, name := range names {
 		if m.read[name] {
 			continue
 		}
 		content, err := os.ReadFile(filepath.Join(m.from, name))
 		if err != nil {
-			return nil, err
+			return err
+		}
+		if err := take(File{name, content}); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		m.read[name] = true
-		out = append(out, File{name, content})
 	}
-	return out, nil
+	return nil
 }
 
 // Sent returns the bytes of a file that was sent before.

@@ -1,8 +1,10 @@
 package mailbox_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,12 +73,25 @@ func TestNew(t *testing.T) {
 	put(t, filepath.Join(dir, "outbox", ".b.part"))
 	put(t, filepath.Join(dir, "outbox", "b.edi"))
 	put(t, filepath.Join(dir, "outbox", "a.edi"))
-	got, err := m.New()
-	if err != nil || len(got) != 2 || got[0].Name != "a.edi" {
-		t.Fatalf("got %v, %v, want a.edi and b.edi", got, err)
+	var got []string
+	unreadable := errors.New("unreadable")
+	take := func(f mailbox.File) error {
+		got = append(got, f.Name)
+		if len(got) == 2 {
+			return unreadable
+		}
+		return nil
 	}
-	if got, err := m.New(); err != nil || len(got) != 0 {
-		t.Errorf("got %v, %v again", got, err)
+	if err := m.New(take); !errors.Is(err, unreadable) {
+		t.Errorf("got %v, want that a file is unreadable", err)
+	}
+	for range 2 {
+		if err := m.New(take); err != nil {
+			t.Error(err)
+		}
+	}
+	if want := []string{"a.edi", "b.edi", "b.edi"}; !slices.Equal(got, want) {
+		t.Errorf("got %v taken, want %v", got, want)
 	}
 }
 
