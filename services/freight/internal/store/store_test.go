@@ -24,6 +24,7 @@ import (
 	platform "crossdock.dev/platform/store"
 
 	"crossdock.dev/services/freight/internal/cost"
+	"crossdock.dev/services/freight/internal/eta"
 	"crossdock.dev/services/freight/internal/eventtime"
 	"crossdock.dev/services/freight/internal/load"
 	"crossdock.dev/services/freight/internal/milestone"
@@ -50,7 +51,7 @@ func aShipment() shipment.Shipment {
 		Customer: "parties/CUS-XYZ", LegalEntity: "legalEntities/LE-US", ShipFrom: "locations/A", ShipTo: "locations/B", Mode: "LTL",
 		Terms: network.PrepaidAndAdd, Load: "loads/load_1", GrossWeight: lb, Cartons: 314, Volume: ft, State: shipment.Booked,
 		PickupFrom: when, PickupTo: when, DeliverFrom: when, DeliverBy: when, Departed: when, Delivered: when, Proof: "proofsOfDelivery/pod_1",
-		CreateTime: now, EtaWatch: true,
+		CreateTime: now, EtaWatch: true, Trust: eta.Trust{Confidence: eta.None, Reasons: []eta.Reason{eta.FeedSilent, eta.OnlyScheduled}}, WatchTask: "task_3",
 		Lines: []shipment.Line{
 			{Line: "1", Item: "items/A", Description: "SMALL WIDGET", Quantity: quantity.MustParse("120", quantity.Each), GrossWeight: lb, Class: "92.5", Cartons: 30},
 			{Line: "2", Item: "items/B", Quantity: quantity.MustParse("0.5", quantity.Each), GrossWeight: lb, Cartons: 1},
