@@ -15,6 +15,12 @@ type Business interface {
 	Now() time.Time
 }
 
+// Changer is a business clock that jumps, and tells when. The system's does not.
+type Changer interface {
+	// Changed returns a channel that is closed when the clock is next set.
+	Changed() <-chan struct{}
+}
+
 // Machine is the clock of deadlines and back-off.
 type Machine interface {
 	Now() time.Time

@@ -76,3 +76,29 @@ func TestFixed(t *testing.T) {
 		t.Errorf("Fixed = %v", got)
 	}
 }
+
+func TestFileTellsOfJumps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clock.json")
+	c := File(path)
+	jumps := c.(Changer)
+	// The first jump makes the file; the others replace it, also by the same time.
+	for _, to := range []time.Time{at, at.Add(time.Hour), at.Add(time.Hour)} {
+		changed, same := jumps.Changed(), jumps.Changed()
+		select {
+		case <-changed:
+			t.Fatalf("told of a jump to %v before it", to)
+		default:
+		}
+		if err := SetFile(path, to, false); err != nil {
+			t.Fatal(err)
+		}
+		<-changed
+		<-same
+		if got := c.Now(); got != to {
+			t.Errorf("after the jump: %v, want %v", got, to)
+		}
+	}
+	if _, ok := System().(Changer); ok {
+		t.Error("the system's clock is watched for jumps")
+	}
+}

@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -25,9 +26,41 @@ func File(path string) Business { return &file{path: path} }
 type file struct {
 	path string
 
-	mu    sync.Mutex
-	known bool
-	state fileState
+	mu      sync.Mutex
+	known   bool
+	state   fileState
+	changed chan struct{} // closed at the next change; nil when nobody has asked
+}
+
+// look is how often the file is compared while somebody waits for a change.
+const look = 5 * time.Millisecond
+
+// Changed returns a channel that is closed within a few milliseconds of the next SetFile. While a change is awaited one goroutine
+// looks at the file; it ends with the change.
+func (f *file) Changed() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.changed == nil {
+		f.changed = make(chan struct{})
+		seen, _ := os.ReadFile(f.path) // no file now, and one later, is a change
+		go f.watch(seen, f.changed)
+	}
+	return f.changed
+}
+
+func (f *file) watch(seen []byte, changed chan struct{}) {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for range tick.C {
+		if now, err := os.ReadFile(f.path); err != nil || bytes.Equal(now, seen) {
+			continue
+		}
+		f.mu.Lock()
+		f.changed = nil
+		f.mu.Unlock()
+		close(changed)
+		return
+	}
 }
 
 // Now reads the file each time: its modification time is too coarse to tell two changes apart.

@@ -55,7 +55,7 @@ func (f *Followers) Loops(base step.Config) []step.Config {
 	loops := make([]step.Config, 0, len(f.consumers))
 	for _, c := range f.consumers {
 		loop := base
-		loop.Name, loop.Stepper, loop.Wake = "follow "+c.Log(), c, []func() <-chan struct{}{c.Wake}
+		loop.Name, loop.Stepper, loop.Timeless, loop.Wake = "follow "+c.Log(), c, true, []func() <-chan struct{}{c.Wake}
 		loops = append(loops, loop)
 	}
 	return loops

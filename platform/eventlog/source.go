@@ -132,7 +132,7 @@ func (r *remote) Changed(ctx context.Context, after Position) <-chan struct{} {
 // The back-off after a broken stream doubles from minWatch to maxWatch.
 const (
 	minWatch = 50 * time.Millisecond
-	maxWatch = 5 * time.Second
+	maxWatch = time.Second
 )
 
 // await returns when the feed has an entry after a position, or refuses that position (the next Read says why), or ctx ends.

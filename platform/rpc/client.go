@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
@@ -43,6 +44,14 @@ type ClientConfig struct {
 	Files *protoregistry.Files
 }
 
+// A server that was started again is found within about a second: with few peers an attempt costs nothing, and waiting costs
+// everybody behind it.
+const (
+	firstReconnect = 50 * time.Millisecond
+	lastReconnect  = time.Second
+	connectTimeout = 10 * time.Second // for one attempt, handshake included
+)
+
 // Dial makes a connection that is opened with the first call. Calls wait for the server within their deadline, carry the
 // origin in their context (trace, actor, causal past), and are repeated on UNAVAILABLE when their method is a read or
 // their request_id is set.
@@ -74,6 +83,9 @@ func Dial(c ClientConfig) (*grpc.ClientConn, error) {
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDisableServiceConfig(), // only ours, none from a resolver
 		grpc.WithDefaultCallOptions(grpc.WaitForReady(true)),
+		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: connectTimeout, Backoff: backoff.Config{
+			BaseDelay: firstReconnect, Multiplier: 2, Jitter: 0.2, MaxDelay: lastReconnect,
+		}}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.WithUnaryInterceptor(cl.unary),
 		grpc.WithStreamInterceptor(cl.stream),

@@ -2,6 +2,7 @@ package rpc_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -120,6 +121,30 @@ func TestOriginIsForwarded(t *testing.T) {
 	// Same trace, another span (W3C Trace Context, section 3.2.2.4).
 	if got := f.seen.Traceparent; got[:35] != parent[:35] || got[36:52] == parent[36:52] {
 		t.Errorf("traceparent %s, want the trace of %s with a new span", got, parent)
+	}
+}
+
+// A server that was away for some attempts is found soon after it is back: waits between attempts grow to a second, not to two
+// minutes, so a call's ten seconds are enough.
+func TestServerThatWasAwayIsFoundSoon(t *testing.T) {
+	f := &flaky{}
+	s := platformtest.New(t, platformtest.Config{Service: "orders", Register: func(r grpc.ServiceRegistrar) { eventlogv1.RegisterEventLogServiceServer(r, f) }})
+	var attempts atomic.Int64
+	cc, err := rpc.Dial(rpc.ClientConfig{
+		Target: "static:///memory:0", Service: "orders", Identity: s.PKI.User(auth.DevUser),
+		Dialer: func(ctx context.Context, _ string) (net.Conn, error) {
+			if attempts.Add(1) <= 6 {
+				return nil, errors.New("connection refused")
+			}
+			return s.Connect(ctx)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	if _, err := eventlogv1.NewEventLogServiceClient(cc).GetLog(t.Context(), &eventlogv1.GetLogRequest{}); err != nil || attempts.Load() != 7 {
+		t.Errorf("got %v after %d attempts, want an answer at the seventh", err, attempts.Load())
 	}
 }
 

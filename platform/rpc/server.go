@@ -62,6 +62,9 @@ type ServerConfig struct {
 	MaxInFlight int
 	// MaxStreams bounds open streams in the same way; 0 means 256.
 	MaxStreams int
+	// HandshakeTimeout bounds how long a new connection may take until it can carry calls. It bounds a graceful stop, too, which
+	// waits for connections that have not come that far. 0 means 5 s.
+	HandshakeTimeout time.Duration
 	// Stopping ends every open stream when it is closed; nil means never.
 	Stopping <-chan struct{}
 	// Rand makes trace ids; nil means the machine's.
@@ -94,6 +97,9 @@ func NewServer(c ServerConfig) (*grpc.Server, error) {
 	if c.MaxStreams == 0 {
 		c.MaxStreams = 256
 	}
+	if c.HandshakeTimeout == 0 {
+		c.HandshakeTimeout = 5 * time.Second
+	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
@@ -111,6 +117,7 @@ func NewServer(c ServerConfig) (*grpc.Server, error) {
 	s := &server{ServerConfig: c, validator: validator, metrics: m}
 	return grpc.NewServer(
 		grpc.Creds(auth.ServerCredentials(c.TLS)),
+		grpc.ConnectionTimeout(c.HandshakeTimeout),
 		grpc.InTapHandle(s.shed),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),

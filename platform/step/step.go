@@ -12,7 +12,11 @@ import (
 	"log/slog"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"crossdock.dev/platform/clock"
 )
@@ -40,15 +44,19 @@ type Config struct {
 	// Wake returns channels that are closed when there may be work. They are asked for before each round of steps, so
 	// that nothing that happens during it is missed.
 	Wake []func() <-chan struct{}
-	// Tick is the longest wait without a wake (business clocks may jump without a word); 0 is 200 ms.
+	// Timeless says that the Stepper does not look at business time: a clock that jumps is no wake for it.
+	Timeless bool
+	// Tick is the longest wait without a wake (time goes on without a word); 0 is 200 ms.
 	Tick time.Duration
 	Log  *slog.Logger
 }
 
-// The back-off after errors doubles from minBackoff to maxBackoff.
+// The back-off after errors doubles from minBackoff to maxBackoff, or to awayBackoff when another service is away: it is back
+// soon, and asking costs little.
 const (
-	minBackoff = 50 * time.Millisecond
-	maxBackoff = 5 * time.Second
+	minBackoff  = 50 * time.Millisecond
+	awayBackoff = time.Second
+	maxBackoff  = 5 * time.Second
 )
 
 // Loop steps until there is no progress, then waits for a wake or a tick, until ctx ends; it then returns nil. Errors are
@@ -66,6 +74,9 @@ func Loop(ctx context.Context, c Config) error {
 	if c.Tick == 0 {
 		c.Tick = 200 * time.Millisecond
 	}
+	if jumps, ok := c.Business.(clock.Changer); ok && !c.Timeless {
+		c.Wake = append(slices.Clip(c.Wake), jumps.Changed)
+	}
 	var backoff time.Duration
 	for ctx.Err() == nil {
 		wakes := make([]<-chan struct{}, 0, len(c.Wake))
@@ -76,7 +87,7 @@ func Loop(ctx context.Context, c Config) error {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			backoff = min(max(2*backoff, minBackoff), maxBackoff)
+			backoff = min(max(2*backoff, minBackoff), longest(err))
 			c.Log.WarnContext(ctx, "step failed", "loop", c.Name, "error", err, "again_in", backoff)
 			wait(ctx, c.Machine.After(backoff), nil)
 		default:
@@ -87,6 +98,15 @@ func Loop(ctx context.Context, c Config) error {
 		}
 	}
 	return nil
+}
+
+// longest is how long the loop waits at most after an error.
+func longest(err error) time.Duration {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded:
+		return awayBackoff
+	}
+	return maxBackoff
 }
 
 func safeStep(ctx context.Context, c Config) (progress bool, err error) {

@@ -843,3 +843,38 @@ func TestCopiesAreCausalPast(t *testing.T) {
 		t.Errorf("after reading the copy: after %v, want other/7", after)
 	}
 }
+
+// A commit can be read in the file before it is the log's end. Whoever asks in between gets the log up to its end and no
+// further: what is after it is told when it is the end, once.
+func TestFeedEndsWhereTheLogEnds(t *testing.T) {
+	ctx := context.Background()
+	s := newTest(t)
+	visible, release := make(chan struct{}), make(chan struct{})
+	put := func(key string) *Pending {
+		return s.Submit(ctx, Cause{}, func(tx *Tx) ([]byte, error) { return nil, putThing(ctx, tx, key, "v") })
+	}
+	if _, err := put("one").Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	commit := s.commit
+	s.commit = func(btx *bbolt.Tx) error {
+		err := commit(btx)
+		close(visible)
+		<-release
+		return err
+	}
+	second := put("two")
+	<-visible
+	entries, last, err := s.ReadLog(ctx, Position{}, 0)
+	if err != nil || last.Sequence != 1 || len(entries) != 1 || entries[0].Position.Sequence != 1 {
+		t.Errorf("ReadLog while the second commit is not the end: %d entries, last %v, %v; want one entry and last 1", len(entries), last, err)
+	}
+	close(release)
+	if _, err := second.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	entries, last, err = s.ReadLog(ctx, last, 0)
+	if err != nil || last.Sequence != 2 || len(entries) != 1 || entries[0].Position.Sequence != 2 {
+		t.Errorf("ReadLog after it: %d entries, last %v, %v; want the second entry alone and last 2", len(entries), last, err)
+	}
+}

@@ -12,6 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/origin"
@@ -41,10 +44,11 @@ type Config struct {
 	Timeout time.Duration
 }
 
-// Back-off doubles from minBackoff to maxBackoff.
+// Back-off doubles from minBackoff to maxBackoff, or to awayBackoff when the called service is away.
 const (
-	minBackoff = 100 * time.Millisecond
-	maxBackoff = 30 * time.Second
+	minBackoff  = 100 * time.Millisecond
+	awayBackoff = time.Second
+	maxBackoff  = 30 * time.Second
 )
 
 // dueBatch is how many due tasks one Step takes on.
@@ -350,7 +354,11 @@ func (r *Runner) backOff(id string, err error) {
 	}
 	again.attempts++
 	again.lastError = err.Error()
-	again.notBefore = r.c.Machine.Now().Add(min(maxBackoff, minBackoff<<min(again.attempts-1, 16)))
+	longest := maxBackoff
+	if status.Code(err) == codes.Unavailable {
+		longest = awayBackoff
+	}
+	again.notBefore = r.c.Machine.Now().Add(min(longest, minBackoff<<min(again.attempts-1, 16)))
 }
 
 // List returns up to limit tasks that are not done, created after the one with number after, in order of creation, with the
