@@ -81,6 +81,31 @@ func TestWorkItemsOfTheDay(t *testing.T) {
 	}
 }
 
+// A bill that leads to no load has its item until a person has decided on it; one that is disputed keeps it.
+func TestDecisionsOnBills(t *testing.T) {
+	for _, x := range []struct{ name, load, want string }{
+		{"matched", load, "FREIGHT_BILL_OVER_TOLERANCE finance freightBills/fbl_1"}, {"unmatched", "", "FREIGHT_BILL_UNMATCHED finance freightBills/fbl_1"},
+	} {
+		bill := &billingv1.FreightBill{Name: "freightBills/fbl_1", Load: x.load, State: billingv1.FreightBill_EXCEPTION}
+		for _, decision := range []proto.Message{&billingv1.FreightBillApproved{FreightBill: bill}, &billingv1.FreightBillRejected{FreightBill: bill}} {
+			w := newWorld(t)
+			w.released()
+			w.planned()
+			w.tell("billing", bill.GetName(), &billingv1.FreightBillExcepted{FreightBill: bill})
+			w.tell("billing", bill.GetName(), &billingv1.DisputeOpened{FreightBill: bill})
+			w.settle()
+			if got := w.openItems(); !slices.Equal(got, []string{x.want}) {
+				t.Errorf("%s: open work items %q, want %q", x.name, got, x.want)
+			}
+			w.tell("billing", bill.GetName(), decision)
+			w.settle()
+			if got := w.openItems(); len(got) != 0 {
+				t.Errorf("%s, after %s: open work items %q, want none", x.name, decision.ProtoReflect().Descriptor().Name(), got)
+			}
+		}
+	}
+}
+
 // Holds of two kinds are two causes: each has its item until it is released.
 func TestHoldsOfTwoKinds(t *testing.T) {
 	w := newWorld(t)

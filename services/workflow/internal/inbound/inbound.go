@@ -213,8 +213,13 @@ func (b billing) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error
 	if err != nil || found {
 		return err
 	}
-	if x, ok := e.event.(process.BillExcepted); ok {
+	switch x := e.event.(type) {
+	case process.BillExcepted:
 		return b.app.Open(ctx, tx, process.Item{Reason: x.Reason, Owner: x.Owner, Subject: x.FreightBill, Related: f.Related, Detail: x.Detail})
+	case process.BillApproved:
+		return b.app.Close(ctx, tx, process.Closing{Subject: x.FreightBill})
+	case process.BillRejected:
+		return b.app.Close(ctx, tx, process.Closing{Subject: x.FreightBill})
 	}
 	return eventlog.ErrIgnored
 }
@@ -228,6 +233,10 @@ func billingEvent(payload proto.Message) named {
 		return named{m.GetInvoice().GetOrderRelease(), process.Invoiced{Invoice: m.GetInvoice().GetName()}}
 	case *billingv1.FreightBillApproved:
 		return named{billKey(m.GetFreightBill()), process.BillApproved{FreightBill: m.GetFreightBill().GetName()}}
+	case *billingv1.FreightBillRejected:
+		return named{billKey(m.GetFreightBill()), process.BillRejected{FreightBill: m.GetFreightBill().GetName()}}
+	case *billingv1.DisputeOpened:
+		return named{billKey(m.GetFreightBill()), process.BillDisputed{FreightBill: m.GetFreightBill().GetName()}}
 	case *billingv1.FreightBillExcepted:
 		bill := m.GetFreightBill()
 		if bill.GetState() == billingv1.FreightBill_DUPLICATE {

@@ -4,6 +4,8 @@ package peers
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -73,8 +75,8 @@ func judge(err error) error {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition, codes.OutOfRange,
 		codes.PermissionDenied, codes.Unimplemented:
 		detail := e.Error()
-		for k, v := range e.Metadata {
-			detail += fmt.Sprintf("; %s: %s", k, v)
+		for _, k := range slices.Sorted(maps.Keys(e.Metadata)) { // the detail is kept: it must not differ by chance
+			detail += fmt.Sprintf("; %s: %s", k, e.Metadata[k])
 		}
 		return &app.RefusedError{Detail: detail}
 	}

@@ -127,6 +127,10 @@ type (
 		Owner       string
 		Detail      string
 	}
+	// BillDisputed: a person disputed the carrier's bill; BillRejected: a person refused it, and the carrier may send another.
+	BillDisputed struct{ FreightBill string }
+	// BillRejected is a person's refusal.
+	BillRejected struct{ FreightBill string }
 	// CancellationRequested: the customer wants the order called off.
 	CancellationRequested struct{ Reason string }
 	// Cancelled: the shipment was called off with its load, which is a load of its own when it left a shared one before. Owed is true
@@ -163,6 +167,8 @@ func (e Authorized) describe() string            { return "fact BillingAuthorize
 func (e Invoiced) describe() string              { return "fact InvoiceIssued" }
 func (e BillApproved) describe() string          { return "fact FreightBillApproved" }
 func (e BillExcepted) describe() string          { return "fact FreightBillExcepted" }
+func (e BillDisputed) describe() string          { return "fact DisputeOpened" }
+func (e BillRejected) describe() string          { return "fact FreightBillRejected" }
 func (e CancellationRequested) describe() string { return "fact OrderCancellationRequested" }
 func (e Cancelled) describe() string             { return "fact LoadCancelled" }
 func (e Raised) describe() string                { return "fact ExceptionRaised" }
@@ -271,6 +277,15 @@ func Next(p Process, e Event, at time.Time) Outcome {
 		out.Open = append(out.Open, Item{Reason: e.Reason, Owner: e.Owner, Subject: e.FreightBill, Detail: e.Detail})
 		if p.State == Settling {
 			p.WaitsFor = "a decision of " + e.Owner + " on " + e.FreightBill
+		}
+	case BillDisputed:
+		if p.State == Settling {
+			p.WaitsFor = "the dispute of " + e.FreightBill
+		}
+	case BillRejected:
+		out.Close = append(out.Close, Closing{"", e.FreightBill})
+		if p.State == Settling {
+			p.WaitsFor = "another bill of the carrier"
 		}
 	case CancellationRequested:
 		switch {

@@ -35,6 +35,8 @@ var events = []Event{
 	Raised{Reason: FeedSilent, Detail: "no word for 16 h"},
 	Cleared{Reason: FeedSilent},
 	Departed{},
+	BillDisputed{FreightBill: "freightBills/fbl_1"},
+	BillRejected{FreightBill: "freightBills/fbl_1"},
 	Refused{Command: Command{CancelShipment, "shipments/shp_1"}, Detail: "it has left"},
 }
 
