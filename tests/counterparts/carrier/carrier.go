@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,7 +119,7 @@ var segment = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,2}(\*[^*]*)+$`)
 
 // readPlan reads a script and looks at what each block would do.
 func readPlan(name, text string) (plan, error) {
-	s, err := script.Parse(path.Base(name), text, []string{"orders", "pro"}, names)
+	s, err := script.Parse(name, text, []string{"orders", "pro"}, names)
 	p := plan{s, map[int]terms{}}
 	if err != nil {
 		return p, err

@@ -60,8 +60,7 @@ func Open(files fs.FS) (Letter, error) {
 			if strings.HasPrefix(line, "#") {
 				continue
 			}
-			// Heads of a script that has none: only the placeholders are looked at.
-			if _, err := script.Parse(name, "at tender +0s x\n"+line, nil, names); err != nil {
+			if err := script.Known(line, names); err != nil {
 				return l, fmt.Errorf("%s:%d: %w", name, i+1, err)
 			}
 			lines = append(lines, line)

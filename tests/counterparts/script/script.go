@@ -88,10 +88,8 @@ func Parse(file, text string, heads, names []string) (Script, error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		for _, m := range placeholder.FindAllStringSubmatch(line, -1) {
-			if !slices.Contains(names, m[1]) {
-				return fail("nothing is known to put for %s", m[0])
-			}
+		if err := Known(line, names); err != nil {
+			return fail("%v", err)
 		}
 		words := strings.Fields(line)
 		switch {
@@ -148,6 +146,16 @@ func parseWhen(words []string) (When, []string, error) {
 	clock, err := time.Parse("15:04", words[1])
 	w.Clock = time.Duration(clock.Hour())*time.Hour + time.Duration(clock.Minute())*time.Minute
 	return w, words[2:], err
+}
+
+// Known says whether all placeholders of a line are among names.
+func Known(line string, names []string) error {
+	for _, m := range placeholder.FindAllStringSubmatch(line, -1) {
+		if !slices.Contains(names, m[1]) {
+			return fmt.Errorf("nothing is known to put for %s", m[0])
+		}
+	}
+	return nil
 }
 
 // Fill puts values for placeholders.
