@@ -837,6 +837,7 @@ func TestEnvelopes(t *testing.T) {
 		{"version not agreed", []string{"*X*004010VICS", "*X*003010"}, "ACCEPTED | 850 REJECTED MESSAGE_REJECTED", 1},
 		{"set not agreed", []string{"ST*850", "ST*204"}, "ACCEPTED | 204 REJECTED MESSAGE_REJECTED", 1},
 		{"trailer of another interchange", []string{"IEA*1*000003438", "IEA*1*000003439"}, "UNREADABLE MESSAGE_REJECTED | 850 REJECTED MESSAGE_REJECTED", 0},
+		{"groups miscounted in the trailer", []string{"IEA*1*", "IEA*2*"}, "UNREADABLE MESSAGE_REJECTED | 850 REJECTED MESSAGE_REJECTED", 0},
 		{"no trailer", []string{"IEA*1*000003438~", ""}, "UNREADABLE MESSAGE_REJECTED | 850 REJECTED MESSAGE_REJECTED", 0},
 		{"no group", []string{"GS*PO*4405197800*999999999*20101127*1719*1421*X*004010VICS~\n", "", "GE*1*1421~\n", "", "IEA*1*", "IEA*0*"}, "UNREADABLE MESSAGE_REJECTED | 850 REJECTED MESSAGE_REJECTED", 0},
 	} {
