@@ -26,6 +26,7 @@ func TestWorkItemsOfTheDay(t *testing.T) {
 	reused := &ediv1.Interchange{Name: "interchanges/edi_2", ReasonCode: "CONTROL_NUMBER_REUSED", Reason: "000003438 with other content"}
 	applied := &ediv1.MessageApplied{Interchange: interchange.GetName(), TransactionSet: set("")}
 	unknownItem := &ordersv1.Hold{Kind: ordersv1.Hold_MASTER_DATA, Reason: "line 10: items/NS-TANK-40 is no known item", Fields: []string{"lines[0].item"}}
+	unknownAddress := &ordersv1.Hold{Kind: ordersv1.Hold_MASTER_DATA, Reason: "no location", Fields: []string{"ship_to"}}
 	excepted := func(state billingv1.FreightBill_State, rule string) proto.Message {
 		return &billingv1.FreightBillExcepted{FreightBill: &billingv1.FreightBill{Name: "freightBills/fbl_1", Load: load, State: state,
 			Findings: []*billingv1.FreightBill_Finding{{Rule: "A1", Passed: true}, {Rule: rule, Subject: "FUE", Detail: "13.83 over", Owner: "finance"}}}}
@@ -44,6 +45,7 @@ func TestWorkItemsOfTheDay(t *testing.T) {
 			&freightv1.ExceptionCleared{Shipment: aboard()[0], Reason: "FEED_SILENT"}},
 		{"orders", &ordersv1.OrderHeld{Order: order, CustomerOrderNumber: "PC-1012", Hold: unknownItem}, "ITEM_UNKNOWN masterdata " + order,
 			&ordersv1.OrderHoldReleased{Order: order, Hold: unknownItem}},
+		{"orders", &ordersv1.OrderHeld{Order: order, Hold: unknownAddress}, "ADDRESS_MISSING masterdata " + order, &ordersv1.OrderHoldReleased{Order: order, Hold: unknownAddress}},
 		{"edi", parked("STATUS_CODE_UNKNOWN"), "STATUS_CODE_UNKNOWN integration interchanges/edi_1/sets/1", applied},
 		{"edi", parked("REPLACE_WITHOUT_ORIGINAL"), "REPLACE_WITHOUT_ORIGINAL integration interchanges/edi_1/sets/1", nil},
 		{"edi", &ediv1.MessageParked{Interchange: reused}, "CONTROL_NUMBER_REUSED integration interchanges/edi_2", nil},

@@ -32,7 +32,7 @@ type Promise struct {
 	Windows
 	// Estimate is the latest estimate of the delivery; zero when it equals the promise.
 	Estimate Moment
-	// Trust is how far the estimate, or the promise where there is none, can be trusted.
+	// Trust is how far the estimate, or the promise where there is none, can be trusted: as far as the least trusted release.
 	Trust Trust
 }
 
@@ -40,6 +40,17 @@ type Promise struct {
 type Trust struct {
 	Confidence string   // "HIGH", "MEDIUM", "LOW" or "NONE"; empty when nobody watches
 	Reasons    []string // why it is not high, such as "FEED_SILENT"
+}
+
+// levels are the confidences from the least on.
+var levels = []string{"NONE", "LOW", "MEDIUM", "HIGH"}
+
+// least is the one of two that says less; one that says nothing does not count.
+func least(a, b Trust) Trust {
+	if a.Confidence == "" || b.Confidence != "" && slices.Index(levels, b.Confidence) < slices.Index(levels, a.Confidence) {
+		return b
+	}
+	return a
 }
 
 func (t Trust) same(x Trust) bool {

@@ -207,9 +207,7 @@ func (o Order) Progress(releases []Release, number int, now time.Time, move func
 			r = is
 		}
 		milestone, estimate = later(milestone, r.Milestone), later(estimate, r.Estimate)
-		if r.Trust.Confidence != "" {
-			trust = r.Trust
-		}
+		trust = least(trust, r.Trust)
 	}
 	if estimate.At.Equal(o.Promise.DeliverBy.At) {
 		estimate = Moment{}

@@ -374,6 +374,26 @@ func TestCancelAfterRelease(t *testing.T) {
 	}
 }
 
+// The promise is trusted as far as the least trusted release, whichever was told of last.
+func TestTrustOfSeveralReleases(t *testing.T) {
+	w := &world{shelf: newShelf(false)}
+	w.o = create(t, draft(), w.shelf).Order
+	for _, x := range []string{"50", "20"} {
+		w.release([]order.LineQuantity{{Line: "10", Quantity: decimal.MustParse(x), Unit: "EA"}})
+	}
+	for _, x := range []struct {
+		release     int
+		level, want string
+	}{{1, "LOW", "LOW"}, {2, "HIGH", "LOW"}, {2, "NONE", "NONE"}, {1, "MEDIUM", "NONE"}, {2, "", "MEDIUM"}} {
+		w.progress(t, x.release, func(r order.Release) (order.Release, error) {
+			return r.Expect(order.Moment{}, order.Trust{Confidence: x.level})
+		})
+		if got := w.o.Promise.Trust.Confidence; got != x.want {
+			t.Errorf("release %d is %s: promise %s, want %s", x.release, x.level, got, x.want)
+		}
+	}
+}
+
 // Each release is called off by itself; what is unreleased is cancelled with the last of them, and a hold goes then.
 func TestCancelOfSeveralReleases(t *testing.T) {
 	w := &world{shelf: newShelf(false)}

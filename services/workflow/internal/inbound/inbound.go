@@ -4,6 +4,7 @@ package inbound
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -106,6 +107,9 @@ func holdReason(h *ordersv1.Hold) (process.Reason, string) {
 			if strings.Contains(field, "item") || strings.Contains(field, "external_ids") {
 				return process.ItemUnknown, process.MasterData
 			}
+		}
+		if slices.Contains(h.GetFields(), "ship_to") {
+			return process.AddressMissing, process.MasterData
 		}
 		return process.MasterDataMissing, process.MasterData
 	case ordersv1.Hold_ADDRESS:
