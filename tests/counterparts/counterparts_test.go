@@ -382,13 +382,27 @@ func TestTheDay(t *testing.T) {
 		}
 	}
 
+	// Names of files, and keys of proofs, begin with the instant.
 	for name, at := range w.at {
-		if len(name) < 14 || w.files()[name] == "" {
-			continue
-		}
-		if due, err := time.Parse("20060102150405", name[:14]); err == nil && at.Before(due) {
+		if due, err := time.Parse("20060102150405", name[:min(14, len(name))]); err == nil && at.Before(due) {
 			t.Errorf("%s came at %s", name, at)
 		}
+	}
+
+	// While freight is stopped, a carrier reports by file, which can wait; nobody calls, which could not.
+	stopped := time.Date(2026, 3, 10, 16, 0, 0, 0, time.UTC)
+	reports := 0
+	for name, at := range w.at {
+		switch {
+		case at.Before(stopped) || !at.Before(stopped.Add(time.Hour)):
+		case w.calls[name] != "":
+			t.Errorf("%s: a call at %s", name, at)
+		case strings.Contains(w.files()[name], "ST*214*"):
+			reports++
+		}
+	}
+	if reports == 0 {
+		t.Error("no carrier reports anything while freight is stopped")
 	}
 
 	bills := map[string][]string{} // amounts by load
