@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
@@ -229,5 +230,33 @@ func TestDetentionOfACollectLoad(t *testing.T) {
 	w.proves(begin)
 	if c := w.load(l.GetName()).GetCharges(); c != nil {
 		t.Errorf("charges %s, want none", charges(c))
+	}
+}
+
+// Many callers tell the same departure, and corrections of it, at once: every amount is told once, and the last is the one owed.
+func TestDetentionAtOnce(t *testing.T) {
+	w := newWorld(t, "2026-03-10T13:00:00Z")
+	l := w.shared()
+	w.set("2026-03-12T20:00:00Z")
+	w.claim(l.GetName(), freightv1.Milestone_ARRIVED_DELIVERY, 3, "2026-03-12T09:05")
+	begin := w.seen()
+	var wg sync.WaitGroup
+	for i := range 24 {
+		r := &freightv1.ReportMilestoneRequest{Parent: l.GetName(), RequestId: fmt.Sprint("at-once-", i), Claim: &freightv1.Claim{
+			Milestone: freightv1.Milestone_DEPARTED_DELIVERY, Stop: 3, LocalTime: []string{"2026-03-12T12:10", "2026-03-12T12:40", "2026-03-12T11:00"}[i%3],
+		}}
+		wg.Go(func() {
+			if _, err := w.edi.ReportMilestone(w.ctx, r); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got := w.proven(begin)
+	if again := slices.Compact(slices.Clone(got)); !slices.Equal(got, again) || len(got) == 0 || got[len(got)-1] != "DET 120.00 USD at stop 3 for HH-1017, load 1171.48 USD" {
+		t.Errorf("proven %q, want no amount twice in a row and DET 120.00 last", got)
+	}
+	if got := usd(w.load(l.GetName()).GetCharges().GetTotal()); got != "1171.48 USD" {
+		t.Errorf("load costs %s, want 1171.48 USD", got)
 	}
 }

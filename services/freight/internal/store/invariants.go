@@ -30,6 +30,7 @@ func invariants() []store.Invariant {
 		{Name: "one offer at a time", Check: checkTenders},
 		{Name: "stops, weight and state are those of the shipments aboard", Check: checkCarried},
 		{Name: "what a load costs is borne by its shipments", Check: checkBorne},
+		{Name: "silence is watched where it is to be", Check: checkWatched},
 		{Name: "claims and proofs belong to a load or shipment", Check: checkParents},
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"crossdock.dev/kernel/rating"
 	"crossdock.dev/platform/clock"
 	platform "crossdock.dev/platform/store"
+	"crossdock.dev/platform/tasks"
 
 	"crossdock.dev/services/freight/internal/cost"
 	"crossdock.dev/services/freight/internal/eta"
@@ -148,7 +149,10 @@ func TestConformance(t *testing.T) {
 		if _, err := tx.Draw("NL2603"); err != nil {
 			return err
 		}
-		for _, err := range []error{tx.AddShipment(&s), tx.PutLoad(&l), tx.PutTender(&x), tx.AddClaim(l.Name, aClaim()), tx.AddProof(aProof(), "J. Example")} {
+		for _, err := range []error{
+			tx.AddShipment(&s), tx.PutLoad(&l), tx.PutTender(&x), tx.AddClaim(l.Name, aClaim()), tx.AddProof(aProof(), "J. Example"),
+			tx.Later(tasks.Task{ID: s.WatchTask, Kind: "timer.feed_silence", Subject: s.Name, Due: now, Effect: tasks.Keyed}),
+		} {
 			if err != nil {
 				return err
 			}
@@ -320,6 +324,15 @@ func TestInvariants(t *testing.T) {
 		{"a cent that nobody bears", "loads/load_1 has 0.01 USD of FUE that nobody bears", both(func(_ *shipment.Shipment, l *load.Load) {
 			l.Charges.Charges[1].Amount = usd("93.03")
 		})},
+		{"a timer that is not there", "shipments/shp_1 has timer task_3, which does not exist", both(func(*shipment.Shipment, *load.Load) {})},
+		{"trust that nobody looks after", "shipments/shp_1 has trust LOW and no timer", both(func(s *shipment.Shipment, _ *load.Load) {
+			s.Trust.Confidence, s.WatchTask = eta.Low, ""
+		})},
+		{"trust in what was handed over", `shipments/shp_1 is DELIVERED, watched true, and has trust NONE and timer ""`, both(func(s *shipment.Shipment, _ *load.Load) {
+			s.State, s.WatchTask = shipment.Delivered, ""
+		})},
+		{"a timer of what nobody watches", `shipments/shp_1 is BOOKED, watched false, and has trust CONFIDENCE_UNSPECIFIED and timer "task_3"`,
+			both(func(s *shipment.Shipment, _ *load.Load) { s.EtaWatch, s.Trust = false, eta.Trust{} })},
 		{"a claim of no load", "loads/load_1/claims/clm_1: no load", func(tx *store.Tx) error { return tx.AddClaim("loads/load_1", aClaim()) }},
 		{"a proof that is not there", "shipments/shp_1 names proofsOfDelivery/pod_1, which does not exist", func(tx *store.Tx) error {
 			s := aShipment()
