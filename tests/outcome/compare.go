@@ -205,19 +205,23 @@ func (o *Outcome) compare(in, what string, got, want any) {
 		if !ok {
 			break
 		}
-		names := keys(w)
+		fields := keys(w)
 		for _, name := range keys(g) {
 			if _, expected := w[name]; !expected {
-				names = append(names, name)
+				fields = append(fields, name)
 			}
 		}
-		for _, name := range names {
+		for _, name := range fields {
 			o.compare(in, strings.TrimPrefix(what+"."+name, "."), g[name], w[name])
 		}
 		return
 	case []any:
 		g, ok := got.([]any)
-		if !ok || len(g) != len(w) {
+		if !ok {
+			break
+		}
+		if len(g) != len(w) {
+			got, want = names(g), names(w)
 			break
 		}
 		for i := range w {
@@ -240,6 +244,14 @@ func nameOf(element any, i int) string {
 		}
 	}
 	return fmt.Sprint(i)
+}
+
+func names(list []any) []string {
+	out := []string{}
+	for i, element := range list {
+		out = append(out, nameOf(element, i))
+	}
+	return out
 }
 
 func text(v any) string {

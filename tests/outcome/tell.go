@@ -24,13 +24,17 @@ func (s scenarioFigures) tell() Case {
 		if c.Look == "" {
 			c.Look = o.Order
 		}
-		happened = append(happened, fmt.Sprintf("%s %s %s %s", o.State["commercial"], o.State["release"], o.State["fulfilment"], o.State["billing"]))
+		states := strings.Join([]string{o.State["commercial"], o.State["release"], o.State["fulfilment"], o.State["billing"]}, " ")
+		if states == "CLOSED SECURED DELIVERED BILLED" {
+			states = "delivered and billed"
+		}
+		happened = append(happened, states)
 		if o.Invoice != nil {
 			money = append(money, "invoice "+o.Invoice.Total)
 		}
 	}
 	for _, t := range s.Tenders {
-		happened = append(happened, t.Carrier+" "+t.Outcome)
+		happened = append(happened, t.Carrier+" "+strings.ToLower(t.Outcome))
 	}
 	for _, party := range keys(s.Messages) {
 		if len(s.Orders) > 0 {
@@ -42,11 +46,11 @@ func (s scenarioFigures) tell() Case {
 		}
 	}
 	if b := s.FreightBill; b != nil {
-		happened = append(happened, "bill "+b.State)
+		happened = append(happened, "bill "+strings.ToLower(b.State))
 		money = append(money, "freight "+b.Amount)
 	}
 	for _, i := range s.WorkItems {
-		happened = append(happened, i.Reason+" "+i.State)
+		happened = append(happened, i.Reason+" "+strings.ToLower(i.State))
 	}
 	if len(money) > 0 {
 		money = append(money, s.Currency)

@@ -65,7 +65,7 @@ func CreateKey(ctx context.Context, edge edgev1.EdgeServiceClient, party string)
 	}
 	for attempt := range 5 {
 		resp, err := edge.CreateApiKey(ctx, &edgev1.CreateApiKeyRequest{
-			ApiKey:    &edgev1.ApiKey{Party: party, Roles: []string{role}, LegalEntities: []string{"legalEntities/LE-US"}, DisplayName: "the story's"},
+			ApiKey:    &edgev1.ApiKey{Party: party, Roles: []string{role}, LegalEntities: []string{"legalEntities/LE-US", "legalEntities/LE-NL"}, DisplayName: "the day's"},
 			RequestId: fmt.Sprintf("story-key-%s-%d", strings.TrimPrefix(party, "parties/"), attempt+1),
 		})
 		if err != nil {

@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -46,7 +47,7 @@ func unanswered(err error) bool {
 		return refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusGatewayTimeout
 	}
 	var transport *url.Error
-	return errors.As(err, &transport) || status.Code(err) == codes.Unavailable
+	return errors.As(err, &transport) || errors.Is(err, io.ErrUnexpectedEOF) || status.Code(err) == codes.Unavailable
 }
 
 // patient is a connection whose unary calls are repeated. The story sends no change without a request id.
