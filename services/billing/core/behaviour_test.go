@@ -274,27 +274,17 @@ func TestBillsThatWait(t *testing.T) {
 	w, j := newWorld(t), first()
 	w.releaseOrder(j)
 	w.book(j)
-	failed := func(b *billingv1.FreightBill) string {
-		var out []string
-		for _, f := range b.GetFindings() {
-			if !f.GetPassed() {
-				out = append(out, f.GetRule()+" "+f.GetOwner())
-			}
-		}
-		return b.GetState().String() + ": " + strings.Join(out, ", ")
-	}
 	bill := func(j job, number, charges, total, want string) {
 		t.Helper()
 		b, err := w.bill(j, number, charges, total)
 		w.must(err)
 		w.clock.Advance(1)
-		if got := failed(b); got != want {
+		if got := verdict(b); got != want {
 			t.Errorf("%s: %s, want %s; findings %v", number, got, want, b.GetFindings())
 		}
 	}
-	bill(j, "EARLY", "LHS 332.22 FUE 93.02", "425.24", "EXCEPTION: A2 operations, A3 operations")
+	bill(j, "EARLY-AND-WRONG", "LHS 352.22 FUE 93.02", "445.24", "EXCEPTION: A2 operations, A3 operations, A4 finance, A5 finance")
 	w.deliver(j)
-	bill(j, "NO-POD", "LHS 332.22 FUE 93.02", "425.24", "EXCEPTION: A3 operations")
 	w.prove(j, 0, 0)
 	other := j
 	other.carrier = "CXEE"
@@ -308,6 +298,67 @@ func TestBillsThatWait(t *testing.T) {
 		t.Errorf("%d entries, want the accrual alone", got)
 	}
 	bill(j, "GOOD", "LHS 332.22 FUE 93.02", "425.24", "APPROVED: ")
+}
+
+// Bills that come before the delivery or its proof are held. When both are there they are audited anew, in the order of their arrival:
+// the first is paid, the second is one too many and becomes finance's, one that is disputed stays with the person who did.
+func TestHeldBills(t *testing.T) {
+	w, j := newWorld(t), first()
+	w.releaseOrder(j)
+	w.book(j)
+	submit := func(number, want string) *billingv1.FreightBill {
+		t.Helper()
+		b, err := w.bill(j, number, "LHS 332.22 FUE 93.02", "425.24")
+		w.must(err)
+		w.clock.Advance(1)
+		if got := verdict(b); got != want {
+			t.Errorf("%s: %s, want %s", number, got, want)
+		}
+		return b
+	}
+	disputed := submit("DISPUTED", "EXCEPTION: A2 operations, A3 operations")
+	_, err := w.decide(w.person, "dispute", disputed.GetName(), "d")
+	w.must(err)
+	one := submit("ONE", "EXCEPTION: A2 operations, A3 operations")
+	w.deliver(j)
+	two := submit("TWO", "EXCEPTION: A3 operations")
+	if got := w.balances("USD")["2000"]; got != "" {
+		t.Errorf("%s is owed before there is a proof", got)
+	}
+	w.reopen()
+	told := len(w.facts())
+	w.prove(j, 0, 0)
+	now := func(b *billingv1.FreightBill, want string) {
+		t.Helper()
+		b, err := w.edi.GetFreightBill(w.ctx, &billingv1.GetFreightBillRequest{Name: b.GetName()})
+		w.must(err)
+		if got := verdict(b); got != want {
+			t.Errorf("%s with the proof: %s, want %s", b.GetInvoiceNumber(), got, want)
+		}
+	}
+	check := func() {
+		t.Helper()
+		now(disputed, "DISPUTED: A2 operations, A3 operations")
+		now(one, "APPROVED: ")
+		now(two, "EXCEPTION: A2 finance, A6 finance, A6 finance, A5 finance")
+		if got := w.balances("USD"); got["2000"] != "-425.24" || got["2100"] != "0.00" {
+			t.Errorf("2000 %s, 2100 %s; want -425.24 and 0.00", got["2000"], got["2100"])
+		}
+	}
+	check()
+	var types []string
+	for _, f := range w.facts()[told:] {
+		types = append(types, f.Type)
+		if !slices.Contains(f.Related, j.order()) {
+			t.Errorf("%s leads to %q and not to the order", f.Type, f.Related)
+		}
+	}
+	if want := []string{"FreightBillApproved", "JournalEntryPosted", "FreightBillExcepted"}; !slices.Equal(types, want) {
+		t.Errorf("facts %q, want %q", types, want)
+	}
+	w.prove(j, 0, 0)
+	w.deliver(j)
+	check()
 }
 
 // Collect: the customer pays the carrier, so nothing is accrued and a bill for it is not ours.

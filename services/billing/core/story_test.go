@@ -301,6 +301,7 @@ func TestPages(t *testing.T) {
 	expected := pages(t)
 	for id, s := range stories(t) {
 		t.Run(id, func(t *testing.T) {
+			t.Parallel()
 			w, want := newWorld(t), expected[id]
 			invoices, bill := w.play(s)
 			var orders []string
@@ -489,6 +490,50 @@ func hhs(n int, po, lines, pounds string) job {
 	j.weight = &typev1.Quantity{Value: pounds, Unit: "LBR"}
 	j.shipDate = "2026-03-05"
 	return j
+}
+
+// What the pages 18 and 19 print: the tax in words, the tax numbers of both sides, and the rate; the day of issue is the one in the books
+// of the legal entity, and a preview prints the same.
+func TestPrintedTax(t *testing.T) {
+	for id, want := range map[string][5]string{
+		"01": {"taxRules/US_RESALE_EXEMPT", "", "EIN 00-0000000 (fictional)", "", "0.00"},
+		"18": {"taxRules/NL_DOMESTIC_21", "BTW 21%", "NL000000000B00 (fictional)", "NL000000001B00 (fictional)", "889.35"},
+		"19": {"taxRules/EU_INTRA_COMMUNITY_0", "VAT reverse charge: intra-Community supply, Article 138 Directive 2006/112/EC",
+			"NL000000000B00 (fictional)", "DE000000001 (fictional)", "0.00"},
+	} {
+		w := newWorld(t)
+		invoices, _ := w.play(stories(t)[id])
+		i := invoices[0]
+		preview, err := w.workflow.PreviewInvoice(w.ctx, &billingv1.PreviewInvoiceRequest{BillingAuthorization: i.GetBillingAuthorization()})
+		w.must(err)
+		w.reopen()
+		read, err := w.workflow.GetInvoice(w.ctx, &billingv1.GetInvoiceRequest{Name: i.GetName()})
+		w.must(err)
+		for which, i := range map[string]*billingv1.Invoice{"issued": i, "read": read, "preview": preview} {
+			if got := [5]string{i.GetTaxRule(), i.GetTaxNote(), i.GetSellerTaxId(), i.GetCustomerVatId(), text(i.GetTaxTotal())}; got != want {
+				t.Errorf("%s %s: %q, want %q", id, which, got, want)
+			}
+		}
+	}
+}
+
+// Page 06: the liftgate of the place of delivery is charged on, and customer fuel is not taken on it.
+func TestLiftgateChargedOn(t *testing.T) {
+	w := newWorld(t)
+	invoices, b := w.play(stories(t)["06"])
+	var freight []string
+	for _, f := range invoices[0].GetFreight() {
+		freight = append(freight, f.GetCharge().GetCode()+" "+text(f.GetCharge().GetAmount())+" "+f.GetCharge().GetDescription())
+	}
+	if diff := cmp.Diff([]string{"LHS 209.00 Freight 9.5 cwt at 22.00", "FUE 25.08 Fuel 12 % of line-haul", "LFT 85.00 Liftgate"}, freight); diff != "" {
+		t.Errorf("freight (-want +got):\n%s", diff)
+	}
+	authorised := slices.ContainsFunc(b.GetFindings(), func(f *billingv1.FreightBill_Finding) bool {
+		return f.GetRule() == "A6" && f.GetSubject() == "LFT" && f.GetPassed() && f.GetDetail() == "authorised by booking"
+	})
+	if !authorised {
+		t.Errorf("findings %v, want the liftgate authorised by the booking", b.GetFindings())
+	}
 }
 
 // Page 01 in its details: number, dates, lines, freight, audit and the way back to contract and proof.

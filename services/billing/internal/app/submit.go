@@ -112,15 +112,11 @@ func match(tx *store.Tx, b freightbill.Bill, loads []shipment.Load) (shipment.Lo
 }
 
 func (a *App) audit(tx *store.Tx, received, b freightbill.Bill, load shipment.Load) error {
-	evidence, err := gather(tx, b, load)
+	outcome, err := judge(tx, b, load)
 	if err != nil {
 		return err
 	}
-	outcome, err := freightbill.Audit(b, evidence, freightbill.DefaultTolerance())
-	if err != nil {
-		return err
-	}
-	b.Findings = append(b.Findings, outcome.Findings...)
+	b = b.Reaudited(outcome)
 	if !outcome.Approved {
 		return a.decide(tx, received, b, freightbill.Except)
 	}
@@ -128,6 +124,59 @@ func (a *App) audit(tx *store.Tx, received, b freightbill.Bill, load shipment.Lo
 		return err
 	}
 	return a.pay(tx, b, load, b.Received)
+}
+
+// judge audits a matched bill by what is known now.
+func judge(tx *store.Tx, b freightbill.Bill, load shipment.Load) (freightbill.Outcome, error) {
+	evidence, err := gather(tx, b, load)
+	if err != nil {
+		return freightbill.Outcome{}, err
+	}
+	return freightbill.Audit(b, evidence, freightbill.DefaultTolerance())
+}
+
+// Resume audits the bills of a load anew that waited for its delivery or the proof of it. Which of several is paid is decided by which
+// came first.
+func (a *App) Resume(tx *store.Tx, name string) error {
+	load, err := tx.Load(name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	bills, err := tx.BillsOf(load.Number)
+	if err != nil {
+		return err
+	}
+	for _, b := range bills {
+		if b.Load != load.Name || !b.Held() {
+			continue
+		}
+		outcome, err := judge(tx, b, load)
+		if err != nil {
+			return err
+		}
+		anew := b.Reaudited(outcome)
+		anew.Related = load.Related
+		switch {
+		case outcome.Approved:
+			if anew, err = anew.Do(freightbill.Approve); err != nil {
+				return err
+			}
+			if err := firstError(tx.SaveFreightBill(anew, freightbill.ApprovedFact{Bill: anew}), a.pay(tx, anew, load, a.now())); err != nil {
+				return err
+			}
+			if load, err = tx.Load(name); err != nil {
+				return err
+			}
+		case !slices.Equal(anew.Findings, b.Findings):
+			if err := tx.SaveFreightBill(anew, freightbill.ExceptedFact{Bill: anew}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // pay clears what was accrued for the load of an approved bill and owes the carrier what it billed.

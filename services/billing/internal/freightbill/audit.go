@@ -53,10 +53,13 @@ type Outcome struct {
 	Findings []Finding
 }
 
+// firstOfAudit is the rule of an audit's first finding.
+const firstOfAudit = "A1"
+
 // Audit judges a matched bill. An under-charge passes; nothing nets.
 func Audit(b Bill, e Evidence, t Tolerance) (Outcome, error) {
 	a := &audit{bill: b, tolerance: t}
-	a.rule("A1", b.Carrier, e.CarrierKnown && e.Contract != "", Finance, "",
+	a.rule(firstOfAudit, b.Carrier, e.CarrierKnown && e.Contract != "", Finance, "",
 		"carrier known, "+or(e.Contract, "no contract")+" in force on "+e.ShipDate.String())
 	a.payable(e)
 	if e.Withdrawn {

@@ -175,6 +175,21 @@ func (b Bill) Do(verb Verb) (Bill, error) {
 	return b, err
 }
 
+// Held reports whether a matched bill waits for nothing but operations: the delivery or its proof. It is audited anew when they come.
+func (b Bill) Held() bool {
+	return b.State == Exception && b.Load != "" && !slices.ContainsFunc(b.Findings, func(f Finding) bool { return !f.Passed && f.Owner != Operations })
+}
+
+// Reaudited is a bill with what another audit found. What was found before any audit, its header, number and load, stays.
+func (b Bill) Reaudited(o Outcome) Bill {
+	kept := slices.IndexFunc(b.Findings, func(f Finding) bool { return f.Rule == firstOfAudit })
+	if kept < 0 {
+		kept = len(b.Findings)
+	}
+	b.Findings = append(slices.Clone(b.Findings[:kept]), o.Findings...)
+	return b
+}
+
 // Decide applies a person's verb and keeps the decision; changed is false when it was done before. Only Approve, Dispute and Reject
 // are a person's.
 func (b Bill) Decide(verb Verb, d Decision) (out Bill, changed bool, err error) {

@@ -213,9 +213,15 @@ func (r freight) Apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) er
 	case *freightv1.ShipmentDeparted:
 		return r.shipment(in, m.GetShipment())
 	case *freightv1.ShipmentDelivered:
-		return r.shipment(in, m.GetShipment())
+		if err := r.shipment(in, m.GetShipment()); err != nil {
+			return err
+		}
+		return r.app.Resume(in, m.GetShipment().GetLoad())
 	case *freightv1.ProofOfDeliveryReceived:
-		return r.proof(in, m)
+		if err := r.proof(in, m); err != nil {
+			return err
+		}
+		return r.app.Resume(in, m.GetShipment().GetLoad())
 	case *freightv1.LoadCompleted:
 		l, err := r.load(in, m.GetLoad())
 		if err != nil {

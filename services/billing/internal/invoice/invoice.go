@@ -148,9 +148,9 @@ func describe(c rating.Charge) string {
 	case c.MinimumApplied:
 		return "Freight, minimum charge"
 	case c.Basis == rating.BasisPerWeight && c.Quantity.Unit() == quantity.CwtUS:
-		return "Freight " + c.Quantity.Value().String() + " cwt at " + c.Rate.String()
+		return "Freight " + c.Quantity.Value().Trim().String() + " cwt at " + c.Rate.String()
 	case c.Basis == rating.BasisPerWeight && c.Quantity.Unit() == quantity.Decitonne:
-		return "Freight " + c.Quantity.Value().String() + " x 100 kg at " + c.Rate.String()
+		return "Freight " + c.Quantity.Value().Trim().String() + " x 100 kg at " + c.Rate.String()
 	case c.Code == rating.LineHaulCharge:
 		return "Freight, flat"
 	case c.Code == rating.LiftgateCharge:

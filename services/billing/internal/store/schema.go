@@ -151,8 +151,8 @@ func firstError(errs ...error) error {
 }
 
 // checkLedger is invariant I6: every entry balances, open accruals are the balance of 2100, issued invoices that of 1100 as
-// long as no payment is posted, authorised and not yet issued that of 1150, approved bills that of 2000; and every currency
-// adds up to zero.
+// long as no payment is posted, authorised and not yet issued that of 1150, approved bills that of 2000; the shares of an accrual
+// add up to it; and every currency adds up to zero.
 func checkLedger(ctx context.Context, r platform.Reader) ([]string, error) {
 	var out []string
 	sums := ledger.Balances{}
@@ -188,6 +188,13 @@ func checkLedger(ctx context.Context, r platform.Reader) ([]string, error) {
 			a, err := wire.FromAccrual(m.GetAccrual())
 			if a.State == accrual.Open {
 				add(ledger.AccruedFreight, a.Charge.Amount, -1)
+			}
+			var shared int64
+			for _, s := range a.Shares {
+				shared += s.Amount.Minor()
+			}
+			if len(a.Shares) > 0 && shared != a.Charge.Amount.Minor() {
+				out = append(out, fmt.Sprintf("%s: its shares are %d minor units of %s", a.Name, shared, a.Charge.Amount.Label()))
 			}
 			return err
 		}),

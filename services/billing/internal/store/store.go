@@ -247,6 +247,23 @@ func (r Reader) FreightBill(name string) (freightbill.Bill, error) {
 	return b, err
 }
 
+// BillsOf returns the bills that name a load's number, in the order of their arrival.
+func (r Reader) BillsOf(number string) ([]freightbill.Bill, error) {
+	names, err := r.names(lists, platform.Key(string(BillList), string(OfLoad(number))))
+	if err != nil {
+		return nil, err
+	}
+	var out []freightbill.Bill
+	for _, name := range names {
+		b, err := r.FreightBill(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
 // EarlierBill returns the bill that first used a carrier's invoice number; nil when none did.
 func (r Reader) EarlierBill(carrier, number string) (*freightbill.Earlier, error) {
 	m, err := billNumberTable.Get(r.ctx, r.r, platform.Key(carrier, number))
@@ -489,10 +506,26 @@ func (t *Tx) SaveFreightBill(b freightbill.Bill, facts ...any) error {
 	for i, c := range whole.GetCharges() {
 		err = firstError(err, billChargeTable.Put(t.ctx, t.tx, place(b.Name, i), &billingstoragev1.BillChargeRecord{Charge: c}))
 	}
+	err = firstError(err, t.dropFindings(b.Name, len(b.Findings)))
 	for i, f := range whole.GetFindings() {
 		err = firstError(err, billFindingTable.Put(t.ctx, t.tx, place(b.Name, i), &billingstoragev1.BillFindingRecord{Finding: f}))
 	}
 	return firstError(err, t.tell(facts))
+}
+
+// dropFindings removes a bill's findings from a place on: another audit may find less.
+func (t *Tx) dropFindings(bill string, from int) error {
+	var keys [][]byte
+	err := eachUnder(t.ctx, t.tx, billFindingTable, platform.Key(bill), func(key []byte, _ *billingstoragev1.BillFindingRecord) error {
+		if string(key) >= string(place(bill, from)) {
+			keys = append(keys, key)
+		}
+		return nil
+	})
+	for _, key := range keys {
+		err = firstError(err, billFindingTable.Delete(t.ctx, t.tx, key))
+	}
+	return err
 }
 
 // TakeBillNumber gives a carrier's invoice number to a bill, for ever unless a person refuses the bill.

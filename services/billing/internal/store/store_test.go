@@ -134,7 +134,10 @@ func TestRoundTrip(t *testing.T) {
 			Name: "freightBills/fbl_1", Carrier: load.Carrier, InvoiceNumber: "CXBB-1", LoadNumber: load.Number, CarrierReference: "PRO1", BillDate: day,
 			Charges: []accrual.Charge{{Code: "LHS", Amount: usd("830.54")}, {Code: "DSC", Description: "60 %", Amount: usd("-498.32")}}, Total: usd("332.22"),
 			Source: "interchanges/1/sets/1", State: freightbill.Exception, Load: load.Name, Received: noon,
-			Findings: []freightbill.Finding{{Rule: "A4", Subject: "LHS", Passed: true, Detail: "ok"}, {Rule: "A3", Detail: "no proof", Owner: freightbill.Operations}},
+			Findings: []freightbill.Finding{{Rule: "A4", Subject: "LHS", Passed: true, Detail: "ok"}, {Rule: "A3", Detail: "no proof", Owner: freightbill.Operations, Dispute: "44"}},
+			Decisions: []freightbill.Decision{
+				{State: freightbill.Disputed, Reason: "too much", Dispute: "46", Time: noon}, {State: freightbill.Approved, Reason: "agreed", Time: noon.Add(time.Hour)},
+			},
 		}
 		hold := shipment.Hold{Order: release.Order, Kind: "CREDIT", Reason: "limit"}
 		o.change(func(tx *Tx) error {
@@ -173,6 +176,29 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// A number is given back by the bill that holds it and by no other.
+func TestFreeBillNumber(t *testing.T) {
+	run(t, func(t *testing.T, o *opened) {
+		holder := freightbill.Bill{Name: "freightBills/fbl_1", Carrier: "parties/CAR-CXBB", InvoiceNumber: "CXBB-1", Total: usd("1.00")}
+		other := holder
+		other.Name = "freightBills/fbl_2"
+		held := func(want bool) {
+			t.Helper()
+			o.view(func(r Reader) error {
+				earlier, err := r.EarlierBill(holder.Carrier, holder.InvoiceNumber)
+				if (earlier != nil) != want {
+					t.Errorf("number is held: %v, want %v", earlier != nil, want)
+				}
+				return err
+			})
+		}
+		o.change(func(tx *Tx) error { return errors.Join(tx.FreeBillNumber(holder), tx.TakeBillNumber(holder), tx.FreeBillNumber(other)) })
+		held(true)
+		o.change(func(tx *Tx) error { return tx.FreeBillNumber(holder) })
+		held(false)
+	})
+}
+
 // documents saves an authorisation, its invoice with number, an accrual and their postings.
 func documents(tx *Tx) (invoice.Authorization, invoice.Invoice, error) {
 	goods := []invoice.Goods{{Line: "1", Item: "items/A", Quantity: each("2"), UnitPrice: decimal.MustParse("50.00"), Amount: usd("100.00")}}
@@ -185,7 +211,7 @@ func documents(tx *Tx) (invoice.Authorization, invoice.Invoice, error) {
 		FreightExplanation: rating.Node{Label: "Freight", Value: "20.00 USD"}, ShipDate: calendar.MustParseDate("2026-03-03"),
 		Proof: "proofsOfDelivery/pod_1", Contract: "contracts/CUS-XYZ-1", Delivered: noon, Created: noon,
 	}
-	draft, err1 := invoice.Draft("invoices/inv_1", a, invoice.Tax{Rule: "taxRules/T", Note: "21%", Percent: decimal.MustParse("21")},
+	draft, err1 := invoice.Draft("invoices/inv_1", a, invoice.Tax{Rule: "taxRules/T", Note: "21%", Percent: decimal.MustParse("21"), Seller: "NL1", Customer: "NL2"},
 		invoice.Payment{Terms: "net 30", DueDays: 30})
 	approved, _, err2 := draft.Approve()
 	s, err3 := tx.Series("NLS26", "legalEntities/LE-US")
@@ -198,6 +224,10 @@ func documents(tx *Tx) (invoice.Authorization, invoice.Invoice, error) {
 	acc := accrual.Accrual{
 		Name: "accruals/acr_1", Load: "loads/load_1", LoadNumber: "NL26030001", Carrier: "parties/CAR-CXBB", LegalEntity: "legalEntities/LE-US",
 		Charge: accrual.Charge{Code: "LHS", Amount: usd("15.00")}, State: accrual.Open, Contract: "contracts/CXBB-2026-1", Created: noon,
+		Evidence: accrual.Booking, Shares: []accrual.Share{
+			{Shipment: "shipments/shp_1", Order: "orders/ord_1", CustomerOrderNumber: "PO-1", Amount: usd("10.00")},
+			{Shipment: "shipments/shp_2", Order: "orders/ord_2", CustomerOrderNumber: "PO-2", Amount: usd("5.00")},
+		},
 	}
 	posting := func(e ledger.Entry, document string) ledger.Posting {
 		return ledger.Posting{Entry: e, LegalEntity: a.LegalEntity, Document: document, Related: []string{"orders/ord_1", document}, Time: noon}
@@ -226,6 +256,12 @@ func TestDocuments(t *testing.T) {
 			if diff := cmp.Diff(i, gotInvoice, compare); diff != "" {
 				t.Errorf("invoice (-want +got):\n%s", diff)
 			}
+			acc, err7 := r.Accrual("accruals/acr_1")
+			if len(acc.Shares) != 2 || acc.Shares[1] != (accrual.Share{
+				Shipment: "shipments/shp_2", Order: "orders/ord_2", CustomerOrderNumber: "PO-2", Amount: usd("5.00"),
+			}) || acc.Evidence != accrual.Booking {
+				t.Errorf("accrual %+v, want its evidence and two shares", acc)
+			}
 			s, err3 := r.Series("NLS26", "legalEntities/LE-US")
 			if s.Next != 2 || !s.Last.Equal(noon) {
 				t.Errorf("series %+v, want the next number 2", s)
@@ -243,7 +279,7 @@ func TestDocuments(t *testing.T) {
 			if len(postings) != 1 || postings[0].Sequence != 3 || postings[0].Entry.Moment() != ledger.InvoiceIssued {
 				t.Errorf("journal of the invoice %+v, want its issue as entry 3", postings)
 			}
-			return errors.Join(err1, err2, err3, err4, err5, err6)
+			return errors.Join(err1, err2, err3, err4, err5, err6, err7)
 		})
 		if err := o.store().View(context.Background(), func(r Reader) error { _, err := r.Invoice("invoices/inv_2"); return err }); !errors.Is(err, ErrNotFound) {
 			t.Errorf("missing invoice: %v, want ErrNotFound", err)
@@ -283,6 +319,16 @@ func TestInvariants(t *testing.T) {
 		{"accrual cleared without a bill", func(tx *Tx) error {
 			a, err := tx.Accrual("accruals/acr_1")
 			a.State = accrual.Cleared
+			return errors.Join(err, tx.SaveAccrual(a))
+		}, "account 2100 USD: balance -1500 minor units, its documents say 0"},
+		{"accrual whose shares do not add up", func(tx *Tx) error {
+			a, err := tx.Accrual("accruals/acr_1")
+			a.Shares = a.Shares[:1]
+			return errors.Join(err, tx.SaveAccrual(a))
+		}, "accruals/acr_1: its shares are 1000 minor units of 15.00 USD"},
+		{"accrual reversed without an entry", func(tx *Tx) error {
+			a, err := tx.Accrual("accruals/acr_1")
+			a.State = accrual.Reversed
 			return errors.Join(err, tx.SaveAccrual(a))
 		}, "account 2100 USD: balance -1500 minor units, its documents say 0"},
 		{"approved bill without posting", func(tx *Tx) error {
