@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/resolver"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -30,6 +31,8 @@ import (
 type ClientConfig struct {
 	// Target is where, such as "static:///127.0.0.1:7101".
 	Target string
+	// Resolver resolves targets of another scheme than static; nil for none.
+	Resolver resolver.Builder
 	// Service is whom: the server must prove to be this service.
 	Service string
 	// Identity is the caller's certificate.
@@ -89,6 +92,9 @@ func Dial(c ClientConfig) (*grpc.ClientConn, error) {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.WithUnaryInterceptor(cl.unary),
 		grpc.WithStreamInterceptor(cl.stream),
+	}
+	if c.Resolver != nil {
+		opts = append(opts, grpc.WithResolvers(c.Resolver))
 	}
 	if c.Dialer != nil {
 		opts = append(opts, grpc.WithContextDialer(c.Dialer))

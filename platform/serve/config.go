@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -18,6 +19,7 @@ import (
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/conf"
 	"crossdock.dev/platform/discovery"
+	"crossdock.dev/platform/discovery/consul"
 	"crossdock.dev/platform/eventlog"
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/telemetry"
@@ -51,8 +53,12 @@ type Config struct {
 	TokenKeys string `yaml:"token_keys_file"`
 	// Users is what people hold, by the name in their certificate.
 	Users map[string]auth.Grant `yaml:"users"`
-	// Peers are the services that this one calls or follows: name to target, "static:///host:port".
+	// Peers are the services that this one calls or follows: name to target, "static:///host:port" or "consul:///service".
 	Peers map[string]string `yaml:"peers"`
+	// Consul is the agent that this service registers with and that resolves consul targets; absent: neither.
+	Consul *consul.Config `yaml:"consul"`
+	// Advertise is the host under which others reach this service's listeners; needed where one listens on every address.
+	Advertise string `yaml:"advertise"`
 	// DataDir holds the service's files.
 	DataDir string `yaml:"data_dir"`
 	// Clock is where business time comes from.
@@ -123,8 +129,16 @@ func (c *Config) Check(p *conf.Problems) {
 		p.Add("clock.mode", "is %q, want system or file", c.Clock.Mode)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Peers)) {
-		if _, err := discovery.ParseStatic(c.Peers[name]); err != nil {
-			p.Add("peers."+name, "%v", err)
+		if problem := c.checkTarget(c.Peers[name]); problem != "" {
+			p.Add("peers."+name, "%s", problem)
+		}
+	}
+	if c.Consul != nil {
+		c.Consul.Check(func(key, problem string) { p.Add("consul."+key, "%s", problem) })
+		for key, addr := range map[string]string{"grpc_addr": c.GRPCAddr, "http_addr": c.HTTPAddr} {
+			if host, _, err := net.SplitHostPort(addr); err == nil && everywhere(host) && c.Advertise == "" {
+				p.Add("advertise", "is required: %s listens on every address", key)
+			}
 		}
 	}
 	for _, d := range []struct {
@@ -138,6 +152,28 @@ func (c *Config) Check(p *conf.Problems) {
 			p.Add(d.key, "is negative")
 		}
 	}
+}
+
+func (c *Config) checkTarget(target string) string {
+	if service, ok := strings.CutPrefix(target, consul.Scheme+":///"); ok {
+		switch {
+		case c.Consul == nil:
+			return fmt.Sprintf("target %q needs the consul block", target)
+		case service == "" || strings.Contains(service, "/"):
+			return fmt.Sprintf("target %q: want %s:///service", target, consul.Scheme)
+		}
+		return ""
+	}
+	if _, err := discovery.ParseStatic(target); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// everywhere tells whether a host of a listener means every address of the machine.
+func everywhere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "" || err == nil && ip.IsUnspecified()
 }
 
 // CheckPeers names every one of the wanted peers that has no address, and every other peer: an address that nobody uses is a
@@ -197,10 +233,10 @@ func (c Config) Data(name string) string { return filepath.Join(c.DataDir, name)
 
 // Dial makes connections to the named peers of the configuration. Each connects when it is first used, so a peer that is down
 // keeps nobody from starting.
-func (c Config) Dial(names ...string) (Peers, error) {
+func (c Config) Dial(log *slog.Logger, names ...string) (Peers, error) {
 	peers := Peers{}
 	for _, name := range names {
-		conn, err := c.dial(name)
+		conn, err := c.dial(log, name)
 		if err != nil {
 			return nil, errors.Join(err, peers.Close())
 		}
@@ -209,12 +245,19 @@ func (c Config) Dial(names ...string) (Peers, error) {
 	return peers, nil
 }
 
-func (c Config) dial(service string) (*grpc.ClientConn, error) {
+func (c Config) dial(log *slog.Logger, service string) (*grpc.ClientConn, error) {
 	target, ok := c.Peers[service]
 	if !ok {
 		return nil, fmt.Errorf("dial %s: not among the peers of the configuration", service)
 	}
-	return rpc.Dial(rpc.ClientConfig{Target: target, Service: service, Identity: c.TLS, Timeout: c.DefaultTimeout})
+	dial := rpc.ClientConfig{Target: target, Service: service, Identity: c.TLS, Timeout: c.DefaultTimeout}
+	if c.Consul != nil {
+		var err error
+		if dial.Resolver, err = consul.Resolver(*c.Consul, log); err != nil {
+			return nil, err
+		}
+	}
+	return rpc.Dial(dial)
 }
 
 // Peers are connections to other services, by name.

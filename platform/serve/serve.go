@@ -108,6 +108,7 @@ type runner struct {
 	adminLis  net.Listener
 	http      *http.Server
 	admin     *http.Server
+	checks    *grpc.Server // health checks of the admin listener
 	stopping  chan struct{}
 	endMemory context.CancelFunc
 	draining  atomic.Bool
@@ -147,6 +148,8 @@ func build(c Config, s Service) (_ *runner, err error) {
 	}
 	r.health = health.NewServer()
 	healthv1.RegisterHealthServer(r.server, r.health)
+	r.checks = grpc.NewServer()
+	healthv1.RegisterHealthServer(r.checks, r.health)
 	if c.Development {
 		reflection.Register(r.server)
 	}
@@ -193,6 +196,9 @@ func (r *runner) listen(handler http.Handler) (err error) {
 		return err
 	}
 	r.admin = newHTTPServer(r.adminHandler(), r.Log)
+	r.admin.Protocols = new(http.Protocols)
+	r.admin.Protocols.SetHTTP1(true)
+	r.admin.Protocols.SetUnencryptedHTTP2(true) // gRPC health checks of the agent on this machine
 	if handler == nil {
 		return nil
 	}
@@ -252,6 +258,7 @@ func (r *runner) adminHandler() http.Handler {
 		_, _ = w.Write([]byte("ready\n"))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r.Registry, promhttp.HandlerOpts{Registry: r.Registry}))
+	mux.Handle("POST /"+healthv1.Health_ServiceDesc.ServiceName+"/", r.checks)
 	return mux
 }
 
@@ -296,6 +303,10 @@ func (r *runner) run(ctx context.Context) error {
 		r.part(&r.loops, "loop "+l.Name, func() error { return step.Loop(loopCtx, l) })
 	}
 	r.part(&r.loops, "health", func() error { return r.watchReady(loopCtx) })
+	leave, err := r.register(loopCtx, addrs)
+	if err != nil {
+		r.part(&r.parts, "consul", func() error { return err })
+	}
 	r.Log.Info("started", "version", telemetry.Version(), "grpc_addr", addrs.GRPC.String(), "http_addr", text(addrs.HTTP), "admin_addr", addrs.Admin.String())
 	if r.Started != nil {
 		r.Started(addrs)
@@ -306,7 +317,7 @@ func (r *runner) run(ctx context.Context) error {
 	case failure = <-r.failed:
 		r.Log.Error("a part failed, stopping", telemetry.KeyError, failure.Error())
 	}
-	r.stop(endLoops, failure == nil)
+	r.stop(endLoops, leave, failure == nil)
 	r.Log.Info("stopped")
 	return failure
 }
@@ -337,9 +348,10 @@ func (r *runner) watchReady(ctx context.Context) error {
 
 // stop ends the parts in the order in which nobody is let down: callers learn first, open streams end before the graceful
 // stop that would wait for them, loops go on until no call can wake them.
-func (r *runner) stop(endLoops context.CancelFunc, drain bool) {
+func (r *runner) stop(endLoops context.CancelFunc, leave func(), drain bool) {
 	r.draining.Store(true)
 	r.health.Shutdown()
+	leave()
 	if drain && r.DrainTime > 0 {
 		timer := time.NewTimer(r.DrainTime)
 		<-timer.C

@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
@@ -294,6 +296,74 @@ development: true
 		if !slices.ContainsFunc(e.Problems, func(p string) bool { return strings.HasPrefix(p, key+":") }) {
 			t.Errorf("%s is not named in:\n%v", key, err)
 		}
+	}
+}
+
+func TestConfigOfConsul(t *testing.T) {
+	problems := func(text string) []string {
+		t.Helper()
+		err := conf.Decode("orders.yaml", []byte(`
+grpc_addr: "0.0.0.0:7101"
+admin_addr: 127.0.0.1:7301
+tls: {cert_file: a.crt, key_file: a.key, ca_file: ca.crt}
+data_dir: data
+`+text), &fileConfig{})
+		e, ok := errors.AsType[*conf.Error](err)
+		if !ok {
+			return nil
+		}
+		return e.Problems
+	}
+	if got := problems("peers: {masterdata: \"consul:///masterdata\"}\nconsul: {address: 127.0.0.1:8500}\nadvertise: 10.0.0.7\n"); got != nil {
+		t.Errorf("a good file: %v", got)
+	}
+	for text, key := range map[string]string{
+		"peers: {masterdata: \"consul:///masterdata\"}":                    "peers.masterdata",
+		"peers: {m: \"consul:///\"}\nconsul: {address: a}\nadvertise: h":   "peers.m",
+		"consul: {address: 127.0.0.1:8500}":                                "advertise",
+		"consul: {token_file: t}\nadvertise: h":                            "consul.address",
+		"consul: {address: 127.0.0.1:8500, ca_file: ca.crt}\nadvertise: h": "consul.address",
+		"consul: {address: \"https://c:8501\", key_file: k}\nadvertise: h": "consul.cert_file",
+	} {
+		if got := problems(text); len(got) != 1 || !strings.HasPrefix(got[0], key+":") {
+			t.Errorf("%q: problems %v, want one of %s", text, got, key)
+		}
+	}
+}
+
+// The agent on this machine asks the admin listener, without a certificate; the service's own listener does not let it in.
+func TestHealthOnTheAdminListener(t *testing.T) {
+	c, pki := config(t)
+	s := service(t)
+	var sick atomic.Bool
+	s.Ready = func() error {
+		if sick.Load() {
+			return errors.New("disk")
+		}
+		return nil
+	}
+	r := start(t, c, pki, s)
+	cc, err := grpc.NewClient("passthrough:///"+r.Admin.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cc.Close()
+	client := healthv1.NewHealthClient(cc)
+	watch, err := client.Watch(t.Context(), &healthv1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []healthv1.HealthCheckResponse_ServingStatus{healthv1.HealthCheckResponse_SERVING, healthv1.HealthCheckResponse_NOT_SERVING} {
+		for {
+			got, err := watch.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.GetStatus() == want {
+				break
+			}
+		}
+		sick.Store(true)
 	}
 }
 

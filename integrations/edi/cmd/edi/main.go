@@ -44,7 +44,7 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
 	tel := cfg.Telemetry(errOut)
 	business := cfg.Business()
-	peers, err := cfg.Dial(append(config.Feeds(), config.Calls()...)...)
+	peers, err := cfg.Dial(tel.Log, append(config.Feeds(), config.Calls()...)...)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
 	tel := cfg.Telemetry(errOut)
 	business := cfg.Business()
-	peers, err := cfg.Dial(config.Feeds()...)
+	peers, err := cfg.Dial(tel.Log, config.Feeds()...)
 	if err != nil {
 		return err
 	}
