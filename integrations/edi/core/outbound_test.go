@@ -166,6 +166,45 @@ func TestMasterdataIsMissing(t *testing.T) {
 	w.verify()
 }
 
+// An offer that waits to be written and is taken back is never sent, nor is its withdrawal; what waited is over.
+func TestWithdrawnBeforeItWasSent(t *testing.T) {
+	for _, patient := range []bool{false, true} {
+		w := newWorld(t)
+		w.machine = clock.NewManual(at("00:00"))
+		w.reopen()
+		m := w.offer("NL26030001", "CXBB")
+		if patient {
+			w.patience()
+			equal(t, "held", w.outgoing(), []string{"204 PARKED MASTER_DATA_MISSING "})
+		}
+		w.tell(w.freight, m.GetLoad().GetName(), &freightv1.TenderWithdrawn{Tender: m.GetTender()})
+		w.settle()
+		w.resources()
+		w.patience()
+		if got := w.sent("CAR-CXBB"); len(got) != 0 {
+			t.Errorf("sent: got %q, want nothing", got)
+		}
+		want, told := []string(nil), 0
+		if patient {
+			want, told = []string{"204 DUPLICATE  "}, 1
+		}
+		equal(t, "in the end", w.outgoing(), want)
+		equal(t, "told", len(w.told("MessageApplied")), told)
+		w.verify()
+	}
+}
+
+// A tax that nobody has agreed how to tell keeps an invoice here.
+func TestInvoiceWithTax(t *testing.T) {
+	w := newCarrierWorld(t)
+	i := invoice()
+	i.Invoice.TaxTotal = usd(12, 50)
+	w.tell(w.billing, "invoices/inv_1", i)
+	w.settle()
+	equal(t, "outgoing", w.outgoing(), []string{"810 PARKED MAPPING_FAILED "})
+	w.verify()
+}
+
 // outgoing are ours: set, disposition, reason, control number.
 func (w *world) outgoing() []string {
 	w.t.Helper()

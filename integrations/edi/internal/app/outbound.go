@@ -45,13 +45,14 @@ func (a *App) Takes(party, set string) bool {
 	return ok
 }
 
-// Draft keeps what is to be sent and asks for it to be written, in the change that applies the fact.
-func (a *App) Draft(ctx context.Context, tx *platform.Tx, d store.Draft) error {
+// Draft keeps what is to be sent and asks for it to be written, in the change that applies the fact. It returns the id of the
+// interchange to be.
+func (a *App) Draft(ctx context.Context, tx *platform.Tx, d store.Draft) (string, error) {
 	id := a.IDs.New("edi")
 	if err := store.KeepDraft(ctx, tx, id, d); err != nil {
-		return err
+		return "", err
 	}
-	return enqueueWrite(ctx, tx, id, d.Party)
+	return id, enqueueWrite(ctx, tx, id, d.Party)
 }
 
 func enqueueWrite(ctx context.Context, tx *platform.Tx, id, party string) error {
@@ -83,7 +84,7 @@ func (a *App) write(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil // written already
+		return nil, nil // written already, or dropped
 	}
 	now := a.Clock.Now()
 	p, ok := a.Profiles.Receives(d.Party, d.Set)
@@ -126,8 +127,16 @@ func (a *App) hold(x message.Interchange, s message.Set, v message.Verdict) task
 				return errors.Join(err, errMapped)
 			}
 		}
-		return store.Hold(ctx, tx, x, s, v)
+		return unlessDropped(store.Hold(ctx, tx, x, s, v))
 	}
+}
+
+// unlessDropped: where a draft was dropped while it was being written, nothing is left to do.
+func unlessDropped(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // wrap puts a set into an interchange under the mailbox's next control number.
@@ -151,7 +160,7 @@ func (a *App) wrap(ctx context.Context, x message.Interchange, s message.Set, p 
 	x.AcknowledgeBy = now.Add(p.AcknowledgeWithin)
 	return func(ctx context.Context, tx *platform.Tx) error {
 		if err := store.Send(ctx, tx, x, s, issued); err != nil {
-			return err
+			return unlessDropped(err)
 		}
 		send := tasks.Task{ID: sendTask + ":" + x.ID, Kind: sendTask, Subject: outbox(x.Party), Payload: work(x.ID, 1), Effect: tasks.Lookup}
 		timer := tasks.Task{ID: store.AckTimer(x.ID), Kind: ackTask, Subject: x.Name(), Payload: work(x.ID, 1), Effect: tasks.Keyed, Due: x.AcknowledgeBy}

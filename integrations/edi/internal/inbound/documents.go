@@ -63,13 +63,16 @@ func (c freight) offer(ctx context.Context, tx *platform.Tx, f eventlog.Fact, m 
 			return err
 		}
 	}
-	if err := store.SaveTender(ctx, tx, t); err != nil || !t.Offered {
-		return err
+	if t.Offered {
+		var err error
+		if t.Offer, err = draft(ctx, tx, c.app, store.Draft{Party: t.Carrier, Set: "204", Purpose: original, Related: t.Related}, m); err != nil {
+			return err
+		}
 	}
-	return draft(ctx, tx, c.app, store.Draft{Party: t.Carrier, Set: "204", Purpose: original, Related: t.Related}, m)
+	return store.SaveTender(ctx, tx, t)
 }
 
-// withdraw takes an offer back that went out, once.
+// withdraw takes an offer back that went out, once. One that has not been written yet is dropped, and the carrier hears of neither.
 func (c freight) withdraw(ctx context.Context, tx *platform.Tx, f eventlog.Fact, m *freightv1.Tender) error {
 	t, err := store.TenderOf(ctx, tx, m.GetLoadNumber(), m.GetCarrier())
 	if errors.Is(err, store.ErrNotFound) {
@@ -85,7 +88,11 @@ func (c freight) withdraw(ctx context.Context, tx *platform.Tx, f eventlog.Fact,
 	if err := store.SaveTender(ctx, tx, t); err != nil {
 		return err
 	}
-	return draft(ctx, tx, c.app, store.Draft{Party: t.Carrier, Set: "204", Purpose: cancellation, Related: t.Related}, m)
+	if dropped, err := store.DropDraft(ctx, tx, t.Offer, "the offer was taken back before it was sent"); err != nil || dropped {
+		return err
+	}
+	_, err = draft(ctx, tx, c.app, store.Draft{Party: t.Carrier, Set: "204", Purpose: cancellation, Related: t.Related}, m)
+	return err
 }
 
 // billing drafts the invoices that go out as 810s.
@@ -103,7 +110,8 @@ func (c billing) apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) er
 	if !ok || !c.app.Takes(m.GetInvoice().GetCustomer(), "810") {
 		return eventlog.ErrIgnored
 	}
-	return draft(ctx, tx, c.app, store.Draft{Party: m.GetInvoice().GetCustomer(), Set: "810", Related: related(f)}, m)
+	_, err := draft(ctx, tx, c.app, store.Draft{Party: m.GetInvoice().GetCustomer(), Set: "810", Related: related(f)}, m)
+	return err
 }
 
 // related are the names and numbers that lead to a fact's case.
@@ -114,10 +122,10 @@ func related(f eventlog.Fact) []string {
 	return append([]string{f.Subject}, f.Related...)
 }
 
-func draft(ctx context.Context, tx *platform.Tx, a *app.App, d store.Draft, m proto.Message) error {
+func draft(ctx context.Context, tx *platform.Tx, a *app.App, d store.Draft, m proto.Message) (string, error) {
 	var err error
 	if d.Fact, err = anypb.New(m); err != nil {
-		return err
+		return "", err
 	}
 	return a.Draft(ctx, tx, d)
 }

@@ -51,9 +51,33 @@ func DraftOf(ctx context.Context, r store.Reader, id string) (Draft, error) {
 	return Draft{rec.GetParty(), rec.GetSet(), rec.GetPurpose(), rec.GetFact(), rec.GetRelated()}, nil
 }
 
+// DropDraft removes a draft that need not go any more, and ends what waited for it. ok is false when it has been written.
+func DropDraft(ctx context.Context, tx *store.Tx, id, reason string) (ok bool, err error) {
+	if _, err := DraftOf(ctx, tx, id); err != nil {
+		if errors.Is(err, ErrNotFound) {
+			err = nil
+		}
+		return false, err
+	}
+	if err := dropPieces(ctx, tx, drafts, id); err != nil {
+		return false, err
+	}
+	_, _, held, err := Reopen(ctx, tx, id, 1)
+	if errors.Is(err, ErrNotFound) || err == nil && !held {
+		return true, nil // nobody was told that it waits
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, Settle(ctx, tx, id, 1, message.Verdict{Disposition: message.Duplicate, Reason: reason})
+}
+
 // Send writes one of our interchanges that a draft has become, and removes the draft. issued is how many numbers were drawn for
-// the mailbox before it: ErrMoved when another has drawn the next.
+// the mailbox before it: ErrMoved when another has drawn the next; ErrNotFound when the draft was dropped meanwhile.
 func Send(ctx context.Context, tx *store.Tx, x message.Interchange, s message.Set, issued uint64) error {
+	if _, err := DraftOf(ctx, tx, x.ID); err != nil {
+		return err
+	}
 	now, err := Issued(ctx, tx, x.Sender, x.Receiver)
 	if err != nil {
 		return err
@@ -76,8 +100,11 @@ func Send(ctx context.Context, tx *store.Tx, x message.Interchange, s message.Se
 	)
 }
 
-// Hold records one of ours that cannot be written: its set waits, and the draft stays.
+// Hold records one of ours that cannot be written: its set waits, and the draft stays. ErrNotFound when the draft was dropped meanwhile.
 func Hold(ctx context.Context, tx *store.Tx, x message.Interchange, s message.Set, v message.Verdict) error {
+	if _, err := DraftOf(ctx, tx, x.ID); err != nil {
+		return err
+	}
 	s.Disposition = message.InProgress
 	if err := insert(ctx, tx, tally{}, x, s); err != nil {
 		return err
@@ -128,6 +155,7 @@ type Tender struct {
 	Stops      []Stop
 	Related    []string
 	Offered    bool   // a message that offers it was made
+	Offer      string // id of the interchange that offers it
 	Withdrawn  bool   // a message that takes it back was made
 	Answer     string // that was applied, in our words; empty before
 	AnsweredBy string // the set that brought it
@@ -136,7 +164,8 @@ type Tender struct {
 // SaveTender replaces what is known of an offer.
 func SaveTender(ctx context.Context, tx *store.Tx, t Tender) error {
 	rec := &storagev1.Tender{
-		Name: t.Name, Load: t.Load, Related: t.Related, Offered: t.Offered, Withdrawn: t.Withdrawn, Answer: t.Answer, AnsweredBy: t.AnsweredBy,
+		Name: t.Name, Load: t.Load, Related: t.Related, Offered: t.Offered, Offer: t.Offer, Withdrawn: t.Withdrawn, Answer: t.Answer,
+		AnsweredBy: t.AnsweredBy,
 	}
 	for _, s := range t.Stops {
 		rec.Stops = append(rec.Stops, &storagev1.Tender_Stop{Sequence: int32(s.Sequence), Delivery: s.Delivery, Zone: s.Zone})
@@ -152,7 +181,7 @@ func TenderOf(ctx context.Context, r store.Reader, number, carrier string) (Tend
 	}
 	t := Tender{
 		Number: number, Carrier: carrier, Name: rec.GetName(), Load: rec.GetLoad(), Related: rec.GetRelated(), Offered: rec.GetOffered(),
-		Withdrawn: rec.GetWithdrawn(), Answer: rec.GetAnswer(), AnsweredBy: rec.GetAnsweredBy(),
+		Offer: rec.GetOffer(), Withdrawn: rec.GetWithdrawn(), Answer: rec.GetAnswer(), AnsweredBy: rec.GetAnsweredBy(),
 	}
 	for _, s := range rec.GetStops() {
 		t.Stops = append(t.Stops, Stop{int(s.GetSequence()), s.GetDelivery(), s.GetZone()})

@@ -1108,7 +1108,9 @@ type Tender struct {
 	// The carrier's answer that was applied, "ACCEPTED" or "DECLINED"; empty before.
 	Answer string `protobuf:"bytes,7,opt,name=answer,proto3" json:"answer,omitempty"`
 	// The set that brought the answer.
-	AnsweredBy    string `protobuf:"bytes,8,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
+	AnsweredBy string `protobuf:"bytes,8,opt,name=answered_by,json=answeredBy,proto3" json:"answered_by,omitempty"`
+	// Id of the interchange that offers it.
+	Offer         string `protobuf:"bytes,9,opt,name=offer,proto3" json:"offer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1195,6 +1197,13 @@ func (x *Tender) GetAnswer() string {
 func (x *Tender) GetAnsweredBy() string {
 	if x != nil {
 		return x.AnsweredBy
+	}
+	return ""
+}
+
+func (x *Tender) GetOffer() string {
+	if x != nil {
+		return x.Offer
 	}
 	return ""
 }
@@ -1592,7 +1601,7 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"valid_from\x18\x04 \x01(\tR\tvalidFrom\">\n" +
 	"\n" +
 	"Masterdata\x120\n" +
-	"\bresource\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\bresource\"\xcc\x02\n" +
+	"\bresource\x18\x01 \x01(\v2\x14.google.protobuf.AnyR\bresource\"\xe2\x02\n" +
 	"\x06Tender\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04load\x18\x02 \x01(\tR\x04load\x12;\n" +
@@ -1602,7 +1611,8 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\twithdrawn\x18\x06 \x01(\bR\twithdrawn\x12\x16\n" +
 	"\x06answer\x18\a \x01(\tR\x06answer\x12\x1f\n" +
 	"\vanswered_by\x18\b \x01(\tR\n" +
-	"answeredBy\x1aR\n" +
+	"answeredBy\x12\x14\n" +
+	"\x05offer\x18\t \x01(\tR\x05offer\x1aR\n" +
 	"\x04Stop\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12\x1a\n" +
 	"\bdelivery\x18\x02 \x01(\bR\bdelivery\x12\x12\n" +
