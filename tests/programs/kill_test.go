@@ -2,7 +2,7 @@ package programs
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"sync"
 	"syscall"
 	"testing"
@@ -44,12 +44,7 @@ func TestProgramKilled(t *testing.T) {
 
 // The supervisor alone, and the supervisor with every program at once, are killed in the middle. A new one on the same data
 // goes on, and the order ends the same.
-var long = flag.Bool("long", false, "also kill the whole suite at once")
-
 func TestSuiteKilled(t *testing.T) {
-	if !*long {
-		t.Skip("runs with -long: on a loaded machine the restarted suite was once seen not to end in time, cause unknown")
-	}
 	tests := map[string]func(s *suite){
 		"up": func(s *suite) { s.up.signal(s.t, syscall.SIGKILL) },
 		"everything": func(s *suite) {
@@ -58,7 +53,10 @@ func TestSuiteKilled(t *testing.T) {
 				pids = append(pids, s.pids(name)[0])
 			}
 			for _, pid := range pids {
-				must(s.t, syscall.Kill(pid, syscall.SIGKILL))
+				// A program may have ended by then: it is told to when the supervisor dies.
+				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+					s.t.Fatal(err)
+				}
 			}
 		},
 	}

@@ -3,13 +3,11 @@ package programs
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -42,10 +40,10 @@ func newSuite(t *testing.T) *suite {
 	return s
 }
 
-// start runs `crossdock up`, on ports that nobody listens on.
+// start runs `crossdock up`, on ports that no other suite has.
 func (s *suite) start(args ...string) {
 	s.t.Helper()
-	s.up = launch(s.t, "crossdock", append([]string{"--data", s.dir, "up", "--story-clock", "--port-base", freePorts(s.t),
+	s.up = launch(s.t, "crossdock", append([]string{"--data", s.dir, "up", "--story-clock", "--port-base", "0",
 		"--profiles", filepath.Join(sim.Root(s.t), "integrations", "edi", "partners", "day.yaml")}, args...)...)
 }
 
@@ -170,35 +168,3 @@ func document(t *testing.T) []byte {
 
 // theStory is the shell command that plays the story.
 func theStory(t *testing.T) string { return filepath.Join(bin, "story") + " -day " + day(t) }
-
-// lastBase counts the suites of this test run, so that no two share a port.
-var lastBase atomic.Int64
-
-// freePorts is a port base with nobody on the ports above it: gRPC +1 to +8, gateways +102 to +104, admin +201 to +208, edge
-// +980, tower +981. Bases are ten apart and below the ports that the kernel gives to outgoing connections.
-func freePorts(t *testing.T) string {
-	t.Helper()
-	const blocks, perBlock = 20, 9
-	for range blocks * perBlock {
-		n := (lastBase.Add(1) + int64(os.Getpid())) % (blocks * perBlock)
-		base := int(11000 + 1000*(n/perBlock) + 10*(n%perBlock))
-		if free(base) {
-			return strconv.Itoa(base)
-		}
-	}
-	t.Fatal("no free ports")
-	return ""
-}
-
-func free(base int) bool {
-	for _, block := range [][2]int{{1, 8}, {102, 104}, {201, 208}, {980, 981}} {
-		for offset := block[0]; offset <= block[1]; offset++ {
-			lis, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+offset)))
-			if err != nil {
-				return false
-			}
-			lis.Close()
-		}
-	}
-	return true
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,9 +27,9 @@ import (
 type upCmd struct {
 	StoryClock bool      `help:"Business time comes from a file that stands still until it is set (clock.json in the data folder)."`
 	ClockStart time.Time `help:"Where the story clock stands when it is made." default:"2026-03-02T11:00:00Z" placeholder:"TIME"`
-	PortBase   int       `help:"First port: gRPC from here, gateways +100, admin +200, edge +980, tower +981." default:"${port_base}"`
+	PortBase   int       `help:"First port: gRPC from here, gateways +100, admin +200, edge +980, tower +981; 0 finds free ones (run.json tells which)." default:"${port_base}"`
 	Profiles   string    `help:"What is agreed with each EDI partner; default is that of the checkout that the programs were built in." type:"path" placeholder:"FILE"`
-	Then       string    `help:"Command to run by the shell once everything is ready; CROSSDOCK_RUN names the run file." placeholder:"COMMAND"`
+	Then       string    `help:"Command to run by the shell once everything is ready, and again when it is killed; CROSSDOCK_RUN names the run file." placeholder:"COMMAND"`
 	ThenExit   bool      `help:"Stop after the --then command, with its exit status."`
 }
 
@@ -71,10 +72,11 @@ func (c *upCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	defer lock.Close()
-	run := suite.Plan(l, bin, c.PortBase, c.StoryClock)
-	if used := run.PortsInUse(); len(used) > 0 {
-		return &failure{status: exitConflict, what: "addresses in use: " + strings.Join(used, ", "), reason: "PORTS_IN_USE", try: "crossdock up --port-base 17100"}
+	claim, run, err := c.plan(ctx, env, l, bin)
+	if err != nil {
+		return err
 	}
+	defer claim.Close()
 	pki, err := auth.DevPKI(l.PKI(), suite.Names()...)
 	if err != nil {
 		return err
@@ -89,11 +91,58 @@ func (c *upCmd) Run(ctx context.Context, env *Env) error {
 	if err := suite.WriteConfigs(l, run, pki, profiles); err != nil {
 		return err
 	}
-	for name, a := range run.Services {
-		a.Version = version(filepath.Join(bin, name))
-		run.Services[name] = a
-	}
+	setVersions(run)
 	return c.supervise(ctx, env, l, run)
+}
+
+// leftoverTime is how long the programs of an up that was killed may take to end.
+const leftoverTime = 20 * time.Second
+
+// plan claims ports and says where everything will be. An up that was killed leaves its description behind; its programs are
+// ending, and are waited for.
+func (c *upCmd) plan(ctx context.Context, env *Env, l suite.Layout, bin string) (net.Listener, suite.Run, error) {
+	_, err := os.Stat(l.File())
+	limit := env.Machine.Now()
+	if err == nil {
+		limit = limit.Add(leftoverTime)
+	}
+	for {
+		claim, base, err := suite.Claim(c.PortBase)
+		used := []string{fmt.Sprint(err)}
+		if err == nil {
+			run := suite.Plan(l, bin, base, c.StoryClock)
+			if used = run.PortsInUse(); len(used) == 0 {
+				return claim, run, nil
+			}
+			claim.Close()
+		}
+		if !env.Machine.Now().Before(limit) {
+			return nil, suite.Run{}, &failure{status: exitConflict, what: "ports in use: " + strings.Join(used, ", "), reason: "PORTS_IN_USE",
+				try: "crossdock up --port-base 0"}
+		}
+		select {
+		case <-env.Machine.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, suite.Run{}, ctx.Err()
+		}
+	}
+}
+
+// setVersions asks every program at once for its version.
+func setVersions(run suite.Run) {
+	var mu sync.Mutex
+	var asked sync.WaitGroup
+	for _, name := range suite.Names() {
+		asked.Go(func() {
+			v := version(filepath.Join(run.BinDir, name))
+			mu.Lock()
+			defer mu.Unlock()
+			a := run.Services[name]
+			a.Version = v
+			run.Services[name] = a
+		})
+	}
+	asked.Wait()
 }
 
 // version is what a program says of itself, without its name.
@@ -110,6 +159,12 @@ func (c *upCmd) supervise(ctx context.Context, env *Env, l suite.Layout, run sui
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := &watcher{env: env, run: run, pids: map[string]int{}, gaveUp: make(chan string, 1), starting: true}
+	if c.StoryClock { // holding a service down is part of a story
+		w.held = func(name string) bool {
+			_, err := os.Stat(l.Hold(name))
+			return err == nil
+		}
+	}
 	var programs []supervise.Program
 	for _, name := range suite.Names() {
 		programs = append(programs, supervise.Program{
@@ -118,7 +173,7 @@ func (c *upCmd) supervise(ctx context.Context, env *Env, l suite.Layout, run sui
 	}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- supervise.Run(ctx, supervise.Config{Programs: programs, Machine: env.Machine, Notify: w.event})
+		ended <- supervise.Run(ctx, supervise.Config{Programs: programs, Machine: env.Machine, Held: w.held, Notify: w.event})
 	}()
 	fmt.Fprintln(env.Err, "starting on", l.Dir)
 	err := c.attend(ctx, env, l, w)
@@ -143,7 +198,7 @@ func (c *upCmd) attend(ctx context.Context, env *Env, l suite.Layout, w *watcher
 		return err
 	}
 	if c.Then != "" {
-		code, err := shell(ctx, env, c.Then, l.File())
+		code, err := c.then(ctx, env, l.File())
 		if err != nil {
 			return err
 		}
@@ -159,6 +214,26 @@ func (c *upCmd) attend(ctx context.Context, env *Env, l suite.Layout, w *watcher
 	return nil
 }
 
+// then runs the command to its end. One that is killed is started again: it is meant to go on where it was.
+func (c *upCmd) then(ctx context.Context, env *Env, runFile string) (int, error) {
+	for {
+		code, err := shell(ctx, env, c.Then, runFile)
+		if err != nil || ctx.Err() != nil || code != killed {
+			return code, err
+		}
+		fmt.Fprintln(env.Err, "command was killed; it starts again")
+		select {
+		case <-env.Machine.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return code, nil
+		}
+	}
+}
+
+// killed is the exit status of a command that SIGKILL ended, as a shell tells it.
+const killed = 128 + int(syscall.SIGKILL)
+
+// shell runs a command and returns its exit status; one that a signal ended has 128 more than the signal, as in a shell.
 func shell(ctx context.Context, env *Env, command, runFile string) (int, error) {
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", command)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -169,7 +244,10 @@ func shell(ctx context.Context, env *Env, command, runFile string) (int, error) 
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):
-		return max(exit.ExitCode(), 1), nil // a command that a signal ended has failed
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+			return 128 + int(ws.Signal()), nil
+		}
+		return max(exit.ExitCode(), 1), nil
 	case ctx.Err() != nil:
 		return 1, nil
 	}
@@ -180,7 +258,8 @@ func shell(ctx context.Context, env *Env, command, runFile string) (int, error) 
 type watcher struct {
 	env    *Env
 	run    suite.Run
-	gaveUp chan string // a program that cannot start
+	held   func(program string) bool // nil holds none
+	gaveUp chan string               // a program that cannot start
 
 	mu       sync.Mutex
 	pids     map[string]int
@@ -195,7 +274,7 @@ func (w *watcher) event(e supervise.Event) {
 	case supervise.Started:
 		again := w.pids[e.Program] != 0
 		w.pids[e.Program] = e.PID
-		if again {
+		if again || !w.starting {
 			fmt.Fprintf(w.env.Err, "%s: started again, pid %d\n", e.Program, e.PID)
 		}
 	case supervise.Exited:
@@ -206,6 +285,8 @@ func (w *watcher) event(e supervise.Event) {
 			default: // another has given up first
 			}
 		}
+	case supervise.Held:
+		fmt.Fprintf(w.env.Err, "%s: held down, %s\n", e.Program, e.State)
 	case supervise.Stopped:
 		if e.Code != 0 {
 			fmt.Fprintf(w.env.Err, "%s: stopped, %s\n", e.Program, e.State)
@@ -213,12 +294,12 @@ func (w *watcher) event(e supervise.Event) {
 	}
 }
 
-// ready waits until every program answers that it is ready. A program that refuses its configuration, or time running out,
+// ready waits until every program that is not held down answers that it is ready. A program that refuses its configuration, or time running out,
 // is an error that shows the end of the program's log.
 func (w *watcher) ready(ctx context.Context) error {
 	limit := w.env.Machine.After(readyTimeout)
 	for _, name := range suite.Names() {
-		for !probe(ctx, w.run.Services[name].Admin) {
+		for !w.isHeld(name) && !probe(ctx, w.run.Services[name].Admin) {
 			select {
 			case <-ctx.Done():
 				return nil
@@ -226,7 +307,7 @@ func (w *watcher) ready(ctx context.Context) error {
 				return w.notReady(refused)
 			case <-limit:
 				return w.notReady(name)
-			case <-w.env.Machine.After(50 * time.Millisecond):
+			case <-w.env.Machine.After(10 * time.Millisecond):
 			}
 		}
 	}
@@ -235,6 +316,8 @@ func (w *watcher) ready(ctx context.Context) error {
 	w.mu.Unlock()
 	return nil
 }
+
+func (w *watcher) isHeld(name string) bool { return w.held != nil && w.held(name) }
 
 func (w *watcher) notReady(name string) error {
 	log := w.run.Services[name].Log
@@ -271,8 +354,11 @@ func (w *watcher) summary(storyClock bool) error {
 	defer w.mu.Unlock()
 	var rows [][]string
 	for _, name := range suite.Names() {
-		a := w.run.Services[name]
-		rows = append(rows, []string{name, a.GRPC, show.Text(a.HTTP), fmt.Sprint(w.pids[name]), filepath.Join(w.run.DataDir, "data", name)})
+		a, pid := w.run.Services[name], "held"
+		if w.pids[name] != 0 {
+			pid = fmt.Sprint(w.pids[name])
+		}
+		rows = append(rows, []string{name, a.GRPC, show.Text(a.HTTP), pid, filepath.Join(w.run.DataDir, "data", name)})
 	}
 	if err := show.Table(w.env.Out, []show.Column{{Head: "SERVICE"}, {Head: "GRPC"}, {Head: "HTTP"}, {Head: "PID", Right: true}, {Head: "DATA"}}, rows); err != nil {
 		return err

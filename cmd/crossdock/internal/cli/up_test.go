@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -108,14 +109,36 @@ func freeBase(t *testing.T) string {
 }
 
 type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu   sync.Mutex
+	b    bytes.Buffer
+	more chan struct{} // closed with the next Write; nil when nobody waits
 }
 
 func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.more != nil {
+		close(l.more)
+		l.more = nil
+	}
 	return l.b.Write(p)
+}
+
+// await waits until a text was written.
+func (l *lockedBuffer) await(want string) {
+	for {
+		l.mu.Lock()
+		if strings.Contains(l.b.String(), want) {
+			l.mu.Unlock()
+			return
+		}
+		if l.more == nil {
+			l.more = make(chan struct{})
+		}
+		more := l.more
+		l.mu.Unlock()
+		<-more
+	}
 }
 
 func (l *lockedBuffer) String() string {
@@ -230,4 +253,123 @@ func TestUpNamesWhoIsNotReady(t *testing.T) {
 	if code != 1 || !strings.Contains(errOut.String(), "freight does not get ready") || !strings.Contains(errOut.String(), "configuration refused") {
 		t.Errorf("exit %d, stderr:\n%s\nwant 1, the name and the end of its log", code, errOut.String())
 	}
+}
+
+// Suites that ask for free ports run beside each other. In a story a service is held down while its file is there, also from
+// the start, and a command that is killed goes on; its exit status is up's.
+func TestUpForAStory(t *testing.T) {
+	bin, first, second := fakeBin(t), t.TempDir(), t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out, errOut, otherOut, otherErr lockedBuffer
+	other := make(chan int, 1)
+	go func() { other <- up(ctx, &otherOut, &otherErr, "--data", second, "--bin", bin, "--port-base", "0") }()
+	if err := os.MkdirAll(filepath.Join(first, "hold"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	hold := func(name string, on bool) {
+		t.Helper()
+		file, err := filepath.Join(first, "hold", name), error(nil)
+		if on {
+			err = os.WriteFile(file, nil, 0o600)
+		} else {
+			err = os.Remove(file)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	hold("freight", true)
+	fifo, begun := filepath.Join(t.TempDir(), "end"), filepath.Join(t.TempDir(), "begun")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- up(t.Context(), &out, &errOut, "--data", first, "--bin", bin, "--port-base", "0", "--story-clock", "--then-exit",
+			"--then", fmt.Sprintf("[ -e %[1]s ] || { touch %[1]s; kill -9 $$; }; cat %[2]s; exit 7", begun, fifo))
+	}()
+	gate, err := os.OpenFile(fifo, os.O_WRONLY, 0) // opens when the command has begun for the second time
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(errOut.String(), "command was killed; it starts again") {
+		t.Errorf("stderr says nothing of the kill:\n%s", errOut.String())
+	}
+	otherOut.await("DEVELOPMENT")
+	runs := map[string]suite.Run{}
+	for _, dir := range []string{first, second} {
+		if runs[dir], err = suite.ReadRun(filepath.Join(dir, "run.json")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, b := runs[first].Services["orders"].GRPC, runs[second].Services["orders"].GRPC; a == b {
+		t.Errorf("both suites are on %s", a)
+	}
+	listens := func(name string) bool {
+		conn, err := net.Dial("tcp", runs[first].Services[name].Admin)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}
+	if listens("freight") || !listens("billing") {
+		t.Error("freight runs, or billing does not; want freight held alone")
+	}
+	hold("freight", false)
+	errOut.await("freight: started again, pid ")
+	hold("billing", true)
+	errOut.await("billing: held down")
+	if listens("billing") {
+		t.Error("billing listens while it is held down")
+	}
+	gate.Close()
+	if code := <-ended; code != 7 {
+		t.Errorf("exit %d, want the command's 7; stderr:\n%s", code, errOut.String())
+	}
+	stop()
+	if code := <-other; code != 0 {
+		t.Errorf("the other suite: exit %d, want 0; stderr:\n%s", code, otherErr.String())
+	}
+}
+
+// The programs of an up that was killed may still be ending: the next one on its data waits for their ports.
+func TestUpWaitsForWhatAKilledOneLeft(t *testing.T) {
+	bin, data, base := fakeBin(t), t.TempDir(), freeBase(t)
+	n, err := strconv.Atoi(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(data, "run.json"), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ending, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(n+3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var out, errOut lockedBuffer
+	// The port is left when up has looked and waits.
+	machine := &leaving{Machine: clock.SystemMachine(), leave: sync.OnceFunc(func() { ending.Close() })}
+	ended := make(chan int, 1)
+	go func() {
+		ended <- cli.Main(ctx, cli.Options{Args: []string{"up", "--profiles", os.DevNull, "--data", data, "--bin", bin, "--port-base", base},
+			In: strings.NewReader(""), Out: &out, Err: &errOut, Machine: machine, Rand: zeros{}})
+	}()
+	out.await("DEVELOPMENT")
+	stop()
+	if code := <-ended; code != 0 {
+		t.Errorf("exit %d, want 0; stderr:\n%s", code, errOut.String())
+	}
+}
+
+// leaving is the machine's clock; leave is called when somebody waits.
+type leaving struct {
+	clock.Machine
+	leave func()
+}
+
+func (l *leaving) After(d time.Duration) <-chan time.Time {
+	l.leave()
+	return l.Machine.After(d)
 }

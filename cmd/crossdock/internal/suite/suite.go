@@ -103,12 +103,15 @@ func (l Layout) Config(service string) string {
 // Log is the file that a service's output goes to.
 func (l Layout) Log(service string) string { return filepath.Join(l.Dir, "logs", service+".log") }
 
+// Hold is the file that holds a service down while it exists.
+func (l Layout) Hold(service string) string { return filepath.Join(l.Dir, "hold", service) }
+
 // Data is a service's own folder.
 func (l Layout) Data(service string) string { return filepath.Join(l.Dir, "data", service) }
 
 // Prepare makes the folders.
 func (l Layout) Prepare() error {
-	dirs := []string{filepath.Join(l.Dir, "config"), filepath.Join(l.Dir, "logs")}
+	dirs := []string{filepath.Join(l.Dir, "config"), filepath.Join(l.Dir, "logs"), filepath.Join(l.Dir, "hold")}
 	for _, s := range services {
 		dirs = append(dirs, l.Data(s.Name))
 	}
@@ -209,6 +212,43 @@ func (r Run) PortsInUse() []string {
 		}
 	}
 	return used
+}
+
+// Blocks of ports for suites that may be anywhere: their bases are 10 apart, 9 in a stride of 1,100, so that no offset of one
+// meets one of another, and below the ports that systems give to outgoing connections (32768 and above on Linux).
+const (
+	firstBlock, strides, stride = 11000, 19, 1100
+	perStride, blockStep        = 9, 10
+)
+
+// Claim takes a base of ports for as long as what it returns is open: it listens on the base itself, which no program uses, so
+// that of suites which start at the same moment one gets it. Base 0 finds one whose ports are all free. An error means that
+// somebody else has these ports.
+func Claim(base int) (net.Listener, int, error) {
+	if base != 0 {
+		lis, err := claim(base)
+		return lis, base, err
+	}
+	for n := range strides * perStride {
+		base := firstBlock + stride*(n%strides) + blockStep*(n/strides)
+		lis, err := claim(base)
+		if err != nil {
+			continue
+		}
+		if len(Plan(Layout{}, "", base, false).PortsInUse()) == 0 {
+			return lis, base, nil
+		}
+		lis.Close()
+	}
+	return nil, 0, errors.New("every block that was looked at")
+}
+
+func claim(base int) (net.Listener, error) {
+	lis, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base)))
+	if err != nil {
+		return nil, fmt.Errorf("the base: %w", err)
+	}
+	return lis, nil
 }
 
 // MissingPrograms names the programs that are not in the bin folder.

@@ -1,7 +1,7 @@
-// Package supervise keeps a set of programs running on this machine: it starts them in order, starts again what dies, and
-// stops them in reverse order. It promises that a stopped supervisor leaves no program behind, that a program which dies at
-// once is not started again in a tight loop, and that everything that happens is told. It leaves what the programs are, and
-// whether they are ready, to its caller.
+// Package supervise keeps a set of programs running on this machine: it starts them in order, starts again what dies, holds
+// down what it is told to hold, and stops them in reverse order. It promises that a stopped supervisor leaves no program behind,
+// that a program which dies at once is not started again in a tight loop, and that everything that happens is told. It leaves
+// what the programs are, and whether they are ready, to its caller.
 package supervise
 
 import (
@@ -36,6 +36,7 @@ const (
 	Started Kind = iota + 1
 	Exited       // and it is started again after Event.Again
 	Stopped      // because it was told to
+	Held         // and it is not started until it is held no more
 )
 
 // Event is what happened to a program.
@@ -59,6 +60,9 @@ type Config struct {
 	Machine clock.Machine
 	// Notify is told everything, one event at a time.
 	Notify func(Event)
+	// Held says whether a program is to be held down: it is told to stop when it runs, and is not started. It is asked often. Nil
+	// holds none.
+	Held func(program string) bool
 	// StopTimeout is how long a program has to end by itself before it is killed; 0 means 15 s.
 	StopTimeout time.Duration
 }
@@ -69,6 +73,9 @@ const (
 	lastBackoff  = 5 * time.Second
 	steady       = 10 * time.Second
 )
+
+// holdLook is how often Held is asked.
+const holdLook = 20 * time.Millisecond
 
 // Run starts the programs and keeps them running until ctx ends; then it stops them and returns nil. An error means that a
 // program could not be started at all.
@@ -83,10 +90,13 @@ func Run(ctx context.Context, c Config) error {
 	var failed error
 	for _, p := range c.Programs {
 		ch := &child{Program: p, s: s, stop: make(chan struct{}), ended: make(chan struct{})}
-		cmd, err := s.start(p)
-		if err != nil {
-			failed = fmt.Errorf("start %s: %w", p.Name, err)
-			break
+		var cmd *exec.Cmd
+		if !ch.held() {
+			var err error
+			if cmd, err = s.start(p); err != nil {
+				failed = fmt.Errorf("start %s: %w", p.Name, err)
+				break
+			}
 		}
 		running = append(running, ch)
 		go ch.keep(cmd)
@@ -148,37 +158,71 @@ type child struct {
 	ended chan struct{}
 }
 
+// keep keeps a program running; cmd is nil when it is held from the start.
 func (c *child) keep(cmd *exec.Cmd) {
 	defer close(c.ended)
 	var backoff time.Duration
-	for {
-		begun := c.s.Machine.Now()
-		exited := make(chan Event, 1)
-		go func() { exited <- c.wait(cmd) }()
-		var e Event
-		select {
-		case e = <-exited:
-		case <-c.stop:
-			c.end(cmd, exited)
-			return
+	for going := true; going; {
+		if cmd == nil && c.held() {
+			going, backoff = c.pause(holdLook), 0
+			continue
 		}
-		if c.s.Machine.Now().Sub(begun) >= steady {
-			backoff = 0
-		}
-		for cmd = nil; cmd == nil; {
-			backoff = min(max(2*backoff, firstBackoff), lastBackoff)
-			e.Again = backoff
-			c.s.notify(e)
-			select {
-			case <-c.s.Machine.After(backoff):
-			case <-c.stop:
-				return
-			}
+		e := Event{Program: c.Name, Kind: Exited, Code: -1}
+		if cmd == nil {
 			var err error
 			if cmd, err = c.s.start(c.Program); err != nil {
-				e = Event{Program: c.Name, Kind: Exited, Code: -1, State: err.Error()}
+				e.State = err.Error()
 			}
 		}
+		if cmd != nil {
+			begun := c.s.Machine.Now()
+			e, going = c.watch(cmd)
+			cmd = nil
+			if e.Kind != Exited {
+				continue
+			}
+			if c.s.Machine.Now().Sub(begun) >= steady {
+				backoff = 0
+			}
+		}
+		backoff = min(max(2*backoff, firstBackoff), lastBackoff)
+		e.Again = backoff
+		c.s.notify(e)
+		going = c.pause(backoff)
+	}
+}
+
+// watch returns when a running program has ended, by itself or because it was told to; going is false when the supervisor stops.
+func (c *child) watch(cmd *exec.Cmd) (e Event, going bool) {
+	exited := make(chan Event, 1)
+	go func() { exited <- c.wait(cmd) }()
+	for {
+		var look <-chan time.Time // never without Held
+		if c.s.Held != nil {
+			look = c.s.Machine.After(holdLook)
+		}
+		select {
+		case e := <-exited:
+			return e, true
+		case <-c.stop:
+			return c.end(cmd, exited, Stopped), false
+		case <-look:
+			if c.held() {
+				return c.end(cmd, exited, Held), true
+			}
+		}
+	}
+}
+
+func (c *child) held() bool { return c.s.Held != nil && c.s.Held(c.Name) }
+
+// pause waits; false means that the supervisor stops.
+func (c *child) pause(d time.Duration) bool {
+	select {
+	case <-c.s.Machine.After(d):
+		return true
+	case <-c.stop:
+		return false
 	}
 }
 
@@ -194,8 +238,8 @@ func (c *child) wait(cmd *exec.Cmd) Event {
 	return Event{Program: c.Name, Kind: Exited, PID: cmd.Process.Pid, Code: cmd.ProcessState.ExitCode(), State: state}
 }
 
-// end asks the program to stop and kills it when it does not.
-func (c *child) end(cmd *exec.Cmd, exited <-chan Event) {
+// end asks the program to stop, kills it when it does not, and tells why.
+func (c *child) end(cmd *exec.Cmd, exited <-chan Event, why Kind) Event {
 	_ = cmd.Process.Signal(syscall.SIGTERM) // the only error is that it has ended already
 	var e Event
 	select {
@@ -204,6 +248,7 @@ func (c *child) end(cmd *exec.Cmd, exited <-chan Event) {
 		_ = cmd.Process.Kill()
 		e = <-exited
 	}
-	e.Kind = Stopped
+	e.Kind = why
 	c.s.notify(e)
+	return e
 }

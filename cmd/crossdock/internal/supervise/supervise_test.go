@@ -100,6 +100,11 @@ type rig struct {
 
 func start(t *testing.T, names ...string) *rig {
 	t.Helper()
+	return startHeld(t, nil, names...)
+}
+
+func startHeld(t *testing.T, held func(string) bool, names ...string) *rig {
+	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), machine: &manualMachine{now: time.Now(), asked: make(chan timer, 100)},
 		events: make(chan Event, 100), conns: make(chan net.Conn, 100), ended: make(chan error, 1)}
 	// Socket paths are short; the test's folder may not be.
@@ -137,7 +142,7 @@ func start(t *testing.T, names ...string) *rig {
 	ctx, cancel := context.WithCancel(t.Context())
 	r.cancel = cancel
 	go func() {
-		r.ended <- Run(ctx, Config{Programs: programs, Machine: r.machine, Notify: func(e Event) { r.events <- e }, StopTimeout: 7 * time.Second})
+		r.ended <- Run(ctx, Config{Programs: programs, Machine: r.machine, Held: held, Notify: func(e Event) { r.events <- e }, StopTimeout: 7 * time.Second})
 	}()
 	t.Cleanup(cancel)
 	return r
@@ -266,5 +271,60 @@ func TestMissingProgramStopsTheOthers(t *testing.T) {
 	}
 	if slices.ContainsFunc(rest, func(e Event) bool { return e.Program == "c" }) {
 		t.Errorf("events %+v, want c never started", rest)
+	}
+}
+
+// A program that is held ends as if it were stopped, stays down, and is started when it is held no more; one that is held from
+// the start is not started until then, and the supervisor stops as ever.
+func TestHold(t *testing.T) {
+	var mu sync.Mutex
+	held := map[string]bool{"b": true}
+	hold := func(name string, on bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		held[name] = on
+	}
+	r := startHeld(t, func(name string) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return held[name]
+	}, "a", "b")
+	ticking := make(chan struct{})
+	defer close(ticking)
+	go func() { // the time between two looks passes at once
+		for {
+			select {
+			case timer := <-r.machine.asked:
+				if timer.d == holdLook {
+					timer.fire <- time.Time{}
+				}
+			case <-ticking:
+				return
+			}
+		}
+	}()
+	first := r.want(Started, "a").PID
+	r.connected(1)
+	hold("a", true)
+	if e := r.want(Held, "a"); e.Code != 0 || e.PID != first {
+		t.Errorf("event %+v, want pid %d ended with 0", e, first)
+	}
+	hold("b", false)
+	r.want(Started, "b")
+	r.connected(1)
+	hold("a", false)
+	if again := r.want(Started, "a").PID; again == first {
+		t.Errorf("the same pid %d again", again)
+	}
+	r.connected(1)
+	hold("b", true)
+	r.want(Held, "b")
+	r.cancel()
+	r.want(Stopped, "a")
+	if err := <-r.ended; err != nil {
+		t.Errorf("run: %v, want nil", err)
+	}
+	if len(r.events) > 0 {
+		t.Errorf("event %+v after the stop, want none: b was down", <-r.events)
 	}
 }
