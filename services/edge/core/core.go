@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"time"
@@ -115,8 +116,19 @@ func (c *Core) Door(d Door) (http.Handler, error) {
 }
 
 // NewTransport connects to a service's gateway by HTTP: with TLS when the address is https, plain otherwise.
-func NewTransport(t *tls.Config) *http.Transport {
+// pick, if not nil, says where a service is now; the host of its URL is then a name.
+func NewTransport(t *tls.Config, pick func(context.Context) (string, error)) *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if pick != nil {
+				var err error
+				if addr, err = pick(ctx); err != nil {
+					return nil, err
+				}
+			}
+			return dialer.DialContext(ctx, network, addr)
+		},
 		TLSClientConfig:     t,
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     90 * time.Second,

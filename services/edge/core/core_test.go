@@ -122,7 +122,7 @@ func (s *suite) serve(q core.Quota, backend string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b := core.Backend{URL: u, Transport: core.NewTransport(nil)}
+	b := core.Backend{URL: u, Transport: core.NewTransport(nil, nil)}
 	h, err := s.core.Door(core.Door{
 		Signer:   signer,
 		Routes:   []core.Route{{Prefix: "/v1/orders", Service: "orders"}, {Prefix: "/v1/tenders", Service: "freight"}},

@@ -12,14 +12,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	_ "time/tzdata" // zones do not depend on the machine
 
 	"crossdock.dev/gen/openapi"
 	"crossdock.dev/platform/auth"
 	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/discovery/consul"
 	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
@@ -47,20 +50,28 @@ func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
-	door, err := openDoor(cfg, c, machine)
+	door, closeDoor, err := openDoor(cfg, c, machine, tel.Log)
 	if err != nil {
-		return errors.Join(err, c.Close())
+		return errors.Join(err, closeDoor(), c.Close())
 	}
 	return serve.Run(ctx, cfg.Config, serve.Service{
 		Log: tel.Log, Registry: tel.Registry, Ready: c.Store().Ready, Own: c.Store(),
-		Register: c.Register, HTTP: door, Close: []func() error{c.Close},
+		Register: c.Register, HTTP: door, Close: []func() error{closeDoor, c.Close},
 	})
 }
 
-func openDoor(cfg config.Config, c *core.Core, machine clock.Machine) (http.Handler, error) {
+func openDoor(cfg config.Config, c *core.Core, machine clock.Machine, log *slog.Logger) (_ http.Handler, closeDoor func() error, _ error) {
+	var followed []*consul.Addresses
+	closeDoor = func() error {
+		var err error
+		for _, f := range followed {
+			err = errors.Join(err, f.Close())
+		}
+		return err
+	}
 	signer, err := auth.NewSigner(cfg.TokenKey, machine.Now)
 	if err != nil {
-		return nil, err
+		return nil, closeDoor, err
 	}
 	door := core.Door{
 		Signer: signer, Backends: map[string]core.Backend{}, OpenAPI: openapi.Files,
@@ -73,13 +84,22 @@ func openDoor(cfg config.Config, c *core.Core, machine clock.Machine) (http.Hand
 	for service, base := range cfg.Gateways {
 		u, err := url.Parse(base)
 		if err != nil {
-			return nil, fmt.Errorf("gateway %s: %w", service, err)
+			return nil, closeDoor, fmt.Errorf("gateway %s: %w", service, err)
 		}
 		tlsConfig, err := auth.ClientTLS(cfg.TLS, service)
 		if err != nil {
-			return nil, fmt.Errorf("gateway %s: %w", service, err)
+			return nil, closeDoor, fmt.Errorf("gateway %s: %w", service, err)
 		}
-		door.Backends[service] = core.Backend{URL: u, Transport: core.NewTransport(tlsConfig)}
+		var pick func(context.Context) (string, error)
+		if u.Scheme == consul.Scheme {
+			addresses, err := consul.Watch(*cfg.Consul, strings.Trim(u.Path, "/"), log)
+			if err != nil {
+				return nil, closeDoor, fmt.Errorf("gateway %s: %w", service, err)
+			}
+			followed, pick, u = append(followed, addresses), addresses.Pick, &url.URL{Scheme: "https", Host: service}
+		}
+		door.Backends[service] = core.Backend{URL: u, Transport: core.NewTransport(tlsConfig, pick)}
 	}
-	return c.Door(door)
+	handler, err := c.Door(door)
+	return handler, closeDoor, err
 }

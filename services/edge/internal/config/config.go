@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"crossdock.dev/platform/conf"
+	"crossdock.dev/platform/discovery/consul"
 	"crossdock.dev/platform/serve"
 )
 
@@ -21,7 +22,8 @@ type Config struct {
 	TokenKey string `yaml:"token_key_file"`
 	// Routes send path prefixes to services, first match wins; absent means the suite's own.
 	Routes []Route `yaml:"routes"`
-	// Gateways are the services' partner-only gateways: name to base URL. https is the suite's mTLS, http loopback alone.
+	// Gateways are the services' partner-only gateways: name to base URL. https is the suite's mTLS, http loopback alone, and
+	// consul:///orders-gateway is wherever the agent says, with mTLS.
 	Gateways map[string]string `yaml:"gateways"`
 	// Quota is what each partner may ask for.
 	Quota Quota `yaml:"quota"`
@@ -83,7 +85,7 @@ func (c *Config) Check(p *conf.Problems) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Gateways)) {
-		if problem := checkURL(c.Gateways[name]); problem != "" {
+		if problem := c.checkURL(c.Gateways[name]); problem != "" {
 			p.Add("gateways."+name, "%s", problem)
 		}
 	}
@@ -97,8 +99,17 @@ func (c *Config) Check(p *conf.Problems) {
 	}
 }
 
-func checkURL(s string) string {
+func (c *Config) checkURL(s string) string {
 	u, err := url.Parse(s)
+	if err == nil && u.Scheme == consul.Scheme {
+		switch {
+		case c.Consul == nil:
+			return "needs the consul block"
+		case u.Host != "" || strings.Count(u.Path, "/") != 1 || u.Path == "/":
+			return "want consul:///<service>" + serve.GatewaySuffix
+		}
+		return ""
+	}
 	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
 		return "want a base URL such as https://127.0.0.1:7202"
 	}
