@@ -31,14 +31,14 @@ http_tls: mutual
 admin_addr: 127.0.0.1:7306
 tls: {cert_file: c, key_file: k, ca_file: a}
 data_dir: data
-gateways: {orders: "http://10.0.0.1:7202", freight: "https://freight:7203/x", billing: "consul:///billing-gateway"}
+gateways: {orders: "http://10.0.0.1:7202", freight: "https://freight:7203/x", tower: "consul:///tower-gateway"}
 quota: {per_second: 0, burst: 1, partners: 1}
 `), &c)
 	var e *conf.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("got %v, want *conf.Error", err)
 	}
-	for _, key := range []string{"http_tls", "token_key_file", "routes", "gateways.orders", "gateways.freight", "gateways.billing", "quota.per_second"} {
+	for _, key := range []string{"http_tls", "token_key_file", "routes", "gateways.orders", "gateways.freight", "gateways.tower", "quota.per_second"} {
 		if !strings.Contains(err.Error(), key+":") {
 			t.Errorf("%s is not named in:\n%v", key, err)
 		}
