@@ -12,11 +12,16 @@ help: ## list the targets
 .PHONY: build
 build: ## build every program into bin/
 	@mkdir -p $(bin)
-	@go build -o $(bin)/ $(foreach p,$(programs),./services/$(p)/cmd/$(p)) ./integrations/edi/cmd/edi ./cmd/crossdock ./tests/cmd/story
+	@go build -o $(bin)/ $(foreach p,$(programs),./services/$(p)/cmd/$(p)) ./integrations/edi/cmd/edi ./cmd/crossdock ./tests/cmd/story ./tests/cmd/day
 
 .PHONY: run
-run: build ## start the suite, play one real purchase order to its invoice, stay up
-	@$(bin)/crossdock up --story-clock --then "$(bin)/story"
+run: build ## start the suite, play the working day once, stay up
+	@$(bin)/crossdock up --story-clock --then "$(bin)/day"
+
+.PHONY: demo
+demo: build ## play the working day on fresh stores and stop; SUMMARY=file.json keeps its figures
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	$(bin)/crossdock --data "$$dir" up --story-clock --port-base 0 --then "$(bin)/day $(if $(SUMMARY),-summary '$(abspath $(SUMMARY))')" --then-exit
 
 .PHONY: test
 test: ## run all tests

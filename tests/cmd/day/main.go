@@ -88,7 +88,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	if played {
-		return d.look() // people may have worked on since
+		return d.look(ctx) // people may have worked on since
 	}
 	for _, difference := range o.Differences {
 		fmt.Fprintln(os.Stderr, difference)
@@ -100,7 +100,7 @@ func run(ctx context.Context) (err error) {
 	if err := d.done(); err != nil {
 		return err
 	}
-	return d.look()
+	return d.look(ctx)
 }
 
 // day is a suite on which the day is played.
@@ -162,15 +162,23 @@ func (d day) write(path string, s outcome.Summary) error {
 	return os.WriteFile(path, out.Bytes(), 0o644)
 }
 
-// look says where to look.
-func (d day) look() error {
-	_, err := fmt.Printf(`
+// look says where to look, with a call of each kind to try.
+func (d day) look(ctx context.Context) error {
+	secret, err := d.suite.Secret(ctx, "parties/CUS-XYZ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Printf(`
 Look at it
-  control tower   %s
-  a case          bin/crossdock explain 08292233294
+  control tower   %[1]s
+  a case          bin/crossdock explain %[2]s
   the books       bin/crossdock ledger balance
   verify          bin/crossdock verify
-  partners' door  %s   (a key: bin/crossdock keys create CUS-HHS --role customer)
-`, d.run.TowerURL, d.run.EdgeURL)
+REST, as a customer
+  curl -s -H 'Authorization: Bearer %[3]s' %[4]s/v1/invoices
+gRPC, as a person of the enterprise (with grpcurl, or bin/crossdock orders list)
+  grpcurl -cacert %[5]s/ca.crt -cert %[5]s/user-dev.crt -key %[5]s/user-dev.key -authority orders \
+    -d '{}' %[6]s crossdock.orders.v1.OrderService/ListOrders
+`, d.run.TowerURL, story.PurchaseOrder, secret, d.run.EdgeURL, d.run.PKIDir, d.run.Services["orders"].GRPC)
 	return err
 }
