@@ -260,3 +260,18 @@ func TestDetentionAtOnce(t *testing.T) {
 		t.Errorf("load costs %s, want 1171.48 USD", got)
 	}
 }
+
+// The truck of a load that was called off may come all the same; it is owed what was said then, and no waiting.
+func TestDetentionOfACancelledLoad(t *testing.T) {
+	w := newWorld(t, "2026-03-05T21:00:00Z")
+	l := w.booked(w.panels("pc_1005"))
+	w.cancelled(l.GetShipments()[0])
+	w.set("2026-03-07T20:00:00Z")
+	begin := w.seen()
+	w.claim(l.GetName(), freightv1.Milestone_ARRIVED_DELIVERY, 2, "2026-03-07T09:05")
+	w.claim(l.GetName(), freightv1.Milestone_DEPARTED_DELIVERY, 2, "2026-03-07T14:10")
+	w.proves(begin)
+	if got, want := charges(w.load(l.GetName()).GetCharges()), "TON 200.00 USD = 200.00 USD"; got != want {
+		t.Errorf("charges %s, want %s", got, want)
+	}
+}

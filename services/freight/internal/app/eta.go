@@ -87,7 +87,7 @@ func (a *App) listen(_ context.Context, task tasks.Task) (tasks.Done, error) {
 	return func(ctx context.Context, ptx *platform.Tx) error {
 		tx := store.Wrap(ctx, ptx)
 		s, err := tx.Shipment(task.Subject)
-		if err != nil || s.WatchTask != task.ID { // a claim has moved it
+		if err != nil {
 			return err
 		}
 		l, err := tx.Load(s.Load)
@@ -100,7 +100,6 @@ func (a *App) listen(_ context.Context, task tasks.Task) (tasks.Done, error) {
 		}
 		h := milestone.Fold(claims)
 		was := s
-		s.WatchTask = ""
 		if err := a.watch(tx, l, &s, h, task.Due); err != nil {
 			return err
 		}

@@ -95,7 +95,7 @@ func (a *App) record(tx *store.Tx, l load.Load, c milestone.Claim) (milestone.Cl
 	if err := tx.AddClaim(l.Name, c); err != nil {
 		return c, err
 	}
-	if r.Changed || len(due) > 0 {
+	if r.Changed { // so it is whenever waiting became another: that follows from the times at a stop
 		if err := tx.PutLoad(&r.Load); err != nil {
 			return c, err
 		}
