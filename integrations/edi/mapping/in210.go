@@ -49,17 +49,8 @@ const (
 // ListCharge is the code list of L108. The name goes to a [CodeMap].
 const ListCharge = "x12/150"
 
-// In210 maps a freight bill. Codes of charges stay as written: see [FreightBill.Name].
-func In210(set x12.Set, sep x12.Separators) (FreightBill, []Problem) {
-	r := NewBillReader(sep)
-	for i, s := range set.Segments {
-		r.Add(s, i+1)
-	}
-	return r.Bill()
-}
-
 // BillReader maps a 210 segment by segment, since a carrier may bill a month of an account in one set. What it holds does not grow
-// with the set.
+// with the set. Codes of charges stay as written: see [FreightBill.Name].
 type BillReader struct {
 	m                mapper
 	bill             FreightBill

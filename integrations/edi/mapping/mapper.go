@@ -32,7 +32,6 @@ const (
 	BillNumberMissing Reason = "BILL_NUMBER_MISSING"
 	AmountMissing     Reason = "AMOUNT_MISSING"
 	AmountInvalid     Reason = "AMOUNT_INVALID" // not of type N2; a decimal point is never guessed at
-	AckIncomplete     Reason = "ACK_INCOMPLETE"
 )
 
 // mapper follows a set and collects problems.

@@ -85,9 +85,6 @@ func NewBareReader(r io.Reader, b Bare, lim Limits) *Reader {
 	return rd
 }
 
-// Separators returns those of the current interchange.
-func (r *Reader) Separators() Separators { return r.sep }
-
 // Next returns the next event, io.EOF after the last one, or the error that
 // ends reading: a *SyntaxError or the error of the underlying reader.
 func (r *Reader) Next() (Event, error) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,23 +27,30 @@ type Bill struct {
 // something else.
 var ownCodes = map[string]bool{"LHS": true, "DSC": true, "FUE": true, "SOC": true, "DET": true, "LFT": true, "RES": true, "TON": true}
 
+// written is a bill as the carrier writes it, with what is wrong with it.
+type written struct {
+	mapping.FreightBill
+	problems []mapping.Problem
+}
+
 // readBill maps a 210 of any size: it is read segment by segment.
-func (a *App) readBill(x message.Interchange, s message.Set) (b mapping.FreightBill, problems []mapping.Problem, err error) {
+func (a *App) readBill(x message.Interchange, s message.Set) (b written, err error) {
 	f, _, err := a.Documents.Open(x.Document)
 	if err != nil {
-		return b, nil, err
+		return b, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	events := x12.NewBareReader(io.NewSectionReader(f, s.Offset, s.Length), x12.Bare{Separators: x.Separators, Version: s.Version}, x12.Limits{})
+	section := io.NewSectionReader(f, s.Offset, s.Length)
+	events := x12.NewBareReader(section, x12.Bare{Separators: x.Separators, Version: s.Version}, x12.Limits{})
 	bill := mapping.NewBillReader(x.Separators)
 	for {
 		e, err := events.Next()
 		switch {
 		case err == io.EOF:
-			b, problems = bill.Bill()
-			return b, problems, nil
+			b.FreightBill, b.problems = bill.Bill()
+			return b, nil
 		case err != nil:
-			return b, nil, fmt.Errorf("set %d of document %s: %w", s.Index, x.Document, err)
+			return b, fmt.Errorf("set %d of document %s: %w", s.Index, x.Document, err)
 		case e.Kind == x12.SetSegment:
 			bill.Add(e.Segment, e.Position)
 		}
@@ -51,17 +59,16 @@ func (a *App) readBill(x message.Interchange, s message.Set) (b mapping.FreightB
 
 // judgeBill decides about a 210. Whether the bill is right is for billing to say, a header that is not the sum of its lines
 // included.
-func (a *App) judgeBill(ctx context.Context, tx *platform.Tx, x message.Interchange, s message.Set, p profile.Profile, read mapping.FreightBill, problems []mapping.Problem) (message.Verdict, []byte, error) {
+func (a *App) judgeBill(ctx context.Context, tx *platform.Tx, x message.Interchange, s message.Set, p profile.Profile, b written) (message.Verdict, []byte, error) {
 	codes := a.meanings(ctx, tx, x)
-	read.Charges = slices.Clone(read.Charges)
-	problems = append(slices.Clone(problems), read.Name(codes.charge)...)
+	bill := Bill{FreightBill: b.FreightBill, Carrier: x.Party, Source: message.SetName(x.ID, s.Index)}
+	bill.Charges = slices.Clone(b.Charges) // a change may run twice
+	bill.Currency = cmp.Or(b.Currency, p.Currency)
+	problems := append(slices.Clone(b.problems), bill.Name(codes.charge)...)
 	if codes.err != nil {
 		return message.Verdict{}, nil, codes.err
 	}
-	if read.Currency == "" {
-		read.Currency = p.Currency
-	}
-	request, more := a.Carriers.Bill(Bill{FreightBill: read, Carrier: x.Party, Source: message.SetName(x.ID, s.Index)})
+	request, more := a.Carriers.Bill(bill)
 	if wait, waits := codes.wait(message.ChargeCodeUnknown, append(problems, more...)); waits {
 		return wait, nil, nil
 	}

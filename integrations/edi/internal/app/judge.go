@@ -44,12 +44,12 @@ func (a *App) judge(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 		return nil, fmt.Errorf("no profile for sender %s and receiver %s any more", x.Sender, x.Receiver)
 	}
 	if s.ID == "210" {
-		bill, problems, err := a.readBill(x, s)
+		bill, err := a.readBill(x, s)
 		if err != nil {
 			return nil, err
 		}
 		return a.handOn(t, x, s, func(ctx context.Context, tx *platform.Tx) (message.Verdict, []byte, error) {
-			return a.judgeBill(ctx, tx, x, s, p, bill, problems)
+			return a.judgeBill(ctx, tx, x, s, p, bill)
 		}), nil
 	}
 	if s.Length > maxSet {
