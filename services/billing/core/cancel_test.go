@@ -1,6 +1,8 @@
 package core
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
+	"crossdock.dev/kernel/money"
+	"crossdock.dev/platform/rpcerr"
 )
 
 // states lists a load's accruals, oldest first: "LHS REVERSED".
@@ -101,7 +105,7 @@ func TestCancelledForNothing(t *testing.T) {
 	}
 }
 
-// A load whose freight the customer pays, and one that nobody accepted: there is nothing to reverse.
+// A load whose freight the customer pays, and one that nobody accepted: there is nothing to reverse, and nothing is expected later.
 func TestCancelledWithoutAccruals(t *testing.T) {
 	w, all := newWorld(t), stories(t)
 	collect, unbooked := all["20"].jobs[0], all["05"].jobs[0]
@@ -113,6 +117,7 @@ func TestCancelledWithoutAccruals(t *testing.T) {
 	f := unbooked.cancelled("")
 	f.Load.Carrier, f.Load.CarrierReference = "", ""
 	w.tell("freight", unbooked.load(), f)
+	w.tell("freight", unbooked.load(), unbooked.bookedFact()) // too late
 	if n := len(w.journal("")); n != 0 {
 		t.Errorf("%d entries, want none", n)
 	}
@@ -165,4 +170,152 @@ func TestSenselessAccessorial(t *testing.T) {
 	if want := []string{"LHS OPEN"}; !slices.Equal(w.states(other), want) {
 		t.Errorf("accruals of another load %q, want %q", w.states(other), want)
 	}
+}
+
+// anyOrder is a load of a random story: what was said of it, and what has to be owed for it then.
+type anyOrder struct {
+	job                        job
+	booked, cancelled          bool
+	delivered, proven          bool
+	detention                  string
+	bills                      int
+	open                       []string // freight bills that a person may decide about
+	expected, approved, varied money.Amount
+}
+
+// Loads whose facts, bills and decisions come in any order, by seed, with a stop now and then: the accounts are always what a few lines
+// of arithmetic say, and the file is sound at the end.
+func TestAnyOrder(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			w, r := newWorld(t), rand.New(rand.NewPCG(seed, 17))
+			var all []*anyOrder
+			for n := 1; n <= 4; n++ {
+				j := hhs(n, fmt.Sprintf("HH-%d", n), "10×1.00", "400")
+				j.charges, j.carrier, j.mode = "LHS 100.00 FUE 20.00", "CXAA", "TL"
+				w.releaseOrder(j)
+				zero := money.MustParse("0", "USD")
+				all = append(all, &anyOrder{job: j, detention: "0.00", expected: zero, approved: zero, varied: zero})
+			}
+			for range 60 {
+				x := all[r.IntN(len(all))]
+				switch r.IntN(9) {
+				case 0, 1:
+					w.book(x.job)
+					if !x.booked && !x.cancelled {
+						x.booked, x.expected = true, plus(t, x.expected, "120.00")
+					}
+				case 2:
+					if !x.booked || x.delivered {
+						continue
+					}
+					w.tell("freight", x.job.load(), x.job.cancelled("TON 50.00"))
+					if !x.cancelled {
+						x.cancelled, x.expected, x.detention = true, money.MustParse("50.00", "USD"), "gone"
+					}
+				case 3:
+					charge := []string{"0.00", "30.00", "60.00"}[r.IntN(3)]
+					if x.cancelled || !x.booked || !x.approved.IsZero() {
+						continue
+					}
+					w.tell("freight", x.job.load(), x.job.accessorial(x.job.charges, "DET "+charge))
+					x.expected, x.detention = plus(t, minus(t, x.expected, x.detention), charge), charge
+				case 4, 5:
+					if x.cancelled || !x.booked {
+						continue
+					}
+					w.deliver(x.job)
+					x.delivered = true
+					if r.IntN(2) == 0 {
+						w.prove(x.job, 0, 0)
+						x.proven = true
+					}
+					x.held(t, w)
+				case 6, 7:
+					x.bills++
+					b, err := w.bill(x.job, fmt.Sprintf("B-%d-%d", x.job.n, x.bills), "LHS 101.00 FUE 20.00", "121.00")
+					w.must(err)
+					if b.GetState() == billingv1.FreightBill_APPROVED {
+						x.pay(t)
+					} else {
+						x.open = append(x.open, b.GetName())
+					}
+				case 8:
+					if len(x.open) == 0 {
+						continue
+					}
+					verb := []string{"approve", "dispute", "reject"}[r.IntN(3)]
+					b, err := w.decide(w.person, verb, x.open[0], fmt.Sprintf("%s-%d-%d", verb, x.job.n, r.IntN(1e9)))
+					if rpcerr.Reason(err) == "BILL_UNMATCHED" {
+						continue
+					}
+					w.must(err)
+					switch b.GetState() {
+					case billingv1.FreightBill_APPROVED:
+						x.pay(t)
+						fallthrough
+					case billingv1.FreightBill_REJECTED:
+						x.open = x.open[1:]
+					}
+				}
+				if r.IntN(10) == 0 {
+					w.reopen()
+				}
+				expected, approved, varied := money.MustParse("0", "USD"), money.MustParse("0", "USD"), money.MustParse("0", "USD")
+				for _, x := range all {
+					expected, approved, varied = plus(t, expected, x.expected.String()), plus(t, approved, x.approved.String()), plus(t, varied, x.varied.String())
+				}
+				got := w.balances("USD")
+				want := [3]string{minus(t, money.MustParse("0", "USD"), expected.String()).String(), minus(t, money.MustParse("0", "USD"), approved.String()).String(), varied.String()}
+				if got := [3]string{either(got["2100"], "0.00"), either(got["2000"], "0.00"), either(got["5190"], "0.00")}; got != want {
+					t.Fatalf("2100, 2000, 5190 are %q, want %q", got, want)
+				}
+			}
+		})
+	}
+}
+
+// pay is what an approval of 121.00 does: what was expected is not any more, the rest is variance.
+func (x *anyOrder) pay(t *testing.T) {
+	t.Helper()
+	x.approved = plus(t, x.approved, "121.00")
+	x.varied = plus(t, minus(t, x.varied, x.expected.String()), "121.00")
+	x.expected, x.detention = money.MustParse("0", "USD"), "gone"
+}
+
+// held looks which bill was waiting for delivery and proof and is paid now: one at most.
+func (x *anyOrder) held(t *testing.T, w *world) {
+	t.Helper()
+	paid := 0
+	x.open = slices.DeleteFunc(x.open, func(name string) bool {
+		b, err := w.edi.GetFreightBill(w.ctx, &billingv1.GetFreightBillRequest{Name: name})
+		w.must(err)
+		if b.GetState() != billingv1.FreightBill_APPROVED {
+			return false
+		}
+		if paid++; paid > 1 || !x.delivered || !x.proven {
+			t.Fatalf("%s was paid beside another, or without delivery and proof", b.GetInvoiceNumber())
+		}
+		x.pay(t)
+		return true
+	})
+}
+
+func plus(t *testing.T, a money.Amount, b string) money.Amount {
+	t.Helper()
+	sum, err := a.Add(money.MustParse(b, "USD"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func minus(t *testing.T, a money.Amount, b string) money.Amount {
+	t.Helper()
+	rest, err := a.Sub(money.MustParse(b, "USD"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rest
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -213,6 +215,35 @@ func TestApproveUnmatched(t *testing.T) {
 	w.must(err)
 	if got := w.balances("USD"); got["2000"] != "-1941.84" || got["5190"] != "974.37" { // all of it was not expected
 		t.Errorf("after the second: 2000 %s, 5190 %s; want -1941.84 and 974.37", got["2000"], got["5190"])
+	}
+}
+
+// Several people at once: one decision is carried out, the others are told what it has become; the carrier is paid once at most.
+func TestDecideAtOnce(t *testing.T) {
+	w := newWorld(t)
+	_, b := w.overcharged()
+	var wg sync.WaitGroup
+	var approved, rejected atomic.Int32
+	for n := range 8 {
+		wg.Go(func() {
+			verb := []string{"approve", "reject"}[n%2]
+			switch got, err := w.decide(w.person, verb, b.GetName(), fmt.Sprint("at once ", n)); {
+			case err != nil && rpcerr.Reason(err) != "TRANSITION_REFUSED":
+				t.Error(err)
+			case got.GetState() == billingv1.FreightBill_APPROVED:
+				approved.Add(1)
+			case got.GetState() == billingv1.FreightBill_REJECTED:
+				rejected.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if a, r := approved.Load(), rejected.Load(); a+r != 4 || a*r != 0 {
+		t.Errorf("%d approved and %d rejected, want four of one kind", a, r)
+	}
+	paid := map[bool]string{true: "-411.65", false: ""}[approved.Load() > 0]
+	if got := w.balances("USD")["2000"]; got != paid {
+		t.Errorf("accounts payable %q, want %q", got, paid)
 	}
 }
 

@@ -221,6 +221,7 @@ func (w *world) masterData() {
 	carrier := func(scac, currency string, tariff *masterdatav1.CarrierTariff) {
 		w.write("masterdata", "parties/CAR-"+scac, &masterdatav1.PartyChanged{Party: &masterdatav1.Party{
 			Name: "parties/CAR-" + scac, Roles: []masterdatav1.Party_Role{masterdatav1.Party_CARRIER}, CurrencyCode: currency,
+			Carrier: &masterdatav1.CarrierProfile{StaleBillDays: 180},
 		}})
 		w.write("masterdata", "contracts/"+scac+"-2026-1", &masterdatav1.ContractApproved{Contract: &masterdatav1.Contract{
 			Name: "contracts/" + scac + "-2026-1", Party: "parties/CAR-" + scac, Version: 1, EffectiveFrom: day("2026-01-01"), CurrencyCode: currency,

@@ -226,7 +226,7 @@ func gather(tx *store.Tx, b freightbill.Bill, load shipment.Load) (freightbill.E
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return e, err
 	}
-	e.CarrierKnown = party.Carrier
+	e.CarrierKnown, e.BillWithin = party.Carrier, party.BillWithin
 	if e.Contract, err = tx.ContractInForce(b.Carrier, load.ShipDate); err != nil {
 		return e, err
 	}

@@ -3,6 +3,7 @@ package freightbill
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"crossdock.dev/kernel/calendar"
 	"crossdock.dev/kernel/decimal"
@@ -39,6 +40,8 @@ type Evidence struct {
 	Proven    bool // every shipment aboard has a proof of delivery
 	// Withdrawn means that the load was called off: nothing is delivered or proven, and the withdrawal is the evidence of what is owed.
 	Withdrawn bool
+	// BillWithin is how many days after the ship date the carrier may bill; 0 is any number.
+	BillWithin int
 	// Accrued are the open accruals of the load.
 	Accrued []accrual.Accrual
 	// Fuel is the surcharge computed anew from the index in force on the ship date; nil where the accrual is all we have.
@@ -75,6 +78,7 @@ func Audit(b Bill, e Evidence, t Tolerance) (Outcome, error) {
 	if err := a.total(accrued); err != nil {
 		return Outcome{}, err
 	}
+	a.stale(e)
 	o := Outcome{Findings: a.findings}
 	o.Approved = !slices.ContainsFunc(o.Findings, func(f Finding) bool { return !f.Passed })
 	return o, nil
@@ -209,6 +213,19 @@ func (a *audit) fuel(billed, rated money.Amount, computed *money.Amount) error {
 
 func (a *audit) total(accrued money.Amount) error {
 	return a.charge("A5", "total", a.bill.Total, accrued, a.tolerance.TotalPercent, a.tolerance.TotalAmount)
+}
+
+// stale is rule A10, for carriers that have to bill within a time. A bill without a date is as old as the day that it came on.
+func (a *audit) stale(e Evidence) {
+	if e.BillWithin == 0 {
+		return
+	}
+	day := a.bill.BillDate
+	if day.IsZero() {
+		day = calendar.DateOf(a.bill.Received, time.UTC)
+	}
+	days := e.ShipDate.DaysUntil(day)
+	a.rule("A10", a.bill.Load, days <= e.BillWithin, Finance, Stale, fmt.Sprintf("billed %d days after it shipped; limit %d", days, e.BillWithin))
 }
 
 func or(s, otherwise string) string {

@@ -114,6 +114,7 @@ const (
 	BilledTwice      Code = "19" // duplicate billing
 	NotAuthorised    Code = "23" // special charge not authorised
 	DocumentsMissing Code = "44" // required documents missing
+	Stale            Code = "45" // stale
 	IncorrectPrice   Code = "46" // transportation charge incorrect
 )
 

@@ -67,6 +67,7 @@ func TestAudit(t *testing.T) {
 		name            string
 		accrued, billed string
 		total           string
+		dated           string
 		change          func(*freightbill.Evidence)
 		failed          string
 	}{
@@ -113,10 +114,18 @@ func TestAudit(t *testing.T) {
 			failed: "A6/LHS finance, A6/FUE finance, A5/total finance"},
 		{name: "a truck not used, without a withdrawal", accrued: "LHS 450.00 FUE 114.80", billed: "TON 200.00", total: "200.00",
 			failed: "A6/TON finance"},
+		{name: "billed 180 days after it shipped, as agreed", accrued: "LHS 332.22", billed: "LHS 332.22", total: "332.22", dated: "2026-08-30",
+			change: func(e *freightbill.Evidence) { e.BillWithin = 180 }},
+		{name: "a day later", accrued: "LHS 332.22", billed: "LHS 332.22", total: "332.22", dated: "2026-08-31",
+			change: func(e *freightbill.Evidence) { e.BillWithin = 180 }, failed: "A10/loads/load_1 finance"},
+		{name: "no time agreed", accrued: "LHS 332.22", billed: "LHS 332.22", total: "332.22", dated: "2036-08-31"},
 		{name: "no contract in force", accrued: "LHS 332.22", billed: "LHS 332.22", total: "332.22",
 			change: func(e *freightbill.Evidence) { e.Contract = "" }, failed: "A1/parties/CAR-CXBB finance"},
 	} {
 		b, e := bill(c.total, c.billed), evidence(c.accrued)
+		if c.dated != "" {
+			b.BillDate = calendar.MustParseDate(c.dated)
+		}
 		if c.change != nil {
 			c.change(&e)
 		}

@@ -34,7 +34,9 @@ type Party struct {
 	Carrier bool
 	TaxRule string
 	VATID   string // printed; empty where it has none
-	Payment invoice.Payment
+	// BillWithin is how many days after the ship date a carrier may bill; 0 is any number.
+	BillWithin int
+	Payment    invoice.Payment
 }
 
 // copyOf reads a copy of master data into a message of the expected type; what has not arrived is ErrNotFound.
@@ -67,7 +69,7 @@ func (r Reader) Party(name string) (Party, error) {
 	}
 	return Party{
 		Name: m.GetName(), Carrier: slices.Contains(m.GetRoles(), masterdatav1.Party_CARRIER), TaxRule: m.GetTaxRule(),
-		VATID:   m.GetVatId(),
+		VATID: m.GetVatId(), BillWithin: int(m.GetCarrier().GetStaleBillDays()),
 		Payment: invoice.Payment{Terms: m.GetPaymentTerms(), DueDays: int(m.GetPaymentDueDays())},
 	}, nil
 }

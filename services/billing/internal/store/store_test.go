@@ -192,7 +192,9 @@ func TestFreeBillNumber(t *testing.T) {
 				return err
 			})
 		}
-		o.change(func(tx *Tx) error { return errors.Join(tx.FreeBillNumber(holder), tx.TakeBillNumber(holder), tx.FreeBillNumber(other)) })
+		o.change(func(tx *Tx) error {
+			return errors.Join(tx.FreeBillNumber(holder), tx.TakeBillNumber(holder), tx.FreeBillNumber(other))
+		})
 		held(true)
 		o.change(func(tx *Tx) error { return tx.FreeBillNumber(holder) })
 		held(false)
