@@ -72,6 +72,11 @@ func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 		if err != nil {
 			return err
 		}
+		for _, plan := range plans(f.Payload) {
+			if err := store.PutPlan(ctx, tx, id, plan); err != nil {
+				return err
+			}
+		}
 		before := proto.Clone(rec)
 		refer(rec.GetCase(), refs)
 		advance(rec, f)

@@ -33,10 +33,18 @@ func Summary(payload proto.Message) string {
 	case *ordersv1.OrderReleased:
 		r := m.GetRelease()
 		return fmt.Sprintf("%d lines released to ship %s by %s from %s to %s", len(r.GetLines()), day(r.GetShipDate()), r.GetMode(), bare(r.GetShipFrom()), bare(r.GetShipTo()))
+	case *ordersv1.OrderCancellationRequested:
+		return fmt.Sprintf("%s wants it cancelled: %s", bare(m.GetCustomer()), m.GetReason())
+	case *ordersv1.OrderCancellationRefused:
+		return "too late to be cancelled, part of it has left"
 	case *ordersv1.OrderCancelled:
 		return "cancelled: " + m.GetReason()
 	case *ordersv1.CommitmentChanged:
-		return fmt.Sprintf("now %s, release %s", m.GetFulfilment(), m.GetRelease())
+		text := fmt.Sprintf("now %s, release %s", m.GetFulfilment(), m.GetRelease())
+		if m.GetPromise().GetEstimate() != nil {
+			text += ", estimated for " + when(m.GetPromise().GetEstimate())
+		}
+		return text
 	case *ordersv1.OrderClosed:
 		return "everything is billed or cancelled"
 	case *freightv1.ShipmentPlanned:
@@ -55,6 +63,8 @@ func Summary(payload proto.Message) string {
 		return fmt.Sprintf("%s declined load %s: %s %s", m.GetTender().GetScac(), m.GetTender().GetLoadNumber(), m.GetTender().GetDeclineReason(), m.GetTender().GetNote())
 	case *freightv1.TenderExpired:
 		return fmt.Sprintf("%s did not answer for load %s", m.GetTender().GetScac(), m.GetTender().GetLoadNumber())
+	case *freightv1.TenderWithdrawn:
+		return fmt.Sprintf("the offer of load %s to %s is taken back", m.GetTender().GetLoadNumber(), m.GetTender().GetScac())
 	case *freightv1.TendersExhausted:
 		return "no carrier is left to ask for load " + m.GetLoad().GetNumber()
 	case *freightv1.LoadBooked:
@@ -79,7 +89,33 @@ func Summary(payload proto.Message) string {
 	case *freightv1.ShipmentDeparted:
 		return "left the ship-from, " + when(m.GetOccurred())
 	case *freightv1.EtaChanged:
-		return "estimated for " + when(m.GetEstimate())
+		text := "no estimate beside the promise"
+		if m.GetEstimate() != nil {
+			text = "estimated for " + when(m.GetEstimate())
+		}
+		if m.GetConfidence() != freightv1.Confidence_CONFIDENCE_UNSPECIFIED {
+			text += ", confidence " + strings.ToLower(m.GetConfidence().String())
+		}
+		if len(m.GetReasons()) > 0 {
+			text += " (" + strings.Join(m.GetReasons(), ", ") + ")"
+		}
+		return text
+	case *freightv1.ExceptionRaised:
+		return fmt.Sprintf("needs a look, %s: %s", m.GetReason(), m.GetDetail())
+	case *freightv1.ExceptionCleared:
+		return "right again: " + m.GetReason()
+	case *freightv1.LoadCancelled:
+		text := fmt.Sprintf("load %s called off: %s", m.GetLoad().GetNumber(), m.GetReason())
+		if total := m.GetLoad().GetCharges().GetTotal(); total != nil {
+			text += ", owed all the same " + amount(total)
+		}
+		return text
+	case *freightv1.AccessorialProven:
+		c := m.GetCharge()
+		if zero(c.GetAmount()) {
+			return fmt.Sprintf("%s at stop %d is not owed after all: %s", c.GetCode(), m.GetStop(), m.GetEvidence())
+		}
+		return fmt.Sprintf("%s of %s at stop %d proven: %s", c.GetCode(), amount(c.GetAmount()), m.GetStop(), m.GetEvidence())
 	case *freightv1.ShipmentDelivered:
 		return "handed over, " + when(m.GetOccurred())
 	case *freightv1.ProofOfDeliveryReceived:
@@ -89,6 +125,8 @@ func Summary(payload proto.Message) string {
 		return "load " + m.GetLoad().GetNumber() + " completed"
 	case *billingv1.ChargeAccrued:
 		return fmt.Sprintf("%s accrued for %s", amount(m.GetAccrual().GetCharge().GetAmount()), m.GetAccrual().GetCharge().GetCode())
+	case *billingv1.AccrualReversed:
+		return fmt.Sprintf("%s for %s is expected no more", amount(m.GetAccrual().GetCharge().GetAmount()), m.GetAccrual().GetCharge().GetCode())
 	case *billingv1.BillingAuthorized:
 		var met []string
 		for _, c := range m.GetBillingAuthorization().GetConjuncts() {
@@ -106,6 +144,12 @@ func Summary(payload proto.Message) string {
 		return fmt.Sprintf("bill %s over %s approved", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()))
 	case *billingv1.FreightBillExcepted:
 		return fmt.Sprintf("bill %s over %s: %s", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()), m.GetFreightBill().GetState())
+	case *billingv1.FreightBillRejected:
+		return fmt.Sprintf("bill %s over %s refused by a person", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()))
+	case *billingv1.DisputeOpened:
+		return fmt.Sprintf("bill %s over %s disputed", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()))
+	case *billingv1.DisputeResolved:
+		return fmt.Sprintf("dispute of bill %s is over: %s", m.GetFreightBill().GetInvoiceNumber(), m.GetFreightBill().GetState())
 	case *billingv1.JournalEntryPosted:
 		var lines []string
 		for _, l := range m.GetJournalEntry().GetLines() {

@@ -95,8 +95,9 @@ func (p *Pages) list(w http.ResponseWriter, r *http.Request) {
 
 func (p *Pages) thread(w http.ResponseWriter, r *http.Request) {
 	var view struct {
-		Row   row
-		Steps []*towerv1.Step
+		Row      row
+		Timeline *timeline
+		Steps    []*towerv1.Step
 	}
 	err := p.store.View(r.Context(), func(rd platform.Reader) error {
 		rec, err := store.ExistingCase(r.Context(), rd, r.PathValue("id"))
@@ -107,7 +108,11 @@ func (p *Pages) thread(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		view.Steps = t.GetSteps()
+		plans, err := store.PlansOf(r.Context(), rd, r.PathValue("id"), planned())
+		if err != nil {
+			return err
+		}
+		view.Steps, view.Timeline = t.GetSteps(), newTimeline(t.GetSteps(), plans)
 		view.Row, err = named(r.Context(), rd, rec.GetCase())
 		return err
 	})

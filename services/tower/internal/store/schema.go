@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	storagev1 "crossdock.dev/gen/crossdock/tower/storage/v1"
+	typev1 "crossdock.dev/gen/crossdock/type/v1"
 	"crossdock.dev/platform/store"
 )
 
@@ -18,6 +19,7 @@ var (
 	cases   = &store.Bucket{Name: "cases", Kind: store.Record, Doc: "order id -> storage.Case"}
 	steps   = &store.Bucket{Name: "steps", Kind: store.Record, Doc: "number of arrival -> storage.Step"}
 	parties = &store.Bucket{Name: "parties", Kind: store.Record, Doc: "party name -> storage.Party"}
+	plans   = &store.Bucket{Name: "plans", Kind: store.Record, Doc: "order id, type of fact -> type.EventTime: until when it should have happened"}
 	arrival = &store.Bucket{Name: "arrival", Kind: store.Record, Doc: "\"last\" -> number of the last fact, 8 bytes"}
 
 	caseByReference = &store.Bucket{Name: "case_by_reference", Kind: store.Derived, Doc: "reference, order id -> 1"}
@@ -28,14 +30,15 @@ var (
 	caseTable  = store.NewTable(cases, func() *storagev1.Case { return &storagev1.Case{} })
 	stepTable  = store.NewTable(steps, func() *storagev1.Step { return &storagev1.Step{} })
 	partyTable = store.NewTable(parties, func() *storagev1.Party { return &storagev1.Party{} })
+	planTable  = store.NewTable(plans, func() *typev1.EventTime { return &typev1.EventTime{} })
 )
 
 // Schema is what tower keeps.
 func Schema() store.Schema {
 	return store.Schema{
 		Service: Service,
-		Version: 1,
-		Buckets: []*store.Bucket{cases, steps, parties, arrival, caseByReference, stepByReference},
+		Version: 2, // 2 keeps plans
+		Buckets: []*store.Bucket{cases, steps, parties, plans, arrival, caseByReference, stepByReference},
 		Rebuild: rebuild,
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	storagev1 "crossdock.dev/gen/crossdock/tower/storage/v1"
 	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
+	typev1 "crossdock.dev/gen/crossdock/type/v1"
 	"crossdock.dev/platform/store"
 )
 
@@ -146,4 +147,31 @@ func PartyName(ctx context.Context, r store.Reader, name string) (string, error)
 		return name, nil
 	}
 	return rec.GetDisplayName(), err
+}
+
+// Plan says until when the first fact of a type should have happened.
+type Plan struct {
+	Type string
+	By   *typev1.EventTime
+}
+
+// PutPlan keeps a plan of an order; a later one for the same type replaces it.
+func PutPlan(ctx context.Context, tx *store.Tx, order string, p Plan) error {
+	return planTable.Put(ctx, tx, store.Key(order, p.Type), p.By)
+}
+
+// PlansOf reads the plans of an order, by type of fact.
+func PlansOf(ctx context.Context, r store.Reader, order string, types []string) (map[string]*typev1.EventTime, error) {
+	out := map[string]*typev1.EventTime{}
+	for _, t := range types {
+		by, err := planTable.Get(ctx, r, store.Key(order, t))
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+		case err != nil:
+			return nil, err
+		default:
+			out[t] = by
+		}
+	}
+	return out, nil
 }
