@@ -205,6 +205,21 @@ func TestInvoiceWithTax(t *testing.T) {
 	w.verify()
 }
 
+// What would break the standard is not sent: a person hears of it, and our control numbers have no gap.
+func TestOursIsGood(t *testing.T) {
+	w := newCarrierWorld(t)
+	m := tender("NL26030001", "CXBB")
+	m.GetTender().CustomerOrderNumbers = []string{strings.Repeat("9", 31)} // data element 127 has 30
+	w.tell(w.freight, m.GetLoad().GetName(), m)
+	w.settle()
+	w.offer("NL26030002", "CXBB")
+	equal(t, "outgoing", w.outgoing(), []string{"204 PARKED MAPPING_FAILED ", "204 APPLIED  000000001"})
+	if got, want := w.list()[0].GetTransactionSets()[0].GetReason(), "L11 at 5, element 1: longer than 30 (9999999999999999999999999999999)"; got != want {
+		t.Errorf("reason %q, want %q", got, want)
+	}
+	w.verify()
+}
+
 // outgoing are ours: set, disposition, reason, control number.
 func (w *world) outgoing() []string {
 	w.t.Helper()

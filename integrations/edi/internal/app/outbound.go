@@ -109,7 +109,11 @@ func (a *App) write(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 	case err != nil:
 		return nil, err
 	}
-	return a.wrap(ctx, x, s, p, set, functionalID, now, t)
+	done, err := a.wrap(ctx, x, s, p, set, functionalID, now, t)
+	if errors.As(err, &unfit) {
+		return a.hold(x, s, message.Wait(message.MappingFailed, err.Error())), nil
+	}
+	return done, err
 }
 
 // outgoing are the records of a draft as far as they are known before it is written.
@@ -185,6 +189,12 @@ func (a *App) keepOutgoing(x *message.Interchange, s *message.Set, out x12.Inter
 	written, err := x12.Parse(text.Bytes())
 	if err != nil {
 		return fmt.Errorf("what we wrote cannot be read: %w", err)
+	}
+	// An acknowledgement quotes what is wrong with the partner's; nothing else of ours goes out that the standard finds fault with.
+	broken := slices.IndexFunc(written.Findings, func(f x12.Finding) bool { return f.Severity == x12.Error })
+	if broken >= 0 && s.ID != "997" {
+		f := written.Findings[broken]
+		return &UnfitError{Detail: message.Clean(f.Path()+": "+f.Text+" ("+f.Value+")", 400)}
 	}
 	sha, size, err := a.Documents.Keep(&text)
 	if err != nil {
