@@ -32,6 +32,7 @@ type Run struct {
 	ClockFile string `json:"clock_file"`
 	EdgeURL   string `json:"edge_url"`
 	TowerURL  string `json:"tower_url"`
+	Discovery string `json:"discovery"` // static or consul
 }
 
 // ReadRun reads run.json.

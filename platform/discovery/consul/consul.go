@@ -6,6 +6,7 @@
 package consul
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,15 +20,15 @@ import (
 // Config says how an agent is reached. Only Address is required.
 type Config struct {
 	// Address is host:port, or a URL with https for TLS.
-	Address string `yaml:"address"`
+	Address string `yaml:"address" json:"address"`
 	// TokenFile holds the ACL token. It is read again for every request, so that a token can be changed under a running service.
-	TokenFile string `yaml:"token_file"`
+	TokenFile string `yaml:"token_file,omitempty" json:"token_file,omitempty"`
 	// CAFile, CertFile and KeyFile are for an agent that speaks TLS; the last two where it asks for a client's certificate.
-	CAFile   string `yaml:"ca_file"`
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
+	CAFile   string `yaml:"ca_file,omitempty" json:"ca_file,omitempty"`
+	CertFile string `yaml:"cert_file,omitempty" json:"cert_file,omitempty"`
+	KeyFile  string `yaml:"key_file,omitempty" json:"key_file,omitempty"`
 	// Datacenter is where services are looked for; empty means the agent's own.
-	Datacenter string `yaml:"datacenter"`
+	Datacenter string `yaml:"datacenter,omitempty" json:"datacenter,omitempty"`
 }
 
 // Check names every problem of the block; add is told the key within it and what is wrong.
@@ -57,6 +58,22 @@ func (c Config) client() (*api.Client, error) {
 		return nil, fmt.Errorf("consul agent %s: %w", c.Address, err)
 	}
 	return client, nil
+}
+
+// Leader asks the agent whether its datacenter has a leader, without which nothing is registered or found.
+func (c Config) Leader(ctx context.Context) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	leader, err := client.Status().LeaderWithQueryOptions((&api.QueryOptions{}).WithContext(ctx))
+	if err == nil && leader == "" {
+		err = errors.New("no leader")
+	}
+	if err != nil {
+		return fmt.Errorf("consul agent %s: %w", c.Address, err)
+	}
+	return nil
 }
 
 // token is the ACL token as its file holds it now; empty without a file.

@@ -44,7 +44,7 @@ func (b builder) Build(target resolver.Target, cc resolver.ClientConn, _ resolve
 			state.Addresses = append(state.Addresses, resolver.Address{Addr: a})
 		}
 		if err := cc.UpdateState(state); err != nil {
-			b.log.WarnContext(ctx, "addresses refused", "service", target.Endpoint(), "addresses", addrs, "error", err)
+			b.log.WarnContext(ctx, "addresses refused", "peer", target.Endpoint(), "addresses", addrs, "error", err)
 		}
 	}, cc.ReportError), nil
 }
@@ -151,7 +151,7 @@ func (f *follower) run(ctx context.Context) {
 			continue
 		}
 		backoff = min(max(2*backoff, minBackoff), maxBackoff)
-		f.log.WarnContext(ctx, "consul query failed, known addresses stay", "service", f.service, "addresses", len(f.known), "error", err, "again_in", backoff)
+		f.log.WarnContext(ctx, "consul query failed, known addresses stay", "peer", f.service, "addresses", len(f.known), "error", err, "again_in", backoff)
 		if len(f.known) == 0 {
 			f.fail(err)
 		}

@@ -79,6 +79,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	if *summary != "" {
+		o.Summary.Discovery = r.Discovery
 		if err := d.write(*summary, o.Summary); err != nil {
 			return err
 		}

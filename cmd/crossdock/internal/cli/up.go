@@ -29,6 +29,7 @@ type upCmd struct {
 	ClockStart time.Time `help:"Where the story clock stands when it is made." default:"2026-03-02T11:00:00Z" placeholder:"TIME"`
 	PortBase   int       `help:"First port: gRPC from here, gateways +100, admin +200, edge +980, tower +981; 0 finds free ones (run.json tells which)." default:"${port_base}"`
 	Profiles   string    `help:"What is agreed with each EDI partner; default is that of the checkout that the programs were built in." type:"path" placeholder:"FILE"`
+	Discovery  string    `help:"How programs find each other: consul, static addresses, or auto: consul where there is an agent." enum:"auto,consul,static" default:"auto"`
 	Then       string    `help:"Command to run by the shell once everything is ready, and again when it is killed; CROSSDOCK_RUN names the run file." placeholder:"COMMAND"`
 	ThenExit   bool      `help:"Stop after the --then command, with its exit status."`
 }
@@ -88,11 +89,35 @@ func (c *upCmd) Run(ctx context.Context, env *Env) error {
 			}
 		}
 	}
+	agent, err := c.discovery(ctx, env, l, &run, filepath.Dir(bin))
+	if err != nil {
+		return err
+	}
 	if err := suite.WriteConfigs(l, run, pki, profiles); err != nil {
 		return err
 	}
 	setVersions(run)
-	return c.supervise(ctx, env, l, run)
+	return c.supervise(ctx, env, l, run, agent)
+}
+
+// discovery decides how the programs find each other, and says so.
+func (c *upCmd) discovery(ctx context.Context, env *Env, l suite.Layout, run *suite.Run, root string) (suite.Agent, error) {
+	if c.Discovery == suite.Static {
+		return suite.Agent{}, nil
+	}
+	agent, err := suite.FindAgent(ctx, l, *run, root)
+	switch {
+	case errors.Is(err, suite.ErrNoAgent) && c.Discovery == "auto":
+		fmt.Fprintln(env.Err, "discovery: static addresses;", err)
+		return agent, nil
+	case errors.Is(err, suite.ErrNoAgent):
+		return agent, &failure{status: exitFailed, what: err.Error(), reason: "NO_AGENT", try: "make consul, or crossdock up --discovery static"}
+	case err != nil:
+		return agent, err
+	}
+	fmt.Fprintln(env.Err, "discovery: Consul,", agent.How)
+	run.Discovery, run.Consul = suite.Consul, &agent.Config
+	return agent, nil
 }
 
 // leftoverTime is how long the programs of an up that was killed may take to end.
@@ -155,7 +180,7 @@ func version(program string) string {
 	return v
 }
 
-func (c *upCmd) supervise(ctx context.Context, env *Env, l suite.Layout, run suite.Run) error {
+func (c *upCmd) supervise(ctx context.Context, env *Env, l suite.Layout, run suite.Run, agent suite.Agent) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := &watcher{env: env, run: run, pids: map[string]int{}, gaveUp: make(chan string, 1), starting: true}
@@ -166,6 +191,9 @@ func (c *upCmd) supervise(ctx context.Context, env *Env, l suite.Layout, run sui
 		}
 	}
 	var programs []supervise.Program
+	if agent.Program != "" {
+		programs = append(programs, supervise.Program{Name: suite.Consul, Path: agent.Program, Args: agent.Args, Log: l.Log(suite.Consul)})
+	}
 	for _, name := range suite.Names() {
 		programs = append(programs, supervise.Program{
 			Name: name, Path: filepath.Join(run.BinDir, name), Args: []string{"-config", l.Config(name)}, Log: l.Log(name),
@@ -278,7 +306,7 @@ func (w *watcher) event(e supervise.Event) {
 			fmt.Fprintf(w.env.Err, "%s: started again, pid %d\n", e.Program, e.PID)
 		}
 	case supervise.Exited:
-		fmt.Fprintf(w.env.Err, "%s: died, %s; starts again in %v, see %s\n", e.Program, e.State, e.Again, w.run.Services[e.Program].Log)
+		fmt.Fprintf(w.env.Err, "%s: died, %s; starts again in %v, see %s\n", e.Program, e.State, e.Again, suite.Layout{Dir: w.run.DataDir}.Log(e.Program))
 		if w.starting && e.Code == exitUsage {
 			select {
 			case w.gaveUp <- e.Program:

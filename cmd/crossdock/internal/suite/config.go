@@ -8,6 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/discovery/consul"
+	"crossdock.dev/platform/serve"
 )
 
 // file is what `crossdock up` writes for each service: the words that all services share, and what is the edge's and
@@ -22,6 +24,7 @@ type file struct {
 	TokenKey    string            `yaml:"token_key_file,omitempty"`
 	Gateways    map[string]string `yaml:"gateways,omitempty"`
 	Peers       map[string]string `yaml:"peers,omitempty"`
+	Consul      *consul.Config    `yaml:"consul,omitempty"`
 	Profiles    string            `yaml:"profiles_file,omitempty"`
 	DataDir     string            `yaml:"data_dir"`
 	Clock       *clockBlock       `yaml:"clock,omitempty"`
@@ -55,7 +58,7 @@ func WriteConfigs(l Layout, r Run, pki *auth.PKI, profiles string) error {
 
 func configOf(s Service, l Layout, r Run, pki *auth.PKI, profiles string) file {
 	a := r.Services[s.Name]
-	f := file{GRPC: a.GRPC, HTTP: a.HTTP, Admin: a.Admin, TLS: pki.Service(s.Name), DataDir: l.Data(s.Name), Development: true}
+	f := file{Consul: r.Consul, GRPC: a.GRPC, HTTP: a.HTTP, Admin: a.Admin, TLS: pki.Service(s.Name), DataDir: l.Data(s.Name), Development: true}
 	if s.gateway {
 		f.HTTPTLS, f.TokenKeys = "mutual", pki.TokenKeys()
 	}
@@ -64,6 +67,9 @@ func configOf(s Service, l Layout, r Run, pki *auth.PKI, profiles string) file {
 		for _, other := range services {
 			if other.gateway {
 				f.Gateways[other.Name] = "https://" + r.Services[other.Name].HTTP
+				if r.Consul != nil {
+					f.Gateways[other.Name] = consul.Scheme + ":///" + other.Name + serve.GatewaySuffix
+				}
 			}
 		}
 	}
@@ -75,6 +81,9 @@ func configOf(s Service, l Layout, r Run, pki *auth.PKI, profiles string) file {
 			f.Peers = map[string]string{}
 		}
 		f.Peers[peer] = "static:///" + r.Services[peer].GRPC
+		if r.Consul != nil {
+			f.Peers[peer] = consul.Scheme + ":///" + peer
+		}
 	}
 	if r.ClockFile != "" {
 		f.Clock = &clockBlock{Mode: "file", File: r.ClockFile}

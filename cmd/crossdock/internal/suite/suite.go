@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"crossdock.dev/platform/discovery/consul"
 )
 
 // Service is one program of the suite.
@@ -79,8 +81,14 @@ type Run struct {
 	// EdgeURL is where partners call, TowerURL where people look.
 	EdgeURL  string `json:"edge_url"`
 	TowerURL string `json:"tower_url"`
+	// Discovery is how the programs find each other: "consul" or "static" addresses.
+	Discovery string `json:"discovery"`
+	// Consul is the agent; nil with static addresses.
+	Consul *consul.Config `json:"consul,omitempty"`
 	// PID is the process that keeps the suite running.
 	PID int `json:"pid"`
+
+	agentPorts [3]string // of an agent of the suite's own: HTTP, server, gossip
 }
 
 // Layout is where things are in a data folder.
@@ -175,7 +183,7 @@ func (r Run) Write(path string) error {
 
 // Plan says where a suite on a data folder listens. All addresses are loopback.
 func Plan(l Layout, binDir string, portBase int, storyClock bool) Run {
-	r := Run{Services: map[string]Addrs{}, DataDir: l.Dir, BinDir: binDir, PKIDir: l.PKI(), PID: os.Getpid()}
+	r := Run{Services: map[string]Addrs{}, DataDir: l.Dir, BinDir: binDir, PKIDir: l.PKI(), PID: os.Getpid(), Discovery: Static}
 	if storyClock {
 		r.ClockFile = l.Clock()
 	}
@@ -190,13 +198,28 @@ func Plan(l Layout, binDir string, portBase int, storyClock bool) Run {
 		}
 		r.Services[s.Name] = a
 	}
+	r.agentPorts = [3]string{at(301), at(302), at(303)}
 	r.EdgeURL, r.TowerURL = "http://"+r.Services["edge"].HTTP, "http://"+r.Services["tower"].HTTP
 	return r
 }
 
+// Ways in which programs find each other.
+const (
+	Static = "static"
+	Consul = "consul"
+)
+
 // PortsInUse names every address of a plan that something else listens on.
 func (r Run) PortsInUse() []string {
 	var used []string
+	for _, addr := range r.agentPorts {
+		lis, err := net.Listen("tcp", addr)
+		if err != nil {
+			used = append(used, addr+" (consul)")
+			continue
+		}
+		lis.Close()
+	}
 	for _, s := range services {
 		a := r.Services[s.Name]
 		for _, p := range []struct{ kind, addr string }{{"gRPC", a.GRPC}, {"HTTP", a.HTTP}, {"admin", a.Admin}} {
