@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
+	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	"crossdock.dev/kernel/money"
 	"crossdock.dev/platform/rpcerr"
 )
@@ -61,6 +62,9 @@ func TestCancelledLoad(t *testing.T) {
 	_, err = w.authorize(j)
 	if got, want := unmet(t, err), "delivered,proof_of_delivery,quantities_accepted"; got != want {
 		t.Errorf("unmet %s, want %s", got, want)
+	}
+	if e := rpcerr.From(err); e.Metadata["delivered"] != j.shipment()+" was cancelled" {
+		t.Errorf("not delivered, because %q; want that it was cancelled", e.Metadata["delivered"])
 	}
 	w.clock.Advance(1)
 	trip, err := w.bill(j, "CXAA-TRIP", j.charges, "564.80")
@@ -120,6 +124,30 @@ func TestCancelledWithoutAccruals(t *testing.T) {
 	w.tell("freight", unbooked.load(), unbooked.bookedFact()) // too late
 	if n := len(w.journal("")); n != 0 {
 		t.Errorf("%d entries, want none", n)
+	}
+}
+
+// An order that left a load before a carrier took it bears nothing of it, and the load's entries do not lead to it.
+func TestLeftTheLoad(t *testing.T) {
+	w, s := newWorld(t), stories(t)["17"]
+	pin, hh := s.jobs[0], s.jobs[1]
+	w.releaseOrder(pin)
+	w.releaseOrder(hh)
+	together := pin.loadMessage()
+	together.Shipments = []string{pin.shipment(), hh.shipment()}
+	w.tell("freight", pin.shipment(), &freightv1.ShipmentPlanned{Shipment: pin.shipmentMessage(), Load: pin.loadMessage()})
+	w.tell("freight", hh.shipment(), &freightv1.ShipmentPlanned{Shipment: hh.shipmentMessage(), Load: together})
+	alone := hh
+	alone.on = 0 // on a load of its own, which is called off
+	off := alone.cancelled("")
+	off.Load.Carrier = ""
+	w.tell("freight", alone.load(), off)
+	w.tell("freight", pin.load(), pin.bookedFact())
+	if n, m := len(w.journal("po:"+hh.po)), len(w.journal("po:"+pin.po)); n != 0 || m != 1 {
+		t.Errorf("%d entries lead to the order that left, %d to the other; want 0 and 1", n, m)
+	}
+	if diff := cmp.Diff(map[string]string{pin.po: "1051.48"}, w.allocation(pin)); diff != "" {
+		t.Errorf("allocation (-want +got):\n%s", diff)
 	}
 }
 

@@ -187,6 +187,29 @@ func share(c Charge, among []Aboard) ([]Share, error) {
 	return out, err
 }
 
+// ReverseOpen reverses the open ones of a load's accruals and returns by how much less is expected, as a negative amount; the zero
+// Amount when none is open.
+func ReverseOpen(all []Accrual) (reversed []Accrual, change money.Amount, err error) {
+	for _, a := range all {
+		if a.State != Open {
+			continue
+		}
+		if len(reversed) == 0 {
+			if change, err = money.Zero(a.Charge.Amount.Currency()); err != nil {
+				return nil, change, err
+			}
+		}
+		if change, err = change.Sub(a.Charge.Amount); err != nil {
+			return nil, change, err
+		}
+		if a, err = a.Do(Reverse); err != nil {
+			return nil, change, err
+		}
+		reversed = append(reversed, a)
+	}
+	return reversed, change, nil
+}
+
 // Change is what becomes of a load's accruals when a charge is proven.
 type Change struct {
 	Made       *Accrual  // nil when nothing more is expected
@@ -224,15 +247,10 @@ func Prove(existing []Accrual, of Accrual, c Charge, to []Aboard, newName func()
 		return Change{}, nil
 	}
 	out := Change{Difference: zero}
-	for _, a := range open {
-		r, err := a.Do(Reverse)
-		if err != nil {
+	if len(open) > 0 {
+		if out.Reversed, out.Difference, err = ReverseOpen(open); err != nil {
 			return Change{}, err
 		}
-		if out.Difference, err = out.Difference.Sub(a.Charge.Amount); err != nil {
-			return Change{}, err
-		}
-		out.Reversed = append(out.Reversed, r)
 	}
 	if c.Amount, err = c.Amount.Sub(cleared); err != nil || c.Amount.Sign() <= 0 {
 		return out, err

@@ -134,6 +134,22 @@ func TestProveForTwo(t *testing.T) {
 	}
 }
 
+// Page 05: what was expected of a load that is called off; what a bill cleared, or what was reversed before, stays.
+func TestReverseOpen(t *testing.T) {
+	of := func(state accrual.State, amount string) accrual.Accrual {
+		return accrual.Accrual{State: state, Charge: charge("LHS", amount)}
+	}
+	reversed, change, err := accrual.ReverseOpen([]accrual.Accrual{
+		of(accrual.Open, "450.00"), of(accrual.Cleared, "7.00"), of(accrual.Reversed, "8.00"), of(accrual.Open, "114.80"),
+	})
+	if err != nil || change != usd("-564.80") || len(reversed) != 2 || reversed[0].State != accrual.Reversed || reversed[1].State != accrual.Reversed {
+		t.Errorf("got %+v, %v, %v; want two reversed and -564.80", reversed, change, err)
+	}
+	if reversed, change, err = accrual.ReverseOpen(nil); err != nil || len(reversed) != 0 || !change.IsZero() {
+		t.Errorf("nothing: got %+v, %v, %v", reversed, change, err)
+	}
+}
+
 // Every state with every verb.
 func TestStates(t *testing.T) {
 	var b strings.Builder

@@ -33,6 +33,7 @@ func (a *App) Shipment(tx *store.Tx, s shipment.Shipment) error {
 	switch {
 	case err == nil:
 		s.Authorization, s.Proof, s.ProofState, s.ProofSigned = before.Authorization, before.Proof, before.ProofState, before.ProofSigned
+		s.Cancelled = s.Cancelled || before.Cancelled
 		if s.Delivered.IsZero() {
 			s.Delivered = before.Delivered
 		}
@@ -112,10 +113,12 @@ type Charges struct {
 
 // Book keeps a booked load and accrues its charges, once: told again, or after the load was called off, it accrues nothing.
 func (a *App) Book(tx *store.Tx, l shipment.Load, c Charges) error {
+	related := l.Related // of everything aboard; what has left the load since it was planned leads to it no more
 	l, err := merge(tx, l)
 	if err != nil {
 		return err
 	}
+	l.Related = related
 	if l.AccruedCharges > 0 || l.Cancelled {
 		return tx.SaveLoad(l)
 	}
@@ -141,27 +144,11 @@ func (a *App) Cancel(tx *store.Tx, l shipment.Load, c Charges, why string) error
 	if err != nil {
 		return err
 	}
-	var reversed []accrual.Accrual
-	var sum money.Amount
-	for _, x := range all {
-		if x.State != accrual.Open {
-			continue
-		}
-		if x, err = x.Do(accrual.Reverse); err != nil {
-			return err
-		}
-		if sum.Currency() == "" {
-			sum, err = money.Zero(x.Charge.Amount.Currency())
-		}
-		if err == nil {
-			sum, err = sum.Sub(x.Charge.Amount)
-		}
-		if err != nil {
-			return err
-		}
-		reversed = append(reversed, x)
+	reversed, change, err := accrual.ReverseOpen(all)
+	if err != nil {
+		return err
 	}
-	return firstError(tx.SaveLoad(l), a.expect(tx, l, reversed, nil, ledger.LoadWithdrawn, sum),
+	return firstError(tx.SaveLoad(l), a.expect(tx, l, reversed, nil, ledger.LoadWithdrawn, change),
 		a.accrue(tx, l, c, "the withdrawal: "+why, ledger.TruckNotUsed))
 }
 
