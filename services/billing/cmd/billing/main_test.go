@@ -30,7 +30,7 @@ func TestCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := filepath.Join(dir, "billing.yaml")
-	if err := os.WriteFile(cfg, bytes.Replace(example, []byte("data/billing"), []byte(dir), 1), 0o600); err != nil {
+	if err := os.WriteFile(cfg, bytes.Replace(example, []byte("../../.crossdock/data/billing"), []byte(dir), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

@@ -29,7 +29,7 @@ func TestCommand(t *testing.T) {
 	good := filepath.Join(dir, "freight.yaml")
 	bad := filepath.Join(dir, "bad.yaml")
 	for path, text := range map[string]string{
-		good: strings.Replace(string(example), "data/freight", dir, 1), bad: "no_such_key: 1\n",
+		good: strings.Replace(string(example), "../../.crossdock/data/freight", dir, 1), bad: "no_such_key: 1\n",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
