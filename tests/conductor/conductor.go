@@ -29,8 +29,9 @@ type Suite interface {
 	SetClock(at time.Time) error
 	// Rest returns when the suite is at rest, as Look says, and tells when its next task is due; zero is never.
 	Rest(ctx context.Context) (due time.Time, err error)
-	// Stop ends a service and returns when it is gone. From then on whatever needs it may wait. A service that is stopped stays so.
-	Stop(ctx context.Context, service string) error
+	// Stop ends a service and returns when it is gone. From then on what needs it may wait: what was refused, and tasks of the given
+	// kinds. A service that is stopped stays so.
+	Stop(ctx context.Context, service string, kinds []string) error
 	// Start lets a stopped service run again and returns when it answers; a running one runs on.
 	Start(ctx context.Context, service string) error
 }
@@ -47,10 +48,16 @@ type Player interface {
 type Outage struct {
 	Service     string
 	From, Until time.Time // business time
+	// Kinds are those of the tasks that call it: they wait for it, and are not waited for.
+	Kinds []string
 }
 
 // FreightStops is the outage of the day.
-var FreightStops = Outage{"freight", time.Date(2026, 3, 10, 16, 0, 0, 0, time.UTC), time.Date(2026, 3, 10, 17, 0, 0, 0, time.UTC)}
+var FreightStops = Outage{
+	Service: "freight",
+	From:    time.Date(2026, 3, 10, 16, 0, 0, 0, time.UTC), Until: time.Date(2026, 3, 10, 17, 0, 0, 0, time.UTC),
+	Kinds: []string{"carrier", "plan-shipment", "tender-load", "cancel-shipment"},
+}
 
 // Config says who plays.
 type Config struct {
@@ -136,7 +143,7 @@ func (c Config) outage(ctx context.Context, o Outage, now time.Time) error {
 	if now.Before(o.From) || !now.Before(o.Until) {
 		return c.Suite.Start(ctx, o.Service)
 	}
-	if err := c.Suite.Stop(ctx, o.Service); err != nil {
+	if err := c.Suite.Stop(ctx, o.Service, o.Kinds); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.Own, 0o700); err != nil {

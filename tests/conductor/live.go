@@ -32,7 +32,7 @@ func Conduct(run story.Run, suite *story.Live) (*Live, error) {
 	if run.ClockFile == "" {
 		return nil, errors.New("the suite runs on the machine's clock, which nobody may set; start it with --story-clock")
 	}
-	l := &Live{Live: suite, run: run, look: Look{Conns: map[string]grpc.ClientConnInterface{}, Down: map[string]bool{}}}
+	l := &Live{Live: suite, run: run, look: Look{Conns: map[string]grpc.ClientConnInterface{}, Down: map[string]bool{}, Waits: map[string]bool{}}}
 	l.look.Inbox = l.Inbox()
 	for name, addrs := range run.Services {
 		host, _, err := net.SplitHostPort(addrs.GRPC)
@@ -53,7 +53,7 @@ func (l *Live) OutboxDir() string { return filepath.Join(l.run.DataDir, "data", 
 // The pause between two looks doubles from the first to the last.
 const (
 	firstPause = time.Millisecond
-	lastPause  = 20 * time.Millisecond
+	lastPause  = 10 * time.Millisecond
 )
 
 // patience is how long the suite may take to come to rest before something must be wrong. A task that was refused again and again
@@ -64,7 +64,7 @@ const patience = 3 * time.Minute
 func (l *Live) Rest(ctx context.Context) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for {
 		seen, err := l.look.Look(ctx, l.Now(), l.last)
 		if err != nil {
 			return time.Time{}, err
@@ -72,8 +72,13 @@ func (l *Live) Rest(ctx context.Context) (time.Time, error) {
 		if l.last = seen; seen.Moving == "" {
 			return seen.Due, nil
 		}
-		if err := wait(ctx, pause); err != nil {
-			return time.Time{}, fmt.Errorf("the suite does not come to rest: %s: %w", seen.Moving, err)
+		for pause, moving := firstPause, true; moving; pause = min(2*pause, lastPause) {
+			if err := wait(ctx, pause); err != nil {
+				return time.Time{}, fmt.Errorf("the suite does not come to rest: %s: %w", seen.Moving, err)
+			}
+			if moving, err = l.look.StillMoving(ctx, l.Now(), seen); err != nil {
+				return time.Time{}, err
+			}
 		}
 	}
 }
@@ -92,7 +97,7 @@ func wait(ctx context.Context, d time.Duration) error {
 func (l *Live) hold(service string) string { return filepath.Join(l.run.DataDir, "hold", service) }
 
 // Stop asks the supervisor to hold a service, and returns when nobody listens where it did.
-func (l *Live) Stop(ctx context.Context, service string) error {
+func (l *Live) Stop(ctx context.Context, service string, kinds []string) error {
 	if err := os.MkdirAll(filepath.Dir(l.hold(service)), 0o700); err != nil {
 		return err
 	}
@@ -100,6 +105,9 @@ func (l *Live) Stop(ctx context.Context, service string) error {
 		return err
 	}
 	l.look.Down[service] = true
+	for _, k := range kinds {
+		l.look.Waits[k] = true
+	}
 	l.last = Seen{}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -128,6 +136,7 @@ func (l *Live) Start(ctx context.Context, service string) error {
 		return err
 	}
 	delete(l.look.Down, service)
+	clear(l.look.Waits)
 	l.last = Seen{}
 	// The connection waits while nobody answers.
 	if _, err := eventlogv1.NewEventLogServiceClient(l.look.Conns[service]).GetLog(ctx, &eventlogv1.GetLogRequest{}); err != nil {

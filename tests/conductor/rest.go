@@ -22,6 +22,8 @@ type Look struct {
 	Conns map[string]grpc.ClientConnInterface
 	// Down are the services that are stopped on purpose: what needs them may wait.
 	Down map[string]bool
+	// Waits are the kinds of tasks that may wait for a stopped service.
+	Waits map[string]bool
 	// Inbox is the folder that partners' files come into.
 	Inbox string
 }
@@ -33,7 +35,8 @@ type Seen struct {
 	// Due is when the next task is due that is not due yet; zero is never.
 	Due time.Time
 
-	last map[string]position
+	where string // a service that moves
+	last  map[string]position
 }
 
 type position struct{ epoch, sequence uint64 }
@@ -54,51 +57,18 @@ func (l Look) Look(ctx context.Context, now time.Time, before Seen) (Seen, error
 		}
 	}
 	var mu sync.Mutex
-	moving := func(format string, args ...any) {
+	err := l.each(func(name string, conn grpc.ClientConnInterface) error {
+		one, err := l.at(ctx, now, name, conn, before.last)
+		if err != nil {
+			return err
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if seen.Moving == "" {
-			seen.Moving = fmt.Sprintf(format, args...)
+			seen.Moving, seen.where = one.Moving, one.where
 		}
-	}
-	err := l.each(func(name string, conn grpc.ClientConnInterface) error {
-		log := eventlogv1.NewEventLogServiceClient(conn)
-		consumers, err := log.ListConsumers(ctx, &eventlogv1.ListConsumersRequest{})
-		if err != nil {
-			return fmt.Errorf("consumers of %s: %w", name, err)
-		}
-		for _, c := range consumers.GetConsumers() {
-			if l.Down[c.GetLog()] {
-				continue
-			}
-			end, cursor := before.last[c.GetLog()], c.GetCursor()
-			switch {
-			case cursor.GetSequence() < end.sequence:
-				moving("%s has read %s up to %d of %d %s", name, c.GetLog(), cursor.GetSequence(), end.sequence, c.GetError())
-			case c.GetDeferred() > 0 && !l.anyDown():
-				moving("%s has %d facts of %s that wait for another feed", name, c.GetDeferred(), c.GetLog())
-			}
-		}
-		tasks, err := l.tasks(ctx, log)
-		if err != nil {
-			return fmt.Errorf("tasks of %s: %w", name, err)
-		}
-		for _, t := range tasks {
-			if t.GetState() != eventlogv1.Task_PENDING {
-				continue // waits for a person
-			}
-			if t.GetDueTime() != nil && t.GetDueTime().AsTime().After(now) {
-				mu.Lock()
-				if due := t.GetDueTime().AsTime(); seen.Due.IsZero() || due.Before(seen.Due) {
-					seen.Due = due
-				}
-				mu.Unlock()
-				continue
-			}
-			if l.anyDown() && t.GetAttempts() > 0 {
-				continue // has been refused, as what needs a stopped service is
-			}
-			moving("task %s of %s, %s %s: %d attempts %s", t.GetKind(), name, t.GetName(), t.GetSubject(), t.GetAttempts(), t.GetLastError())
+		if !one.Due.IsZero() && (seen.Due.IsZero() || one.Due.Before(seen.Due)) {
+			seen.Due = one.Due
 		}
 		return nil
 	})
@@ -112,8 +82,8 @@ func (l Look) Look(ctx context.Context, now time.Time, before Seen) (Seen, error
 			return seen, err
 		}
 		for _, e := range entries {
-			if e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") && !strings.HasSuffix(e.Name(), ".part") {
-				moving("%s is being taken in", e.Name())
+			if seen.Moving == "" && e.Type().IsRegular() && !strings.HasPrefix(e.Name(), ".") && !strings.HasSuffix(e.Name(), ".part") {
+				seen.Moving = e.Name() + " is being taken in"
 			}
 		}
 	}
@@ -121,8 +91,61 @@ func (l Look) Look(ctx context.Context, now time.Time, before Seen) (Seen, error
 		return seen, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(seen.last)) {
-		if seen.last[name] != before.last[name] {
-			moving("the log of %s grows", name)
+		if seen.Moving == "" && seen.last[name] != before.last[name] {
+			seen.Moving = "the log of " + name + " grows"
+		}
+	}
+	return seen, nil
+}
+
+// StillMoving says whether the service that a look found busy is busy still, against the ends that the look saw. It asks nobody else;
+// that the suite is at rest is for another look to say.
+func (l Look) StillMoving(ctx context.Context, now time.Time, seen Seen) (bool, error) {
+	if seen.where == "" {
+		return false, nil
+	}
+	one, err := l.at(ctx, now, seen.where, l.Conns[seen.where], seen.last)
+	return one.Moving != "", err
+}
+
+// at looks at one service, whose cursors are held against the ends of the logs.
+func (l Look) at(ctx context.Context, now time.Time, name string, conn grpc.ClientConnInterface, ends map[string]position) (Seen, error) {
+	seen := Seen{where: name}
+	log := eventlogv1.NewEventLogServiceClient(conn)
+	consumers, err := log.ListConsumers(ctx, &eventlogv1.ListConsumersRequest{})
+	if err != nil {
+		return seen, fmt.Errorf("consumers of %s: %w", name, err)
+	}
+	for _, c := range consumers.GetConsumers() {
+		if l.Down[c.GetLog()] {
+			continue
+		}
+		end, cursor := ends[c.GetLog()], c.GetCursor()
+		switch {
+		case cursor.GetSequence() < end.sequence:
+			seen.Moving = fmt.Sprintf("%s has read %s up to %d of %d %s", name, c.GetLog(), cursor.GetSequence(), end.sequence, c.GetError())
+			return seen, nil
+		case c.GetDeferred() > 0 && !l.anyDown():
+			seen.Moving = fmt.Sprintf("%s has %d facts of %s that wait for another feed", name, c.GetDeferred(), c.GetLog())
+			return seen, nil
+		}
+	}
+	tasks, err := l.tasks(ctx, log)
+	if err != nil {
+		return seen, fmt.Errorf("tasks of %s: %w", name, err)
+	}
+	for _, t := range tasks {
+		due := t.GetDueTime().AsTime()
+		switch {
+		case t.GetState() != eventlogv1.Task_PENDING: // waits for a person
+		case t.GetDueTime() != nil && due.After(now):
+			if seen.Due.IsZero() || due.Before(seen.Due) {
+				seen.Due = due
+			}
+		case l.anyDown() && (t.GetAttempts() > 0 || l.Waits[t.GetKind()]): // refused, or about to be
+		default:
+			seen.Moving = fmt.Sprintf("task %s of %s, %s %s: %d attempts %s", t.GetKind(), name, t.GetName(), t.GetSubject(), t.GetAttempts(), t.GetLastError())
+			return seen, nil
 		}
 	}
 	return seen, nil

@@ -35,8 +35,8 @@ func (s *Suite) Rest(ctx context.Context) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("the suite does not come to rest: %s", moving)
 }
 
-// Stop closes a service that is open.
-func (s *Suite) Stop(_ context.Context, service string) error {
+// Stop closes a service that is open. What needs it is refused at once.
+func (s *Suite) Stop(_ context.Context, service string, _ []string) error {
 	if s.Up(service) {
 		s.Close(service)
 	}
