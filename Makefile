@@ -28,13 +28,17 @@ test: ## run all tests
 	@go test $$(go list -m -f '{{.Dir}}/...')
 
 .PHONY: check
-check: verify-gen lint standalone test-race ## what the build server runs beside the tests
+check: verify-gen lint breaking standalone test-race ## what the build server runs beside the tests
 
 .PHONY: lint
 lint: ## formatting, go vet, buf lint
 	@unformatted=$$(git ls-files '*.go' ':!gen' | xargs gofmt -l); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	@go vet $$(go list -m -f '{{.Dir}}/...')
 	@build/tools.sh && build/protos.sh && .cache/bin/buf lint proto && .cache/bin/buf format --diff --exit-code proto
+
+.PHONY: breaking
+breaking: ## compare the contracts with those of the last release
+	@build/breaking.sh
 
 .PHONY: fmt
 fmt: ## format Go and protos
