@@ -3,7 +3,6 @@ package cli_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -512,24 +511,6 @@ func TestChangesCarryARequestID(t *testing.T) {
 	}
 	if code, _, errOut := s.run("work-items", "close", "wi_1"); code != 2 {
 		t.Errorf("close without a note: exit %d, %s; want 2", code, errOut)
-	}
-}
-
-// Without the health service nothing counts as serving, and what is reachable is shown all the same.
-func TestStatusOfASuiteThatIsDown(t *testing.T) {
-	connect := func(string) (grpc.ClientConnInterface, error) {
-		return refusing{err: status.Error(codes.Unavailable, "refused")}, nil
-	}
-	code, out, errOut := run(t, connect, "status", "--data", t.TempDir(), "-o", "json")
-	var all []struct {
-		Service, Health string
-		Consumers       []any
-	}
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		t.Fatal(err)
-	}
-	if code != 6 || len(all) != 8 || all[0].Health != "unreachable" || all[0].Consumers == nil {
-		t.Errorf("exit %d, %v, %s; want 6 and eight unreachable services", code, all, errOut)
 	}
 }
 
