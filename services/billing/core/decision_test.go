@@ -247,6 +247,55 @@ func TestDecideAtOnce(t *testing.T) {
 	}
 }
 
+// The list by state is what waits for whom; a decision moves a bill from one to the other, and a carrier sees its own.
+func TestBillsByState(t *testing.T) {
+	w := newWorld(t)
+	w.play(stories(t)["15"]) // rejected
+	w.play(stories(t)["08"]) // approved, and a duplicate
+	j, b := w.overcharged()
+	numbers := func(state billingv1.FreightBill_State, load string) string {
+		t.Helper()
+		var out []string
+		token := ""
+		for {
+			resp, err := w.person.ListFreightBills(w.ctx, &billingv1.ListFreightBillsRequest{State: state, LoadNumber: load, PageSize: 1, PageToken: token})
+			w.must(err)
+			for _, b := range resp.GetFreightBills() {
+				if state != 0 && b.GetState() != state {
+					t.Errorf("%s is %s, want %s", b.GetInvoiceNumber(), b.GetState(), state)
+				}
+				out = append(out, b.GetInvoiceNumber())
+			}
+			if token = resp.GetNextPageToken(); token == "" {
+				slices.Sort(out)
+				return strings.Join(out, " ")
+			}
+		}
+	}
+	check := func(state billingv1.FreightBill_State, load, want string) {
+		t.Helper()
+		if got := numbers(state, load); got != want {
+			t.Errorf("%s %s: %q, want %q", state, load, got, want)
+		}
+	}
+	check(0, "", "CXBB-14 CXEE-15 CXEE-8 CXEE-8")
+	check(billingv1.FreightBill_EXCEPTION, "", "CXBB-14")
+	check(billingv1.FreightBill_REJECTED, "", "CXEE-15")
+	check(billingv1.FreightBill_DUPLICATE, "", "CXEE-8")
+	check(billingv1.FreightBill_DUPLICATE, stories(t)["08"].jobs[0].number(), "CXEE-8")
+	check(billingv1.FreightBill_EXCEPTION, stories(t)["08"].jobs[0].number(), "")
+	_, err := w.decide(w.person, "dispute", b.GetName(), "d")
+	w.must(err)
+	w.reopen()
+	check(billingv1.FreightBill_EXCEPTION, "", "")
+	check(billingv1.FreightBill_DISPUTED, j.number(), "CXBB-14")
+	own := w.server.Partner("parties/CAR-CXBB", "billing.read").Do(http.MethodGet, "/v1/freightBills?state=DISPUTED", "")
+	other := w.server.Partner("parties/CAR-CXEE", "billing.read").Do(http.MethodGet, "/v1/freightBills?state=DISPUTED", "")
+	if !strings.Contains(string(own.Body), "CXBB-14") || strings.Contains(string(other.Body), "CXBB-14") {
+		t.Errorf("the carrier reads %s, another %s; want its bill and nothing", own.Body, other.Body)
+	}
+}
+
 // Only people with the scope decide; services and partners do not, and a request needs a reason.
 func TestWhoDecides(t *testing.T) {
 	w := newWorld(t)

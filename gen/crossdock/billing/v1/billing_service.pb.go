@@ -518,7 +518,9 @@ type ListFreightBillsRequest struct {
 	// From the answer before; only with the same other arguments.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only for this load number.
-	LoadNumber    string `protobuf:"bytes,3,opt,name=load_number,json=loadNumber,proto3" json:"load_number,omitempty"`
+	LoadNumber string `protobuf:"bytes,3,opt,name=load_number,json=loadNumber,proto3" json:"load_number,omitempty"`
+	// Only in this state, such as EXCEPTION: what waits for a person. With load_number too, a page may be short before the end.
+	State         FreightBill_State `protobuf:"varint,4,opt,name=state,proto3,enum=crossdock.billing.v1.FreightBill_State" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -572,6 +574,13 @@ func (x *ListFreightBillsRequest) GetLoadNumber() string {
 		return x.LoadNumber
 	}
 	return ""
+}
+
+func (x *ListFreightBillsRequest) GetState() FreightBill_State {
+	if x != nil {
+		return x.State
+	}
+	return FreightBill_STATE_UNSPECIFIED
 }
 
 // ListFreightBillsResponse is a page, newest first.
@@ -1224,13 +1233,14 @@ const file_crossdock_billing_v1_billing_service_proto_rawDesc = "" +
 	"request_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"U\n" +
 	"\x15GetFreightBillRequest\x12<\n" +
-	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xbaH\"r 2\x1e^freightBills/[a-z0-9_]{1,64}$R\x04name\"\x92\x01\n" +
+	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xbaH\"r 2\x1e^freightBills/[a-z0-9_]{1,64}$R\x04name\"\xdb\x01\n" +
 	"\x17ListFreightBillsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12(\n" +
 	"\vload_number\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18(R\n" +
-	"loadNumber\"\x8a\x01\n" +
+	"loadNumber\x12G\n" +
+	"\x05state\x18\x04 \x01(\x0e2'.crossdock.billing.v1.FreightBill.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"\x8a\x01\n" +
 	"\x18ListFreightBillsResponse\x12F\n" +
 	"\rfreight_bills\x18\x01 \x03(\v2!.crossdock.billing.v1.FreightBillR\ffreightBills\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc8\x01\n" +
@@ -1360,53 +1370,55 @@ var file_crossdock_billing_v1_billing_service_proto_goTypes = []any{
 	(*TrialBalance)(nil),                   // 19: crossdock.billing.v1.TrialBalance
 	(*Invoice)(nil),                        // 20: crossdock.billing.v1.Invoice
 	(*FreightBill)(nil),                    // 21: crossdock.billing.v1.FreightBill
-	(*Accrual)(nil),                        // 22: crossdock.billing.v1.Accrual
-	(*JournalEntry)(nil),                   // 23: crossdock.billing.v1.JournalEntry
-	(*Balance)(nil),                        // 24: crossdock.billing.v1.Balance
-	(*BillingAuthorization)(nil),           // 25: crossdock.billing.v1.BillingAuthorization
+	(FreightBill_State)(0),                 // 22: crossdock.billing.v1.FreightBill.State
+	(*Accrual)(nil),                        // 23: crossdock.billing.v1.Accrual
+	(*JournalEntry)(nil),                   // 24: crossdock.billing.v1.JournalEntry
+	(*Balance)(nil),                        // 25: crossdock.billing.v1.Balance
+	(*BillingAuthorization)(nil),           // 26: crossdock.billing.v1.BillingAuthorization
 }
 var file_crossdock_billing_v1_billing_service_proto_depIdxs = []int32{
 	20, // 0: crossdock.billing.v1.ListInvoicesResponse.invoices:type_name -> crossdock.billing.v1.Invoice
 	21, // 1: crossdock.billing.v1.SubmitFreightBillRequest.freight_bill:type_name -> crossdock.billing.v1.FreightBill
-	21, // 2: crossdock.billing.v1.ListFreightBillsResponse.freight_bills:type_name -> crossdock.billing.v1.FreightBill
-	22, // 3: crossdock.billing.v1.ListAccrualsResponse.accruals:type_name -> crossdock.billing.v1.Accrual
-	23, // 4: crossdock.billing.v1.ListJournalEntriesResponse.journal_entries:type_name -> crossdock.billing.v1.JournalEntry
-	24, // 5: crossdock.billing.v1.TrialBalance.balances:type_name -> crossdock.billing.v1.Balance
-	0,  // 6: crossdock.billing.v1.BillingService.AuthorizeBilling:input_type -> crossdock.billing.v1.AuthorizeBillingRequest
-	1,  // 7: crossdock.billing.v1.BillingService.GetBillingAuthorization:input_type -> crossdock.billing.v1.GetBillingAuthorizationRequest
-	2,  // 8: crossdock.billing.v1.BillingService.PreviewInvoice:input_type -> crossdock.billing.v1.PreviewInvoiceRequest
-	3,  // 9: crossdock.billing.v1.BillingService.IssueInvoice:input_type -> crossdock.billing.v1.IssueInvoiceRequest
-	4,  // 10: crossdock.billing.v1.BillingService.GetInvoice:input_type -> crossdock.billing.v1.GetInvoiceRequest
-	5,  // 11: crossdock.billing.v1.BillingService.ListInvoices:input_type -> crossdock.billing.v1.ListInvoicesRequest
-	7,  // 12: crossdock.billing.v1.BillingService.SubmitFreightBill:input_type -> crossdock.billing.v1.SubmitFreightBillRequest
-	8,  // 13: crossdock.billing.v1.BillingService.GetFreightBill:input_type -> crossdock.billing.v1.GetFreightBillRequest
-	9,  // 14: crossdock.billing.v1.BillingService.ListFreightBills:input_type -> crossdock.billing.v1.ListFreightBillsRequest
-	11, // 15: crossdock.billing.v1.BillingService.ApproveFreightBill:input_type -> crossdock.billing.v1.ApproveFreightBillRequest
-	12, // 16: crossdock.billing.v1.BillingService.DisputeFreightBill:input_type -> crossdock.billing.v1.DisputeFreightBillRequest
-	13, // 17: crossdock.billing.v1.BillingService.RejectFreightBill:input_type -> crossdock.billing.v1.RejectFreightBillRequest
-	14, // 18: crossdock.billing.v1.BillingService.ListAccruals:input_type -> crossdock.billing.v1.ListAccrualsRequest
-	16, // 19: crossdock.billing.v1.BillingService.ListJournalEntries:input_type -> crossdock.billing.v1.ListJournalEntriesRequest
-	18, // 20: crossdock.billing.v1.BillingService.GetTrialBalance:input_type -> crossdock.billing.v1.GetTrialBalanceRequest
-	25, // 21: crossdock.billing.v1.BillingService.AuthorizeBilling:output_type -> crossdock.billing.v1.BillingAuthorization
-	25, // 22: crossdock.billing.v1.BillingService.GetBillingAuthorization:output_type -> crossdock.billing.v1.BillingAuthorization
-	20, // 23: crossdock.billing.v1.BillingService.PreviewInvoice:output_type -> crossdock.billing.v1.Invoice
-	20, // 24: crossdock.billing.v1.BillingService.IssueInvoice:output_type -> crossdock.billing.v1.Invoice
-	20, // 25: crossdock.billing.v1.BillingService.GetInvoice:output_type -> crossdock.billing.v1.Invoice
-	6,  // 26: crossdock.billing.v1.BillingService.ListInvoices:output_type -> crossdock.billing.v1.ListInvoicesResponse
-	21, // 27: crossdock.billing.v1.BillingService.SubmitFreightBill:output_type -> crossdock.billing.v1.FreightBill
-	21, // 28: crossdock.billing.v1.BillingService.GetFreightBill:output_type -> crossdock.billing.v1.FreightBill
-	10, // 29: crossdock.billing.v1.BillingService.ListFreightBills:output_type -> crossdock.billing.v1.ListFreightBillsResponse
-	21, // 30: crossdock.billing.v1.BillingService.ApproveFreightBill:output_type -> crossdock.billing.v1.FreightBill
-	21, // 31: crossdock.billing.v1.BillingService.DisputeFreightBill:output_type -> crossdock.billing.v1.FreightBill
-	21, // 32: crossdock.billing.v1.BillingService.RejectFreightBill:output_type -> crossdock.billing.v1.FreightBill
-	15, // 33: crossdock.billing.v1.BillingService.ListAccruals:output_type -> crossdock.billing.v1.ListAccrualsResponse
-	17, // 34: crossdock.billing.v1.BillingService.ListJournalEntries:output_type -> crossdock.billing.v1.ListJournalEntriesResponse
-	19, // 35: crossdock.billing.v1.BillingService.GetTrialBalance:output_type -> crossdock.billing.v1.TrialBalance
-	21, // [21:36] is the sub-list for method output_type
-	6,  // [6:21] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	22, // 2: crossdock.billing.v1.ListFreightBillsRequest.state:type_name -> crossdock.billing.v1.FreightBill.State
+	21, // 3: crossdock.billing.v1.ListFreightBillsResponse.freight_bills:type_name -> crossdock.billing.v1.FreightBill
+	23, // 4: crossdock.billing.v1.ListAccrualsResponse.accruals:type_name -> crossdock.billing.v1.Accrual
+	24, // 5: crossdock.billing.v1.ListJournalEntriesResponse.journal_entries:type_name -> crossdock.billing.v1.JournalEntry
+	25, // 6: crossdock.billing.v1.TrialBalance.balances:type_name -> crossdock.billing.v1.Balance
+	0,  // 7: crossdock.billing.v1.BillingService.AuthorizeBilling:input_type -> crossdock.billing.v1.AuthorizeBillingRequest
+	1,  // 8: crossdock.billing.v1.BillingService.GetBillingAuthorization:input_type -> crossdock.billing.v1.GetBillingAuthorizationRequest
+	2,  // 9: crossdock.billing.v1.BillingService.PreviewInvoice:input_type -> crossdock.billing.v1.PreviewInvoiceRequest
+	3,  // 10: crossdock.billing.v1.BillingService.IssueInvoice:input_type -> crossdock.billing.v1.IssueInvoiceRequest
+	4,  // 11: crossdock.billing.v1.BillingService.GetInvoice:input_type -> crossdock.billing.v1.GetInvoiceRequest
+	5,  // 12: crossdock.billing.v1.BillingService.ListInvoices:input_type -> crossdock.billing.v1.ListInvoicesRequest
+	7,  // 13: crossdock.billing.v1.BillingService.SubmitFreightBill:input_type -> crossdock.billing.v1.SubmitFreightBillRequest
+	8,  // 14: crossdock.billing.v1.BillingService.GetFreightBill:input_type -> crossdock.billing.v1.GetFreightBillRequest
+	9,  // 15: crossdock.billing.v1.BillingService.ListFreightBills:input_type -> crossdock.billing.v1.ListFreightBillsRequest
+	11, // 16: crossdock.billing.v1.BillingService.ApproveFreightBill:input_type -> crossdock.billing.v1.ApproveFreightBillRequest
+	12, // 17: crossdock.billing.v1.BillingService.DisputeFreightBill:input_type -> crossdock.billing.v1.DisputeFreightBillRequest
+	13, // 18: crossdock.billing.v1.BillingService.RejectFreightBill:input_type -> crossdock.billing.v1.RejectFreightBillRequest
+	14, // 19: crossdock.billing.v1.BillingService.ListAccruals:input_type -> crossdock.billing.v1.ListAccrualsRequest
+	16, // 20: crossdock.billing.v1.BillingService.ListJournalEntries:input_type -> crossdock.billing.v1.ListJournalEntriesRequest
+	18, // 21: crossdock.billing.v1.BillingService.GetTrialBalance:input_type -> crossdock.billing.v1.GetTrialBalanceRequest
+	26, // 22: crossdock.billing.v1.BillingService.AuthorizeBilling:output_type -> crossdock.billing.v1.BillingAuthorization
+	26, // 23: crossdock.billing.v1.BillingService.GetBillingAuthorization:output_type -> crossdock.billing.v1.BillingAuthorization
+	20, // 24: crossdock.billing.v1.BillingService.PreviewInvoice:output_type -> crossdock.billing.v1.Invoice
+	20, // 25: crossdock.billing.v1.BillingService.IssueInvoice:output_type -> crossdock.billing.v1.Invoice
+	20, // 26: crossdock.billing.v1.BillingService.GetInvoice:output_type -> crossdock.billing.v1.Invoice
+	6,  // 27: crossdock.billing.v1.BillingService.ListInvoices:output_type -> crossdock.billing.v1.ListInvoicesResponse
+	21, // 28: crossdock.billing.v1.BillingService.SubmitFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	21, // 29: crossdock.billing.v1.BillingService.GetFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	10, // 30: crossdock.billing.v1.BillingService.ListFreightBills:output_type -> crossdock.billing.v1.ListFreightBillsResponse
+	21, // 31: crossdock.billing.v1.BillingService.ApproveFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	21, // 32: crossdock.billing.v1.BillingService.DisputeFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	21, // 33: crossdock.billing.v1.BillingService.RejectFreightBill:output_type -> crossdock.billing.v1.FreightBill
+	15, // 34: crossdock.billing.v1.BillingService.ListAccruals:output_type -> crossdock.billing.v1.ListAccrualsResponse
+	17, // 35: crossdock.billing.v1.BillingService.ListJournalEntries:output_type -> crossdock.billing.v1.ListJournalEntriesResponse
+	19, // 36: crossdock.billing.v1.BillingService.GetTrialBalance:output_type -> crossdock.billing.v1.TrialBalance
+	22, // [22:37] is the sub-list for method output_type
+	7,  // [7:22] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_billing_v1_billing_service_proto_init() }

@@ -204,11 +204,15 @@ func (s *Server) GetFreightBill(ctx context.Context, req *billingv1.GetFreightBi
 
 // ListFreightBills pages through the visible bills, newest first.
 func (s *Server) ListFreightBills(ctx context.Context, req *billingv1.ListFreightBillsRequest) (*billingv1.ListFreightBillsResponse, error) {
-	q, args, err := query(ctx, req, req.GetLoadNumber())
+	state := ""
+	if req.GetState() != billingv1.FreightBill_STATE_UNSPECIFIED {
+		state = req.GetState().String()
+	}
+	q, args, err := query(ctx, req, req.GetLoadNumber(), state)
 	if err != nil {
 		return nil, refuse("freightBills", err)
 	}
-	q.Load = req.GetLoadNumber()
+	q.Load, q.State = req.GetLoadNumber(), state
 	found, last, err := s.app.FreightBills(ctx, q)
 	if err != nil {
 		return nil, refuse("freightBills", err)

@@ -44,6 +44,7 @@ type Query struct {
 	Number string // invoices: with this number
 	Order  string // invoices: of this order
 	Load   string // bills: of this load number; accruals: of this load
+	State  string // bills: in this state
 	After  []byte // the last key seen; nil is the newest
 	Size   int
 }
@@ -58,6 +59,8 @@ func (q Query) scope() store.Scope {
 		scope = store.OfOrder(q.Order)
 	case q.Load != "":
 		scope = store.OfLoad(q.Load)
+	case q.State != "":
+		scope = store.OfState(q.State)
 	}
 	switch {
 	case q.Party == "":
@@ -79,7 +82,11 @@ func (a *App) Invoices(ctx context.Context, q Query) ([]invoice.Invoice, []byte,
 
 // FreightBills returns a part of the carriers' bills.
 func (a *App) FreightBills(ctx context.Context, q Query) ([]freightbill.Bill, []byte, error) {
-	return list(ctx, a, store.BillList, q, store.Reader.FreightBill)
+	found, last, err := list(ctx, a, store.BillList, q, store.Reader.FreightBill)
+	if q.State != "" { // a load and a state together: the load's list is short
+		found = slices.DeleteFunc(found, func(b freightbill.Bill) bool { return b.State.String() != q.State })
+	}
+	return found, last, err
 }
 
 // Accruals returns a part of the accruals.

@@ -37,6 +37,7 @@ func OfParty(party string) Scope      { return Scope("party:" + party) }
 func OfOrder(order string) Scope      { return Scope("order:" + order) }
 func OfNumber(number string) Scope    { return Scope("number:" + number) }
 func OfLoad(load string) Scope        { return Scope("load:" + load) }
+func OfState(state string) Scope      { return Scope("state:" + state) }
 func (s Scope) Within(of Scope) Scope { return of + "\x00" + s }
 
 func listRows(list List, at time.Time, name string, scopes ...Scope) []indexRow {
@@ -57,8 +58,8 @@ func invoiceRows(m *billingstoragev1.InvoiceRecord) []indexRow {
 func billRows(m *billingstoragev1.FreightBillRecord) []indexRow {
 	b := m.GetFreightBill()
 	party := OfParty(b.GetCarrier())
-	return listRows(BillList, b.GetReceiveTime().AsTime(), b.GetName(), Everything, OfLoad(b.GetLoadNumber()), party,
-		OfLoad(b.GetLoadNumber()).Within(party))
+	load, state := OfLoad(b.GetLoadNumber()), OfState(b.GetState().String())
+	return listRows(BillList, b.GetReceiveTime().AsTime(), b.GetName(), Everything, load, state, party, load.Within(party), state.Within(party))
 }
 
 func accrualRows(m *billingstoragev1.AccrualRecord) []indexRow {

@@ -502,7 +502,15 @@ func (t *Tx) SaveFreightBill(b freightbill.Bill, facts ...any) error {
 	head := proto.CloneOf(whole)
 	head.Charges, head.Findings = nil, nil
 	m := &billingstoragev1.FreightBillRecord{FreightBill: head}
-	err := firstError(billTable.Put(t.ctx, t.tx, platform.Key(b.Name), m), t.index(nil, billRows(m)))
+	key := platform.Key(b.Name)
+	var old []indexRow
+	switch before, err := billTable.Get(t.ctx, t.tx, key); {
+	case err == nil:
+		old = billRows(before)
+	case !missing(err):
+		return err
+	}
+	err := firstError(billTable.Put(t.ctx, t.tx, key, m), t.index(old, billRows(m)))
 	for i, c := range whole.GetCharges() {
 		err = firstError(err, billChargeTable.Put(t.ctx, t.tx, place(b.Name, i), &billingstoragev1.BillChargeRecord{Charge: c}))
 	}
