@@ -3,9 +3,12 @@ package programs
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"crossdock.dev/tests/story"
 )
@@ -91,5 +94,42 @@ func TestSuiteKilled(t *testing.T) {
 				s.ended(live, n)
 			})
 		}
+	}
+}
+
+// A program that is held down ends, the others go on without it, and when it is back everybody finds it and the order ends the
+// same.
+func TestProgramHeld(t *testing.T) {
+	for _, name := range []string{"freight", "orders", "masterdata"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSuite(t)
+			s.start()
+			live := s.ready()
+			fill(t, live)
+			hold := filepath.Join(s.dir, "hold", name)
+			var n story.Names
+			drops := 0
+			acts := story.HappyPath(disturbed{live, func(moment string) {
+				if moment == "drop" {
+					drops++
+				}
+				if drops > 1 {
+					return
+				}
+				switch moment {
+				case "drop":
+					must(t, os.WriteFile(hold, nil, 0o600))
+					s.up.awaitText(t, name+": held down, exit status 0")
+				case "dropped":
+					begun := time.Now()
+					must(t, os.Remove(hold))
+					settled(t, live)
+					t.Logf("%s was back, and everybody had read everything, after %v", name, time.Since(begun).Round(time.Millisecond))
+				}
+			}}, document(t), &n)
+			must(t, story.Play(t.Context(), live, acts, func(story.Act) {}))
+			s.ended(live, n)
+		})
 	}
 }
