@@ -3,9 +3,11 @@ package programs
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -64,9 +66,23 @@ func (p *process) wait(t *testing.T) int {
 	case <-p.ended:
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(patience):
+		p.dump(t)
 		t.Fatalf("%s does not end", p.cmd.Path)
 		return 0
 	}
+}
+
+// dump makes a program that hangs, and those that it says it started, print what their goroutines wait for.
+func (p *process) dump(t *testing.T) {
+	for _, m := range started.FindAllStringSubmatch(p.text(), -1) {
+		pid, err := strconv.Atoi(m[2] + m[3])
+		must(t, err)
+		if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && filepath.Dir(exe) == bin {
+			_ = syscall.Kill(pid, syscall.SIGQUIT) // the only error is that it has ended
+		}
+	}
+	p.signal(t, syscall.SIGQUIT)
+	<-p.ended
 }
 
 // stop asks the program to end, as a person or a supervisor does.
@@ -153,8 +169,12 @@ func run(t *testing.T, name string, args ...string) (code int, out, errOut strin
 	return cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()
 }
 
-// tail is the end of what a program printed, without the lines that say that a reader of a log has turned away.
+// tail is the end of what a program printed, without the lines that say that a reader of a log has turned away; all that it printed
+// since it was told to dump its goroutines.
 func tail(text string) string {
+	if at := strings.LastIndex(text, "SIGQUIT: quit"); at >= 0 {
+		return text[at:]
+	}
 	var lines []string
 	for line := range strings.Lines(text) {
 		if !strings.Contains(line, "/TailEntries") {

@@ -283,6 +283,11 @@ func TestFactsInWords(t *testing.T) {
 	s, l := &freightv1.Shipment{Name: shipment}, &freightv1.Load{Name: load, Number: "NL26030001", Charges: &freightv1.RatedCharges{Total: usd(15000)}}
 	tender := &freightv1.Tender{LoadNumber: "NL26030001", Scac: "CXBB"}
 	det := func(total int64) *typev1.Charge { return &typev1.Charge{Code: "DET", Amount: usd(total)} }
+	bill := func(state billingv1.FreightBill_State, code, reason string) *billingv1.FreightBill {
+		return &billingv1.FreightBill{InvoiceNumber: "CXBB-9014", Total: usd(42524), State: state, Decisions: []*billingv1.FreightBill_Decision{
+			{Reason: "an earlier one"}, {DisputeCode: code, Reason: reason},
+		}}
+	}
 	for _, c := range []struct {
 		log     string
 		payload proto.Message
@@ -298,6 +303,10 @@ func TestFactsInWords(t *testing.T) {
 			"estimated for Wed 2026-03-04 17:00 EST, confidence low (FEED_SILENT)"},
 		{"freight", &freightv1.EtaChanged{Shipment: s, Confidence: freightv1.Confidence_NONE}, "no estimate beside the promise, confidence none"},
 		{"freight", &freightv1.ExceptionRaised{Shipment: s, Reason: "FEED_SILENT", Detail: "nothing heard for a day"}, "needs a look, FEED_SILENT: nothing heard for a day"},
+		{"billing", &billingv1.AccrualReversed{Accrual: &billingv1.Accrual{Charge: &typev1.Charge{Code: "FUE", Amount: usd(9202)}}}, "92.02 USD for FUE is expected no more"},
+		{"billing", &billingv1.DisputeOpened{FreightBill: bill(billingv1.FreightBill_DISPUTED, "46", "not our load")}, "bill CXBB-9014 over 425.24 USD disputed, code 46: not our load"},
+		{"billing", &billingv1.DisputeResolved{FreightBill: bill(billingv1.FreightBill_APPROVED, "", "they were right")}, "dispute of bill CXBB-9014 is over, APPROVED: they were right"},
+		{"billing", &billingv1.FreightBillRejected{FreightBill: bill(billingv1.FreightBill_REJECTED, "", "billed twice")}, "bill CXBB-9014 over 425.24 USD refused: billed twice"},
 		{"freight", &freightv1.ExceptionCleared{Shipment: s, Reason: "FEED_SILENT"}, "right again: FEED_SILENT"},
 	} {
 		w.tell(c.log, departed, c.payload, shipment, orderName)

@@ -50,6 +50,8 @@ type Commands struct {
 	Verify  verifyCmd  `cmd:"" help:"Check every store and what must hold across services; exit 1 with breaches."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 
+	Identities identitiesCmd `cmd:"" help:"Make identities for development, as up does, for programs that are started by hand."`
+
 	Orders       ordersCmd       `cmd:"" help:"Orders of customers."`
 	Shipments    shipmentsCmd    `cmd:"" help:"Shipments to customers."`
 	Loads        loadsCmd        `cmd:"" help:"Loads that carriers haul."`

@@ -373,3 +373,33 @@ func (l *leaving) After(d time.Duration) <-chan time.Time {
 	l.leave()
 	return l.Machine.After(d)
 }
+
+// Identities for programs that are started by hand: made once, for every service and the development user.
+func TestIdentities(t *testing.T) {
+	data := t.TempDir()
+	read := func() []byte {
+		t.Helper()
+		code, out, errOut := run(t, nil, "identities", "--data", data)
+		dir := filepath.Join(data, "pki")
+		if code != 0 || out != dir+"\n" {
+			t.Fatalf("exit %d, %q, %s; want 0 and %s", code, out, errOut, dir)
+		}
+		for _, name := range append(suite.Names(), "dev") {
+			kind := "service"
+			if name == "dev" {
+				kind = "user"
+			}
+			if _, err := os.Stat(filepath.Join(dir, kind+"-"+name+".key")); err != nil {
+				t.Error(err)
+			}
+		}
+		raw, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	if first, again := read(), read(); !bytes.Equal(first, again) {
+		t.Error("the second time made another authority")
+	}
+}

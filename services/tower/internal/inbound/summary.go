@@ -145,11 +145,11 @@ func Summary(payload proto.Message) string {
 	case *billingv1.FreightBillExcepted:
 		return fmt.Sprintf("bill %s over %s: %s", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()), m.GetFreightBill().GetState())
 	case *billingv1.FreightBillRejected:
-		return fmt.Sprintf("bill %s over %s refused by a person", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()))
+		return fmt.Sprintf("bill %s over %s refused%s", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()), decision(m.GetFreightBill()))
 	case *billingv1.DisputeOpened:
-		return fmt.Sprintf("bill %s over %s disputed", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()))
+		return fmt.Sprintf("bill %s over %s disputed%s", m.GetFreightBill().GetInvoiceNumber(), amount(m.GetFreightBill().GetTotal()), decision(m.GetFreightBill()))
 	case *billingv1.DisputeResolved:
-		return fmt.Sprintf("dispute of bill %s is over: %s", m.GetFreightBill().GetInvoiceNumber(), m.GetFreightBill().GetState())
+		return fmt.Sprintf("dispute of bill %s is over, %s%s", m.GetFreightBill().GetInvoiceNumber(), m.GetFreightBill().GetState(), decision(m.GetFreightBill()))
 	case *billingv1.JournalEntryPosted:
 		var lines []string
 		for _, l := range m.GetJournalEntry().GetLines() {
@@ -195,6 +195,21 @@ func Summary(payload proto.Message) string {
 		return fmt.Sprintf("%s sent to %s as %s", strings.Join(sets, ", "), i.GetReceiver(), i.GetFileName())
 	}
 	return ""
+}
+
+// decision is what was decided last about a bill, as the end of a sentence.
+func decision(b *billingv1.FreightBill) string {
+	if len(b.GetDecisions()) == 0 {
+		return ""
+	}
+	last, text := b.GetDecisions()[len(b.GetDecisions())-1], ""
+	if last.GetDisputeCode() != "" {
+		text = ", code " + last.GetDisputeCode()
+	}
+	if last.GetReason() != "" {
+		text += ": " + last.GetReason()
+	}
+	return text
 }
 
 // bare is a resource name without its collection.
