@@ -18,6 +18,7 @@ import (
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
+	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/origin"
 	"crossdock.dev/platform/store"
 )
@@ -28,6 +29,8 @@ type ConsumerConfig struct {
 	Source Source
 	Store  *store.Store
 	Logger *slog.Logger
+	// Machine measures how long the consumer is behind; nil is the system's.
+	Machine clock.Machine
 	// Keys names what a fact touches for this service, such as the orders that a load carries; none means that the fact is
 	// ignored. It has no side effects and does not look at the store.
 	Keys func(f Fact) []string
@@ -54,6 +57,7 @@ type Consumer struct {
 	ignored uint64 // facts read and ignored since the record was stored
 	at      cursor // how far has been read; ahead of the stored record by ignored facts alone
 	err     error
+	pace    pace
 	moved   chan struct{}   // closed when settled moves
 	ctx     context.Context // of the last Step
 
@@ -80,6 +84,9 @@ func (c cursor) equal(d cursor) bool {
 func NewConsumer(c ConsumerConfig) *Consumer {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Machine == nil {
+		c.Machine = clock.SystemMachine()
 	}
 	return &Consumer{c: c, followers: &Followers{}, moved: make(chan struct{})}
 }
@@ -148,6 +155,7 @@ func (c *Consumer) run(ctx context.Context) (bool, error) {
 	if err != nil {
 		return released, err
 	}
+	c.heard(last.Sequence)
 	if len(entries) == 0 {
 		if last.Log != "" && last.Sequence < c.at.pos.Sequence {
 			return released, fmt.Errorf("%w: log %s ends at %d, but was read up to %d", ErrBrokenFeed, c.c.Log, last.Sequence, c.at.pos.Sequence)
@@ -157,6 +165,7 @@ func (c *Consumer) run(ctx context.Context) (bool, error) {
 	if err := c.take(ctx, entries); err != nil {
 		return released, err
 	}
+	c.heard(last.Sequence)
 	return true, c.settle(ctx)
 }
 

@@ -170,8 +170,7 @@ func (s *server) measure(ctx context.Context, c *call, next func(context.Context
 	s.metrics.inFlight.Inc()
 	defer s.metrics.inFlight.Dec()
 	err := next(ctx)
-	code := status.Code(err).String()
-	s.metrics.calls.WithLabelValues(c.full, code).Inc()
+	s.metrics.calls.WithLabelValues(c.full, status.Code(err).String(), rpcerr.Reason(err)).Inc()
 	s.metrics.seconds.WithLabelValues(c.full).Observe(s.Now().Sub(begun).Seconds())
 	return err
 }

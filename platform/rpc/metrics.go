@@ -17,8 +17,8 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "crossdock_rpc_calls_total", Help: "Calls answered, by method and gRPC code.",
-		}, []string{"method", "code"}),
+			Name: "crossdock_rpc_calls_total", Help: "Calls answered, by method, gRPC code and reason; the reason is empty for OK.",
+		}, []string{"method", "code", "reason"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "crossdock_rpc_seconds", Help: "Time to answer a call; for a stream, its life.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},

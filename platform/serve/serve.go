@@ -143,6 +143,9 @@ func build(c Config, s Service) (_ *runner, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("serve %s: %w", c.Name, err)
 	}
+	if err := r.collect(); err != nil {
+		return nil, fmt.Errorf("serve %s: %w", c.Name, err)
+	}
 	if s.Register != nil {
 		s.Register(r.server)
 	}

@@ -29,6 +29,8 @@ type Options struct {
 	Schema Schema
 	// Clock gives apply times. Required.
 	Clock clock.Business
+	// Machine measures commits; nil is the system's.
+	Machine clock.Machine
 	// Log takes what the store has to say; nil discards it.
 	Log *slog.Logger
 	// Random gives log ids and salts; nil is the system's.
@@ -48,14 +50,16 @@ const appendFill = 0.95
 
 // Store is an open store. Its methods may be called from any goroutine.
 type Store struct {
-	path   string
-	cat    *catalogue
-	db     *bbolt.DB
-	clock  clock.Business
-	log    *slog.Logger
-	random io.Reader
-	uid    string
-	commit func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests put a failing disk here
+	path    string
+	cat     *catalogue
+	db      *bbolt.DB
+	clock   clock.Business
+	machine clock.Machine
+	metrics *metrics
+	log     *slog.Logger
+	random  io.Reader
+	uid     string
+	commit  func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests put a failing disk here
 
 	queue    chan *Pending
 	loopDone chan struct{}
@@ -66,11 +70,12 @@ type Store struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	mu      sync.Mutex
-	last    tip
-	changed chan struct{}
-	failed  error
-	failure chan struct{}
+	mu       sync.Mutex
+	last     tip
+	changed  chan struct{}
+	failed   error
+	failure  chan struct{}
+	verified verified
 }
 
 // Open opens the store at path, or creates it and its folder, for the program's user alone. It fails with ErrInUse when another process has it open, and when the file
@@ -89,6 +94,9 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
+	if o.Machine == nil {
+		o.Machine = clock.SystemMachine()
+	}
 	if err := create(o, cat); err != nil {
 		return nil, fmt.Errorf("create store %s: %w", o.Path, err)
 	}
@@ -97,7 +105,7 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 		if err != nil {
 			return err
 		}
-		s = &Store{path: o.Path, cat: cat, db: db, clock: o.Clock, log: o.Log, random: o.Random,
+		s = &Store{path: o.Path, cat: cat, db: db, clock: o.Clock, machine: o.Machine, metrics: newMetrics(), log: o.Log, random: o.Random,
 			commit: (*bbolt.Tx).Commit, queue: make(chan *Pending, maxBatch), closing: make(chan struct{}),
 			loopDone: make(chan struct{}), changed: make(chan struct{}), failure: make(chan struct{})}
 		if err := s.load(ctx); err != nil {

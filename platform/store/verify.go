@@ -102,7 +102,13 @@ func (s *Store) Verify(ctx context.Context) (Report, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return Report{}, err
 	}
-	return Verify(ctx, f.Name(), s.cat.declared)
+	report, err := Verify(ctx, f.Name(), s.cat.declared)
+	if err == nil {
+		s.mu.Lock()
+		s.verified = verified{at: s.machine.Now(), breaches: len(report.Breaches)}
+		s.mu.Unlock()
+	}
+	return report, err
 }
 
 // newScratch returns an empty store to replay into.

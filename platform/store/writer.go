@@ -162,16 +162,21 @@ func (s *Store) commitBatch(batch []*Pending, last *tip) (err error) {
 		}
 	}
 	if last.sequence == before {
+		s.metrics.made(batch, 0)
 		return nil
 	}
+	begun := s.machine.Now()
 	if err := s.commit(btx); err != nil {
 		btx.Rollback()
 		if survivable(err) && !s.visible(last.sequence) {
+			s.metrics.full.Inc()
 			s.log.Error("no space for a commit", "store", s.path, "error", err)
 			return fmt.Errorf("%w: %w", ErrFull, err)
 		}
 		return s.fail(err)
 	}
+	s.metrics.seconds.Observe(s.machine.Now().Sub(begun).Seconds())
+	s.metrics.made(batch, last.sequence-before)
 	return nil
 }
 

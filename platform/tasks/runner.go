@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -56,14 +57,16 @@ const dueBatch = 64
 
 // Runner carries out the tasks of one store.
 type Runner struct {
-	c    Config
-	wait sync.WaitGroup
+	c        Config
+	wait     sync.WaitGroup
+	attempts *prometheus.CounterVec
 
 	mu      sync.Mutex
 	running map[string]bool   // ids under way
 	retries map[string]*retry // ids that have been refused since the program began
 	wake    chan struct{}     // closed when an attempt under way ends
 	ended   bool              // one has ended since the last Step
+	now     time.Time         // business time of the last Step
 }
 
 type retry struct {
@@ -83,7 +86,7 @@ func NewRunner(c Config) *Runner {
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
 	}
-	return &Runner{c: c, running: map[string]bool{}, retries: map[string]*retry{}, wake: make(chan struct{})}
+	return &Runner{c: c, attempts: newAttempts(), running: map[string]bool{}, retries: map[string]*retry{}, wake: make(chan struct{})}
 }
 
 // Wake returns a channel that is closed when an attempt under way ends.
@@ -110,7 +113,7 @@ func (r *Runner) Step(ctx context.Context, now time.Time) (progress bool, err er
 		return false, err
 	}
 	r.mu.Lock()
-	progress, r.ended = r.ended, false
+	progress, r.ended, r.now = r.ended, false, now
 	r.mu.Unlock()
 	for _, t := range list {
 		if ctx.Err() != nil {
@@ -231,6 +234,7 @@ func (r *Runner) attempt(ctx context.Context, t Task) (done bool, err error) {
 		err := r.finish(ctx, t, finish)
 		if err == nil {
 			r.forget(t.ID)
+			r.attempts.WithLabelValues(t.Kind, attemptDone).Inc()
 			return true, nil
 		}
 		// The call went through, but its outcome was not recorded: the next attempt repeats it as its effect class allows.
@@ -250,12 +254,15 @@ func (r *Runner) refused(ctx context.Context, t Task, err error) error {
 	r.c.Log.WarnContext(ctx, "task attempt failed", "task", t.ID, "kind", t.Kind, "subject", t.Subject, "error", err)
 	switch classOf(err, t.Effect) {
 	case permanent:
+		r.attempts.WithLabelValues(t.Kind, attemptFailed).Inc()
 		r.forget(t.ID)
 		return r.record(ctx, t, eventlogv1.Task_FAILED, err.Error(), 0)
 	case inDoubt:
+		r.attempts.WithLabelValues(t.Kind, attemptInDoubt).Inc()
 		r.forget(t.ID)
 		return r.record(ctx, t, eventlogv1.Task_IN_DOUBT, err.Error(), 0)
 	}
+	r.attempts.WithLabelValues(t.Kind, attemptRefused).Inc()
 	r.backOff(t.ID, err)
 	if t.Effect == Neither {
 		return r.record(ctx, t, eventlogv1.Task_PENDING, err.Error(), 0)

@@ -1,0 +1,32 @@
+package serve
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// collect registers readiness, and the metrics of those parts of the service that have some: its store, the logs it follows,
+// what its loops step, and its HTTP handler.
+func (r *runner) collect() error {
+	ready := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "crossdock_ready", Help: "1 while the service takes work, as /readyz says.",
+	}, func() float64 {
+		if r.ready() != nil {
+			return 0
+		}
+		return 1
+	})
+	parts := []any{ready, r.Own, r.Waiter, r.HTTP}
+	for _, l := range r.Loops {
+		parts = append(parts, l.Stepper)
+	}
+	for _, p := range parts {
+		if c, ok := p.(prometheus.Collector); ok {
+			if err := r.Registry.Register(c); err != nil {
+				return fmt.Errorf("register metrics: %w", err)
+			}
+		}
+	}
+	return nil
+}
