@@ -83,6 +83,7 @@ type Handler struct {
 	quotas    *quotas
 	inFlight  chan struct{}
 	proxies   map[string]*httputil.ReverseProxy
+	metrics   *metrics
 }
 
 // New makes the door, and fails when a route leads to a service without a backend or a document.
@@ -93,7 +94,7 @@ func New(c Config) (*Handler, error) {
 	}
 	h := &Handler{
 		Config: c, documents: docs, quotas: newQuotas(c.Quota, c.Now), inFlight: make(chan struct{}, c.MaxInFlight),
-		proxies: map[string]*httputil.ReverseProxy{},
+		proxies: map[string]*httputil.ReverseProxy{}, metrics: newMetrics(),
 	}
 	for _, r := range c.Routes {
 		b, ok := c.Backends[r.Service]
@@ -117,6 +118,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.reason = err.Reason
 		rpcerr.WriteHTTP(rec, r, err.In(domain))
 	}
+	took := h.Now().Sub(begun)
+	h.metrics.observe(c, took)
 	level := slog.LevelInfo
 	if c.status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
@@ -125,12 +128,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		slog.String("http_method", r.Method), slog.String("http_path", r.URL.Path), slog.Int("http_status", c.status),
 		slog.String(telemetry.KeyReason, c.reason), slog.String(telemetry.KeyPrincipal, c.principal), slog.String("api_key", c.key),
 		slog.String(telemetry.KeyRequestID, w.Header().Get(rpcerr.HeaderRequestID)),
-		slog.Float64(telemetry.KeyDuration, float64(h.Now().Sub(begun).Microseconds())/1000))
+		slog.Float64(telemetry.KeyDuration, float64(took.Microseconds())/1000))
 }
 
 // call is what the log says of a call.
 type call struct {
 	principal, key, reason string
+	class, service         string // for the metrics alone
 	status                 int
 }
 
@@ -174,6 +178,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) *rpcerr
 		return refused
 	}
 	c.principal, c.key = (origin.Principal{Kind: origin.Partner, Name: key.ID, Party: key.Party}).String(), key.ID
+	c.class = classOf(key.Roles)
 	if retry := h.quotas.take(key.Party, w.Header()); retry > 0 {
 		e := rpcerr.Exhausted(retry)
 		e.Reason, e.Message = rpcerr.ReasonQuotaExceeded, "the partner's quota is used up"
@@ -183,6 +188,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) *rpcerr
 	if !ok {
 		return &rpcerr.Error{Code: codes.NotFound, Reason: rpcerr.ReasonNotFound, Message: "no such path"}
 	}
+	c.service = service
 	if err := h.readBody(w, r); err != nil {
 		return err
 	}
