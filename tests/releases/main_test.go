@@ -1,0 +1,137 @@
+// Package releases tests that services are deployed one by one: each starts alone by its own example of a configuration, in any
+// order; a program of the last release runs beside today's others; and each is replaced by another build while the suite is at
+// work. Whatever is deployed when, what comes out is what was worked out by hand.
+//
+// The default run plays one order each time; -long plays the whole day.
+package releases
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"crossdock.dev/tests/sim"
+)
+
+var (
+	long    = flag.Bool("long", false, "play the whole day instead of one order, with each service of the last release and while each is replaced")
+	shuffle = flag.Uint64("seed", 1, "of orders of starting and of replacing")
+)
+
+// names are the services' programs.
+var names = sim.Names
+
+// Folders of programs: today's, and today's again under another version; TestMain sets them.
+var today, next string
+
+// nextVersion is what the programs in next say of themselves.
+const nextVersion = "v0.0.0-next"
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// run builds all programs once, runs the tests and removes what was built.
+func run(m *testing.M) (code int, err error) {
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "crossdock-releases-*")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	today, next = filepath.Join(dir, "today"), filepath.Join(dir, "next")
+	if err := build(today, "./cmd/crossdock", "./tests/cmd/day"); err != nil {
+		return 1, err
+	}
+	if err := build(next, "-ldflags", "-X crossdock.dev/platform/telemetry.version="+nextVersion); err != nil {
+		return 1, err
+	}
+	last = sync.OnceValues(func() (release, error) { return buildLast(filepath.Join(dir, "head")) })
+	return m.Run(), nil
+}
+
+// build builds the services' programs of this checkout into a folder; more are flags or more programs.
+func build(folder string, more ...string) error {
+	args := append([]string{"build", "-o", folder + string(filepath.Separator)}, more...)
+	for _, name := range names {
+		args = append(args, "./"+home(name)+"/cmd/"+name)
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Dir = root()
+	cmd.Env = append(os.Environ(), "GOWORK=") // all modules at once, however the tests are run
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// root is the checkout.
+func root() string { return filepath.Join("..", "..") }
+
+// home is a service's own folder in the checkout.
+func home(name string) string {
+	if name == "edi" {
+		return "integrations/edi"
+	}
+	return "services/" + name
+}
+
+// release is a version that was released, with the folder of its programs.
+type release struct{ version, bin string }
+
+// last builds the last release, once.
+var last func() (release, error)
+
+// buildLast builds the last release into the cache; before the first one, what is committed takes its place, in a folder of this
+// run.
+func buildLast(head string) (release, error) {
+	row, err := script("release-last.sh")
+	if err != nil {
+		return release{}, err
+	}
+	version, commit, found := strings.Cut(row, " ")
+	args := []string{version, commit}
+	if !found {
+		version = "v0.0.0-head"
+		args = []string{version, "HEAD", head}
+	}
+	bin, err := script("release-build.sh", args...)
+	return release{version, bin}, err
+}
+
+// script runs a script of build/ and returns the line that it prints.
+func script(name string, args ...string) (string, error) {
+	cmd := exec.Command(filepath.Join(root(), "build", name), args...)
+	var errOut strings.Builder
+	cmd.Stderr = &errOut
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", name, err, &errOut)
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+// lastRelease is the last release. A clone without its commit cannot test it, which -long does not take for an answer.
+func lastRelease(t *testing.T) release {
+	t.Helper()
+	r, err := last()
+	switch {
+	case err != nil && *long:
+		t.Fatal(err)
+	case err != nil && strings.Contains(err.Error(), "is not in this clone"):
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	return r
+}
