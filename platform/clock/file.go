@@ -1,7 +1,6 @@
 package clock
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -42,17 +41,17 @@ func (f *file) Changed() <-chan struct{} {
 	defer f.mu.Unlock()
 	if f.changed == nil {
 		f.changed = make(chan struct{})
-		seen, _ := os.ReadFile(f.path) // no file now, and one later, is a change
+		seen, _ := os.Stat(f.path) // no file now, and one later, is a change
 		go f.watch(seen, f.changed)
 	}
 	return f.changed
 }
 
-func (f *file) watch(seen []byte, changed chan struct{}) {
+func (f *file) watch(seen os.FileInfo, changed chan struct{}) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for range tick.C {
-		if now, err := os.ReadFile(f.path); err != nil || bytes.Equal(now, seen) {
+		if now, err := os.Stat(f.path); err != nil || same(seen, now) {
 			continue
 		}
 		f.mu.Lock()
@@ -61,6 +60,12 @@ func (f *file) watch(seen []byte, changed chan struct{}) {
 		close(changed)
 		return
 	}
+}
+
+// same says that a file was not replaced. SetFile makes another file each time; a third one within the file system's clock tick could
+// look like the first, and is then noticed by whoever looks next.
+func same(a, b os.FileInfo) bool {
+	return a != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
 // Now reads the file each time: its modification time is too coarse to tell two changes apart.

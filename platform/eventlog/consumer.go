@@ -59,6 +59,7 @@ type Consumer struct {
 	err     error
 	pace    pace
 	moved   chan struct{}   // closed when settled moves
+	waiting bool            // facts are deferred
 	ctx     context.Context // of the last Step
 
 	step    sync.Mutex // held by Step and Retry; guards the rest
@@ -118,6 +119,20 @@ func (c *Consumer) Wake() <-chan struct{} {
 		return closed()
 	}
 	return c.c.Source.Changed(ctx, after)
+}
+
+// wakeBy returns the channel that is closed when another consumer of the service has read further, and facts of this one may wait
+// for that; nil when none does.
+func (c *Consumer) wakeBy(other *Consumer) <-chan struct{} {
+	c.mu.Lock()
+	waiting := c.waiting
+	c.mu.Unlock()
+	if !waiting {
+		return nil
+	}
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	return other.moved
 }
 
 // Step releases deferred facts whose time has come, and reads the next entries. now is not used: facts take effect when they
@@ -201,7 +216,7 @@ func cursorOf(rec *storagev1.ConsumerRecord) cursor {
 
 // settle publishes how far every fact is settled: up to the cursor, or to before the first deferred fact.
 func (c *Consumer) settle(ctx context.Context) error {
-	settled := c.at.pos
+	settled, waiting := c.at.pos, false
 	err := c.c.Store.View(ctx, func(r store.Reader) error {
 		rg := store.Prefix(store.Key(c.c.Log))
 		rg.Limit = 1
@@ -209,6 +224,7 @@ func (c *Consumer) settle(ctx context.Context) error {
 		if err != nil || len(rows) == 0 {
 			return err
 		}
+		waiting = true
 		var w storagev1.WaitingFact
 		if err := proto.Unmarshal(rows[0].Value, &w); err != nil {
 			return err
@@ -225,6 +241,7 @@ func (c *Consumer) settle(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.waiting = waiting
 	if c.settled != settled && !settled.Before(c.settled) {
 		c.settled = settled
 		close(c.moved)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
 )
 
@@ -420,6 +422,47 @@ func TestDeferral(t *testing.T) {
 	c.mustDrain("b")
 	c.wantCounts("a", 3, 2, 0, 0, 1)
 	c.wantCounts("b", 5, 3, 0, 0, 2)
+}
+
+// A deferred fact takes effect as soon as the feed that it waits for has been read: no clock has to tick.
+func TestDeferredFactIsWokenByTheOtherFeed(t *testing.T) {
+	orders, freight := newService(t, "orders"), newService(t, "freight")
+	billing := newService(t, "billing", orders, freight)
+	told := orders.tell("O1:x")
+	freight.tellAfter([]Position{told}, "F1:x")
+	// freight's loop rests with F1 deferred before orders' loop begins.
+	billing.followers.Stepping = false // others run while it waits
+	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+	machine := clock.NewManual(start) // never ticks
+	loops := map[string]step.Config{}
+	for _, l := range billing.followers.Loops(step.Config{Business: machine, Machine: machine}) {
+		loops[l.Name] = l
+	}
+	ended := make(chan error, 2)
+	rested := make(chan struct{})
+	l := loops["follow freight"]
+	inner, once := l.Stepper, sync.OnceFunc(func() { close(rested) })
+	l.Stepper = step.Func(func(ctx context.Context, now time.Time) (bool, error) {
+		progress, err := inner.Step(ctx, now)
+		if !progress {
+			once()
+		}
+		return progress, err
+	})
+	go func() { ended <- step.Loop(ctx, l) }()
+	<-rested
+	billing.wantCounts("freight", 1, 0, 0, 1, 0)
+	go func() { ended <- step.Loop(ctx, loops["follow orders"]) }()
+	if err := billing.followers.waitOne(ctx, billing.consumers["freight"], Position{Log: "freight", Epoch: told.Epoch, Sequence: 1}); err != nil {
+		t.Errorf("wait until freight is read: %v", err)
+	}
+	stop()
+	for range 2 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	billing.wantEffects("x=O1 F1")
 }
 
 // TestCausalOrder has c follow a, and b which answers a, in any order of steps, restarts, refusals and retries: facts of one key

@@ -55,7 +55,13 @@ func (f *Followers) Loops(base step.Config) []step.Config {
 	loops := make([]step.Config, 0, len(f.consumers))
 	for _, c := range f.consumers {
 		loop := base
-		loop.Name, loop.Stepper, loop.Timeless, loop.Wake = "follow "+c.Log(), c, true, []func() <-chan struct{}{c.Wake}
+		wakes := []func() <-chan struct{}{c.Wake}
+		for _, other := range f.consumers {
+			if other != c {
+				wakes = append(wakes, func() <-chan struct{} { return c.wakeBy(other) })
+			}
+		}
+		loop.Name, loop.Stepper, loop.Timeless, loop.Wake = "follow "+c.Log(), c, true, wakes
 		loops = append(loops, loop)
 	}
 	return loops

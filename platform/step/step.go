@@ -46,7 +46,7 @@ type Config struct {
 	Wake []func() <-chan struct{}
 	// Timeless says that the Stepper does not look at business time: a clock that jumps is no wake for it.
 	Timeless bool
-	// Tick is the longest wait without a wake (time goes on without a word); 0 is 200 ms.
+	// Tick is the longest wait without a wake (time goes on without a word); 0 is 200 ms, or 1 s when Timeless.
 	Tick time.Duration
 	Log  *slog.Logger
 }
@@ -73,6 +73,9 @@ func Loop(ctx context.Context, c Config) error {
 	}
 	if c.Tick == 0 {
 		c.Tick = 200 * time.Millisecond
+		if c.Timeless {
+			c.Tick = time.Second
+		}
 	}
 	if jumps, ok := c.Business.(clock.Changer); ok && !c.Timeless {
 		c.Wake = append(slices.Clip(c.Wake), jumps.Changed)
