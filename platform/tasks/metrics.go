@@ -20,10 +20,14 @@ const (
 	attemptInDoubt = "in_doubt"
 )
 
-func newAttempts() *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
+func newAttempts(handlers map[string]Handler) *prometheus.CounterVec {
+	attempts := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "crossdock_tasks_attempts_total", Help: "Attempts at tasks, by kind and outcome: done, refused (and repeated), failed or in_doubt.",
 	}, []string{"kind", "outcome"})
+	for kind := range handlers {
+		attempts.WithLabelValues(kind, attemptDone) // shown as 0 from the start
+	}
+	return attempts
 }
 
 var (

@@ -86,7 +86,7 @@ func NewRunner(c Config) *Runner {
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
 	}
-	return &Runner{c: c, attempts: newAttempts(), running: map[string]bool{}, retries: map[string]*retry{}, wake: make(chan struct{})}
+	return &Runner{c: c, attempts: newAttempts(c.Handlers), running: map[string]bool{}, retries: map[string]*retry{}, wake: make(chan struct{})}
 }
 
 // Wake returns a channel that is closed when an attempt under way ends.
