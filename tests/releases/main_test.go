@@ -20,7 +20,7 @@ import (
 
 var (
 	long    = flag.Bool("long", false, "play the whole day instead of one order, with each service of the last release and while each is replaced")
-	shuffle = flag.Uint64("seed", 1, "of orders of starting and of replacing")
+	shuffle = flag.Uint64("shuffle", 1, "of orders of starting and of replacing")
 )
 
 // names are the services' programs.
