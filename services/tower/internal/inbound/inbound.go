@@ -77,14 +77,14 @@ func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 				return err
 			}
 		}
-		before := proto.Clone(rec)
+		before := proto.CloneOf(rec)
 		refer(rec.GetCase(), refs)
 		advance(rec, f)
 		if proto.Equal(before, rec) {
 			continue
 		}
 		rec.Case.UpdateTime = f.Head.GetApplyTime()
-		if err := store.PutCase(ctx, tx, rec); err != nil {
+		if err := store.PutCase(ctx, tx, rec, len(before.GetCase().GetReferences())); err != nil {
 			return err
 		}
 	}

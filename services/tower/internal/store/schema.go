@@ -54,7 +54,7 @@ func rebuild(ctx context.Context, r store.Reader, w *store.DerivedWriter) error 
 		if err := proto.Unmarshal(kv.Value, rec); err != nil {
 			return err
 		}
-		return indexCase(ctx, w, rec)
+		return indexCase(ctx, w, rec, 0)
 	})
 	if err != nil {
 		return err
@@ -68,9 +68,10 @@ func rebuild(ctx context.Context, r store.Reader, w *store.DerivedWriter) error 
 	})
 }
 
-func indexCase(ctx context.Context, w indexWriter, rec *storagev1.Case) error {
+// indexCase leads from the references of a case after the first known ones to it.
+func indexCase(ctx context.Context, w indexWriter, rec *storagev1.Case, known int) error {
 	id := CaseID(rec.GetCase().GetName())
-	for _, ref := range rec.GetCase().GetReferences() {
+	for _, ref := range rec.GetCase().GetReferences()[known:] {
 		if err := w.Put(ctx, caseByReference, store.Key(ref.GetValue(), id), []byte{1}); err != nil {
 			return err
 		}

@@ -46,12 +46,12 @@ func ExistingCase(ctx context.Context, r store.Reader, id string) (*storagev1.Ca
 	return caseTable.Get(ctx, r, store.Key(id))
 }
 
-// PutCase saves a case.
-func PutCase(ctx context.Context, tx *store.Tx, rec *storagev1.Case) error {
+// PutCase saves a case; its references after the first known ones are new.
+func PutCase(ctx context.Context, tx *store.Tx, rec *storagev1.Case, known int) error {
 	if err := caseTable.Put(ctx, tx, store.Key(CaseID(rec.GetCase().GetName())), rec); err != nil {
 		return err
 	}
-	return indexCase(ctx, tx, rec)
+	return indexCase(ctx, tx, rec, known)
 }
 
 // CasePage reads up to n cases, newest first, older than the one with id before; from the newest when it is empty.
@@ -131,9 +131,22 @@ func StepsOf(ctx context.Context, r store.Reader, refs []string) ([]*storagev1.S
 
 // ToldBy says whether a service told any fact about a reference.
 func ToldBy(ctx context.Context, r store.Reader, service, ref string) (bool, error) {
-	all, err := StepsOf(ctx, r, []string{ref})
-	return slices.ContainsFunc(all, func(s *storagev1.Step) bool { return s.GetStep().GetService() == service }), err
+	prefix := store.Key(ref)
+	err := store.Each(ctx, r, stepByReference, prefix, func(kv store.KV) error {
+		rec, err := stepTable.Get(ctx, r, kv.Key[len(prefix):])
+		if err == nil && rec.GetStep().GetService() == service {
+			return errFound
+		}
+		return err
+	})
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	return false, err
 }
+
+// errFound ends a search.
+var errFound = errors.New("found")
 
 // PutParty keeps a party's name for people.
 func PutParty(ctx context.Context, tx *store.Tx, name, displayName string) error {
