@@ -1174,6 +1174,9 @@ type Interchange_TransactionSet struct {
 	AcknowledgementCode string `protobuf:"bytes,12,opt,name=acknowledgement_code,json=acknowledgementCode,proto3" json:"acknowledgement_code,omitempty"`
 	// The codes that it waits for a meaning of; a code map for one of them has it judged again.
 	UnmappedCodes []*Interchange_UnmappedCode `protobuf:"bytes,13,rep,name=unmapped_codes,json=unmappedCodes,proto3" json:"unmapped_codes,omitempty"`
+	// Where its statements stand, in order: lines (PO1), charges (L1), events (AT7), an answer (B1) and an amount due (B3); the
+	// first 1,000. Told where one set is told of alone: when it took effect, was parked or was refused.
+	Segments      []*Interchange_Segment `protobuf:"bytes,14,rep,name=segments,proto3" json:"segments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1299,6 +1302,77 @@ func (x *Interchange_TransactionSet) GetUnmappedCodes() []*Interchange_UnmappedC
 	return nil
 }
 
+func (x *Interchange_TransactionSet) GetSegments() []*Interchange_Segment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
+// Segment is a place in a document.
+type Interchange_Segment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Segment identifier, such as "PO1".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Byte offset in the document.
+	Offset int64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	// Length in bytes, without the terminator.
+	Length        int64 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Interchange_Segment) Reset() {
+	*x = Interchange_Segment{}
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Interchange_Segment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Interchange_Segment) ProtoMessage() {}
+
+func (x *Interchange_Segment) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Interchange_Segment.ProtoReflect.Descriptor instead.
+func (*Interchange_Segment) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{0, 1}
+}
+
+func (x *Interchange_Segment) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Interchange_Segment) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Interchange_Segment) GetLength() int64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
 // UnmappedCode is a partner's code that no code map has a meaning for.
 type Interchange_UnmappedCode struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1312,7 +1386,7 @@ type Interchange_UnmappedCode struct {
 
 func (x *Interchange_UnmappedCode) Reset() {
 	*x = Interchange_UnmappedCode{}
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[13]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1398,7 @@ func (x *Interchange_UnmappedCode) String() string {
 func (*Interchange_UnmappedCode) ProtoMessage() {}
 
 func (x *Interchange_UnmappedCode) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[13]
+	mi := &file_crossdock_edi_v1_edi_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1411,7 @@ func (x *Interchange_UnmappedCode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Interchange_UnmappedCode.ProtoReflect.Descriptor instead.
 func (*Interchange_UnmappedCode) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{0, 1}
+	return file_crossdock_edi_v1_edi_proto_rawDescGZIP(), []int{0, 2}
 }
 
 func (x *Interchange_UnmappedCode) GetList() string {
@@ -1358,7 +1432,7 @@ var File_crossdock_edi_v1_edi_proto protoreflect.FileDescriptor
 
 const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\n" +
-	"\x1acrossdock/edi/v1/edi.proto\x12\x10crossdock.edi.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\r\n" +
+	"\x1acrossdock/edi/v1/edi.proto\x12\x10crossdock.edi.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x0e\n" +
 	"\vInterchange\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12E\n" +
 	"\tdirection\x18\x02 \x01(\x0e2'.crossdock.edi.v1.Interchange.DirectionR\tdirection\x12\x14\n" +
@@ -1382,7 +1456,7 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\x06offset\x18\x11 \x01(\x03R\x06offset\x121\n" +
 	"\x14acknowledgement_code\x18\x12 \x01(\tR\x13acknowledgementCode\x12A\n" +
 	"\x0eacknowledge_by\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\racknowledgeBy\x127\n" +
-	"\x17acknowledgement_overdue\x18\x14 \x01(\bR\x16acknowledgementOverdue\x1a\x97\x05\n" +
+	"\x17acknowledgement_overdue\x18\x14 \x01(\bR\x16acknowledgementOverdue\x1a\xda\x05\n" +
 	"\x0eTransactionSet\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12\x10\n" +
 	"\x03set\x18\x02 \x01(\tR\x03set\x12%\n" +
@@ -1398,7 +1472,8 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\vreason_code\x18\v \x01(\tR\n" +
 	"reasonCode\x121\n" +
 	"\x14acknowledgement_code\x18\f \x01(\tR\x13acknowledgementCode\x12Q\n" +
-	"\x0eunmapped_codes\x18\r \x03(\v2*.crossdock.edi.v1.Interchange.UnmappedCodeR\runmappedCodes\"\x86\x01\n" +
+	"\x0eunmapped_codes\x18\r \x03(\v2*.crossdock.edi.v1.Interchange.UnmappedCodeR\runmappedCodes\x12A\n" +
+	"\bsegments\x18\x0e \x03(\v2%.crossdock.edi.v1.Interchange.SegmentR\bsegments\"\x86\x01\n" +
 	"\vDisposition\x12\x1b\n" +
 	"\x17DISPOSITION_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vIN_PROGRESS\x10\x01\x12\v\n" +
@@ -1407,7 +1482,11 @@ const file_crossdock_edi_v1_edi_proto_rawDesc = "" +
 	"\n" +
 	"\x06PARKED\x10\x04\x12\f\n" +
 	"\bREJECTED\x10\x05\x12\x13\n" +
-	"\x0fACKNOWLEDGEMENT\x10\x06\x1a6\n" +
+	"\x0fACKNOWLEDGEMENT\x10\x06\x1aI\n" +
+	"\aSegment\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
+	"\x06length\x18\x03 \x01(\x03R\x06length\x1a6\n" +
 	"\fUnmappedCode\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\"A\n" +
@@ -1509,7 +1588,7 @@ func file_crossdock_edi_v1_edi_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_edi_v1_edi_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_crossdock_edi_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_crossdock_edi_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_crossdock_edi_v1_edi_proto_goTypes = []any{
 	(Interchange_Direction)(0),                  // 0: crossdock.edi.v1.Interchange.Direction
 	(Interchange_Disposition)(0),                // 1: crossdock.edi.v1.Interchange.Disposition
@@ -1527,37 +1606,39 @@ var file_crossdock_edi_v1_edi_proto_goTypes = []any{
 	(*ListMessageCountsRequest)(nil),            // 13: crossdock.edi.v1.ListMessageCountsRequest
 	(*ListMessageCountsResponse)(nil),           // 14: crossdock.edi.v1.ListMessageCountsResponse
 	(*Interchange_TransactionSet)(nil),          // 15: crossdock.edi.v1.Interchange.TransactionSet
-	(*Interchange_UnmappedCode)(nil),            // 16: crossdock.edi.v1.Interchange.UnmappedCode
-	(*timestamppb.Timestamp)(nil),               // 17: google.protobuf.Timestamp
+	(*Interchange_Segment)(nil),                 // 16: crossdock.edi.v1.Interchange.Segment
+	(*Interchange_UnmappedCode)(nil),            // 17: crossdock.edi.v1.Interchange.UnmappedCode
+	(*timestamppb.Timestamp)(nil),               // 18: google.protobuf.Timestamp
 }
 var file_crossdock_edi_v1_edi_proto_depIdxs = []int32{
 	0,  // 0: crossdock.edi.v1.Interchange.direction:type_name -> crossdock.edi.v1.Interchange.Direction
 	1,  // 1: crossdock.edi.v1.Interchange.disposition:type_name -> crossdock.edi.v1.Interchange.Disposition
 	15, // 2: crossdock.edi.v1.Interchange.transaction_sets:type_name -> crossdock.edi.v1.Interchange.TransactionSet
-	17, // 3: crossdock.edi.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
-	17, // 4: crossdock.edi.v1.Interchange.acknowledge_by:type_name -> google.protobuf.Timestamp
+	18, // 3: crossdock.edi.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
+	18, // 4: crossdock.edi.v1.Interchange.acknowledge_by:type_name -> google.protobuf.Timestamp
 	3,  // 5: crossdock.edi.v1.SubmitInterchangeResponse.interchanges:type_name -> crossdock.edi.v1.Interchange
 	3,  // 6: crossdock.edi.v1.ListInterchangesResponse.interchanges:type_name -> crossdock.edi.v1.Interchange
 	4,  // 7: crossdock.edi.v1.ListMessageCountsResponse.message_counts:type_name -> crossdock.edi.v1.MessageCount
 	2,  // 8: crossdock.edi.v1.Interchange.TransactionSet.disposition:type_name -> crossdock.edi.v1.Interchange.TransactionSet.Disposition
-	16, // 9: crossdock.edi.v1.Interchange.TransactionSet.unmapped_codes:type_name -> crossdock.edi.v1.Interchange.UnmappedCode
-	5,  // 10: crossdock.edi.v1.EdiService.SubmitInterchange:input_type -> crossdock.edi.v1.SubmitInterchangeRequest
-	7,  // 11: crossdock.edi.v1.EdiService.RetryTransactionSet:input_type -> crossdock.edi.v1.RetryTransactionSetRequest
-	8,  // 12: crossdock.edi.v1.EdiService.GetInterchange:input_type -> crossdock.edi.v1.GetInterchangeRequest
-	9,  // 13: crossdock.edi.v1.EdiService.ListInterchanges:input_type -> crossdock.edi.v1.ListInterchangesRequest
-	11, // 14: crossdock.edi.v1.EdiService.GetDocument:input_type -> crossdock.edi.v1.GetDocumentRequest
-	13, // 15: crossdock.edi.v1.EdiService.ListMessageCounts:input_type -> crossdock.edi.v1.ListMessageCountsRequest
-	6,  // 16: crossdock.edi.v1.EdiService.SubmitInterchange:output_type -> crossdock.edi.v1.SubmitInterchangeResponse
-	15, // 17: crossdock.edi.v1.EdiService.RetryTransactionSet:output_type -> crossdock.edi.v1.Interchange.TransactionSet
-	3,  // 18: crossdock.edi.v1.EdiService.GetInterchange:output_type -> crossdock.edi.v1.Interchange
-	10, // 19: crossdock.edi.v1.EdiService.ListInterchanges:output_type -> crossdock.edi.v1.ListInterchangesResponse
-	12, // 20: crossdock.edi.v1.EdiService.GetDocument:output_type -> crossdock.edi.v1.Document
-	14, // 21: crossdock.edi.v1.EdiService.ListMessageCounts:output_type -> crossdock.edi.v1.ListMessageCountsResponse
-	16, // [16:22] is the sub-list for method output_type
-	10, // [10:16] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	17, // 9: crossdock.edi.v1.Interchange.TransactionSet.unmapped_codes:type_name -> crossdock.edi.v1.Interchange.UnmappedCode
+	16, // 10: crossdock.edi.v1.Interchange.TransactionSet.segments:type_name -> crossdock.edi.v1.Interchange.Segment
+	5,  // 11: crossdock.edi.v1.EdiService.SubmitInterchange:input_type -> crossdock.edi.v1.SubmitInterchangeRequest
+	7,  // 12: crossdock.edi.v1.EdiService.RetryTransactionSet:input_type -> crossdock.edi.v1.RetryTransactionSetRequest
+	8,  // 13: crossdock.edi.v1.EdiService.GetInterchange:input_type -> crossdock.edi.v1.GetInterchangeRequest
+	9,  // 14: crossdock.edi.v1.EdiService.ListInterchanges:input_type -> crossdock.edi.v1.ListInterchangesRequest
+	11, // 15: crossdock.edi.v1.EdiService.GetDocument:input_type -> crossdock.edi.v1.GetDocumentRequest
+	13, // 16: crossdock.edi.v1.EdiService.ListMessageCounts:input_type -> crossdock.edi.v1.ListMessageCountsRequest
+	6,  // 17: crossdock.edi.v1.EdiService.SubmitInterchange:output_type -> crossdock.edi.v1.SubmitInterchangeResponse
+	15, // 18: crossdock.edi.v1.EdiService.RetryTransactionSet:output_type -> crossdock.edi.v1.Interchange.TransactionSet
+	3,  // 19: crossdock.edi.v1.EdiService.GetInterchange:output_type -> crossdock.edi.v1.Interchange
+	10, // 20: crossdock.edi.v1.EdiService.ListInterchanges:output_type -> crossdock.edi.v1.ListInterchangesResponse
+	12, // 21: crossdock.edi.v1.EdiService.GetDocument:output_type -> crossdock.edi.v1.Document
+	14, // 22: crossdock.edi.v1.EdiService.ListMessageCounts:output_type -> crossdock.edi.v1.ListMessageCountsResponse
+	17, // [17:23] is the sub-list for method output_type
+	11, // [11:17] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edi_v1_edi_proto_init() }
@@ -1571,7 +1652,7 @@ func file_crossdock_edi_v1_edi_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edi_v1_edi_proto_rawDesc), len(file_crossdock_edi_v1_edi_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

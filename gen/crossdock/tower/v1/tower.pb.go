@@ -137,7 +137,8 @@ type Case struct {
 	WaitsUntil *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=waits_until,json=waitsUntil,proto3" json:"waits_until,omitempty"`
 	// Goods ordered, before tax.
 	OrderTotal *money.Money `protobuf:"bytes,10,opt,name=order_total,json=orderTotal,proto3" json:"order_total,omitempty"`
-	// What the carrier is expected to be owed, or is owed.
+	// What the carrier is expected to be owed for this order: its part of each load's charges, with accessorials as they are proven,
+	// and what is left to pay when a load is called off.
 	FreightCost *money.Money `protobuf:"bytes,11,opt,name=freight_cost,json=freightCost,proto3" json:"freight_cost,omitempty"`
 	// What the customer was invoiced; absent before.
 	InvoicedTotal *money.Money `protobuf:"bytes,12,opt,name=invoiced_total,json=invoicedTotal,proto3" json:"invoiced_total,omitempty"`
@@ -328,7 +329,13 @@ type Step struct {
 	// Where it stands in the service's log.
 	Position *v1.Position `protobuf:"bytes,10,opt,name=position,proto3" json:"position,omitempty"`
 	// The trace it belongs to, W3C trace id; empty when none.
-	TraceId       string `protobuf:"bytes,11,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	TraceId string `protobuf:"bytes,11,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// The fact that it follows from; absent when a call began it.
+	CauseFact *v1.Position `protobuf:"bytes,12,opt,name=cause_fact,json=causeFact,proto3" json:"cause_fact,omitempty"`
+	// The call that began it; absent when it follows from a fact.
+	Call *Call `protobuf:"bytes,13,opt,name=call,proto3" json:"call,omitempty"`
+	// The message that brought it, with its place in the document; absent when no message did.
+	Origin        *Origin `protobuf:"bytes,14,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -440,13 +447,40 @@ func (x *Step) GetTraceId() string {
 	return ""
 }
 
+func (x *Step) GetCauseFact() *v1.Position {
+	if x != nil {
+		return x.CauseFact
+	}
+	return nil
+}
+
+func (x *Step) GetCall() *Call {
+	if x != nil {
+		return x.Call
+	}
+	return nil
+}
+
+func (x *Step) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
 // Thread is a case with everything that happened, oldest first.
 type Thread struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The case.
+	// The case; absent when what the reference leads to became no order.
 	Case *Case `protobuf:"bytes,1,opt,name=case,proto3" json:"case,omitempty"`
 	// What happened.
-	Steps         []*Step `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	Steps []*Step `protobuf:"bytes,2,rep,name=steps,proto3" json:"steps,omitempty"`
+	// What is waited for now, soonest first.
+	Waits []*Wait `protobuf:"bytes,3,rep,name=waits,proto3" json:"waits,omitempty"`
+	// The messages with partners, oldest first.
+	Messages []*PartnerMessage `protobuf:"bytes,4,rep,name=messages,proto3" json:"messages,omitempty"`
+	// The figures that can be explained, and the trees of those that were asked for.
+	Amounts       []*Amount `protobuf:"bytes,5,rep,name=amounts,proto3" json:"amounts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -491,6 +525,27 @@ func (x *Thread) GetCase() *Case {
 func (x *Thread) GetSteps() []*Step {
 	if x != nil {
 		return x.Steps
+	}
+	return nil
+}
+
+func (x *Thread) GetWaits() []*Wait {
+	if x != nil {
+		return x.Waits
+	}
+	return nil
+}
+
+func (x *Thread) GetMessages() []*PartnerMessage {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *Thread) GetAmounts() []*Amount {
+	if x != nil {
+		return x.Amounts
 	}
 	return nil
 }
@@ -712,7 +767,10 @@ type ExplainRequest struct {
 	// Such as "orders/ord_...", "ord_...", "08292233294", "NL26030001" or "NLS26-000001".
 	Reference string `protobuf:"bytes,1,opt,name=reference,proto3" json:"reference,omitempty"`
 	// Answer only after having read this far; absent means answer at once.
-	WaitFor       []*v1.Position `protobuf:"bytes,2,rep,name=wait_for,json=waitFor,proto3" json:"wait_for,omitempty"`
+	WaitFor []*v1.Position `protobuf:"bytes,2,rep,name=wait_for,json=waitFor,proto3" json:"wait_for,omitempty"`
+	// The figures to explain down to where they came from, by key such as "freight", "invoice" or "invoice.freight.FUE". The last
+	// part of a key does too: "FUE" asks for each figure of that name. "*" asks for all; empty for none.
+	Amount        string `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -761,11 +819,22 @@ func (x *ExplainRequest) GetWaitFor() []*v1.Position {
 	return nil
 }
 
+func (x *ExplainRequest) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
 // ExplainResponse holds the threads that the reference leads to.
 type ExplainResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At least one.
-	Threads       []*Thread `protobuf:"bytes,1,rep,name=threads,proto3" json:"threads,omitempty"`
+	// At least one, newest first. Of more than ten cases the steps, waits, messages and amounts are left out.
+	Threads []*Thread `protobuf:"bytes,1,rep,name=threads,proto3" json:"threads,omitempty"`
+	// The reference that was found: as asked, in its own spelling, or the whole of what was begun.
+	Reference string `protobuf:"bytes,2,opt,name=reference,proto3" json:"reference,omitempty"`
+	// Services that did not say what waits there, such as parked facts and tasks that are tried again.
+	Unasked       []string `protobuf:"bytes,3,rep,name=unasked,proto3" json:"unasked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -803,6 +872,20 @@ func (*ExplainResponse) Descriptor() ([]byte, []int) {
 func (x *ExplainResponse) GetThreads() []*Thread {
 	if x != nil {
 		return x.Threads
+	}
+	return nil
+}
+
+func (x *ExplainResponse) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
+func (x *ExplainResponse) GetUnasked() []string {
+	if x != nil {
+		return x.Unasked
 	}
 	return nil
 }
@@ -847,7 +930,8 @@ func (*CheckInvariantsRequest) Descriptor() ([]byte, []int) {
 // Reference is a name or number that leads to the case.
 type Case_Reference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Kind, such as "order", "po", "load", "pro", "invoice", "tender", "shipment", "process", "interchange", "freight_bill".
+	// Kind, such as "order", "po", "load", "pro", "invoice", "tender", "shipment", "process", "interchange", "freight_bill",
+	// "control_number" or "file".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The name or number.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
@@ -958,7 +1042,7 @@ var File_crossdock_tower_v1_tower_proto protoreflect.FileDescriptor
 
 const file_crossdock_tower_v1_tower_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecrossdock/tower/v1/tower.proto\x12\x12crossdock.tower.v1\x1a\x1bbuf/validate/validate.proto\x1a$crossdock/eventlog/v1/eventlog.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xdf\a\n" +
+	"\x1ecrossdock/tower/v1/tower.proto\x12\x12crossdock.tower.v1\x1a\x1bbuf/validate/validate.proto\x1a$crossdock/eventlog/v1/eventlog.proto\x1a(crossdock/governance/v1/governance.proto\x1a crossdock/tower/v1/explain.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xdf\a\n" +
 	"\x04Case\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\tR\x05order\x122\n" +
@@ -1002,7 +1086,7 @@ const file_crossdock_tower_v1_tower_proto_rawDesc = "" +
 	"\bINVOICED\x10\b\x12\v\n" +
 	"\aSETTLED\x10\t\x12\r\n" +
 	"\tCANCELLED\x10\n" +
-	"\"\xa1\x03\n" +
+	"\"\xc3\x04\n" +
 	"\x04Step\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
@@ -1017,10 +1101,17 @@ const file_crossdock_tower_v1_tower_proto_rawDesc = "" +
 	"\x05cause\x18\t \x01(\tR\x05cause\x12;\n" +
 	"\bposition\x18\n" +
 	" \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\bposition\x12\x19\n" +
-	"\btrace_id\x18\v \x01(\tR\atraceId\"f\n" +
+	"\btrace_id\x18\v \x01(\tR\atraceId\x12>\n" +
+	"\n" +
+	"cause_fact\x18\f \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\tcauseFact\x12,\n" +
+	"\x04call\x18\r \x01(\v2\x18.crossdock.tower.v1.CallR\x04call\x122\n" +
+	"\x06origin\x18\x0e \x01(\v2\x1a.crossdock.tower.v1.OriginR\x06origin\"\x8c\x02\n" +
 	"\x06Thread\x12,\n" +
 	"\x04case\x18\x01 \x01(\v2\x18.crossdock.tower.v1.CaseR\x04case\x12.\n" +
-	"\x05steps\x18\x02 \x03(\v2\x18.crossdock.tower.v1.StepR\x05steps\"\xb3\x01\n" +
+	"\x05steps\x18\x02 \x03(\v2\x18.crossdock.tower.v1.StepR\x05steps\x12.\n" +
+	"\x05waits\x18\x03 \x03(\v2\x18.crossdock.tower.v1.WaitR\x05waits\x12>\n" +
+	"\bmessages\x18\x04 \x03(\v2\".crossdock.tower.v1.PartnerMessageR\bmessages\x124\n" +
+	"\aamounts\x18\x05 \x03(\v2\x1a.crossdock.tower.v1.AmountR\aamounts\"\xb3\x01\n" +
 	"\x0fInvariantReport\x12\x18\n" +
 	"\achecked\x18\x01 \x03(\tR\achecked\x12F\n" +
 	"\bbreaches\x18\x02 \x03(\v2*.crossdock.tower.v1.InvariantReport.BreachR\bbreaches\x1a>\n" +
@@ -1035,12 +1126,15 @@ const file_crossdock_tower_v1_tower_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"k\n" +
 	"\x11ListCasesResponse\x12.\n" +
 	"\x05cases\x18\x01 \x03(\v2\x18.crossdock.tower.v1.CaseR\x05cases\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x82\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa3\x01\n" +
 	"\x0eExplainRequest\x12*\n" +
 	"\treference\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x10\x01\x18xR\treference\x12D\n" +
-	"\bwait_for\x18\x02 \x03(\v2\x1f.crossdock.eventlog.v1.PositionB\b\xbaH\x05\x92\x01\x02\x10\x10R\awaitFor\"G\n" +
+	"\bwait_for\x18\x02 \x03(\v2\x1f.crossdock.eventlog.v1.PositionB\b\xbaH\x05\x92\x01\x02\x10\x10R\awaitFor\x12\x1f\n" +
+	"\x06amount\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18<R\x06amount\"\x7f\n" +
 	"\x0fExplainResponse\x124\n" +
-	"\athreads\x18\x01 \x03(\v2\x1a.crossdock.tower.v1.ThreadR\athreads\"\x18\n" +
+	"\athreads\x18\x01 \x03(\v2\x1a.crossdock.tower.v1.ThreadR\athreads\x12\x1c\n" +
+	"\treference\x18\x02 \x01(\tR\treference\x12\x18\n" +
+	"\aunasked\x18\x03 \x03(\tR\aunasked\"\x18\n" +
 	"\x16CheckInvariantsRequest2\xb9\x04\n" +
 	"\fTowerService\x12{\n" +
 	"\aGetCase\x12\".crossdock.tower.v1.GetCaseRequest\x1a\x18.crossdock.tower.v1.Case\"2\xe2\xa6\x19.\n" +
@@ -1092,6 +1186,11 @@ var file_crossdock_tower_v1_tower_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
 	(*money.Money)(nil),            // 14: google.type.Money
 	(*v1.Position)(nil),            // 15: crossdock.eventlog.v1.Position
+	(*Call)(nil),                   // 16: crossdock.tower.v1.Call
+	(*Origin)(nil),                 // 17: crossdock.tower.v1.Origin
+	(*Wait)(nil),                   // 18: crossdock.tower.v1.Wait
+	(*PartnerMessage)(nil),         // 19: crossdock.tower.v1.PartnerMessage
+	(*Amount)(nil),                 // 20: crossdock.tower.v1.Amount
 }
 var file_crossdock_tower_v1_tower_proto_depIdxs = []int32{
 	0,  // 0: crossdock.tower.v1.Case.stage:type_name -> crossdock.tower.v1.Case.Stage
@@ -1106,25 +1205,31 @@ var file_crossdock_tower_v1_tower_proto_depIdxs = []int32{
 	13, // 9: crossdock.tower.v1.Step.receive_time:type_name -> google.protobuf.Timestamp
 	13, // 10: crossdock.tower.v1.Step.apply_time:type_name -> google.protobuf.Timestamp
 	15, // 11: crossdock.tower.v1.Step.position:type_name -> crossdock.eventlog.v1.Position
-	1,  // 12: crossdock.tower.v1.Thread.case:type_name -> crossdock.tower.v1.Case
-	2,  // 13: crossdock.tower.v1.Thread.steps:type_name -> crossdock.tower.v1.Step
-	12, // 14: crossdock.tower.v1.InvariantReport.breaches:type_name -> crossdock.tower.v1.InvariantReport.Breach
-	1,  // 15: crossdock.tower.v1.ListCasesResponse.cases:type_name -> crossdock.tower.v1.Case
-	15, // 16: crossdock.tower.v1.ExplainRequest.wait_for:type_name -> crossdock.eventlog.v1.Position
-	3,  // 17: crossdock.tower.v1.ExplainResponse.threads:type_name -> crossdock.tower.v1.Thread
-	5,  // 18: crossdock.tower.v1.TowerService.GetCase:input_type -> crossdock.tower.v1.GetCaseRequest
-	6,  // 19: crossdock.tower.v1.TowerService.ListCases:input_type -> crossdock.tower.v1.ListCasesRequest
-	8,  // 20: crossdock.tower.v1.TowerService.Explain:input_type -> crossdock.tower.v1.ExplainRequest
-	10, // 21: crossdock.tower.v1.TowerService.CheckInvariants:input_type -> crossdock.tower.v1.CheckInvariantsRequest
-	1,  // 22: crossdock.tower.v1.TowerService.GetCase:output_type -> crossdock.tower.v1.Case
-	7,  // 23: crossdock.tower.v1.TowerService.ListCases:output_type -> crossdock.tower.v1.ListCasesResponse
-	9,  // 24: crossdock.tower.v1.TowerService.Explain:output_type -> crossdock.tower.v1.ExplainResponse
-	4,  // 25: crossdock.tower.v1.TowerService.CheckInvariants:output_type -> crossdock.tower.v1.InvariantReport
-	22, // [22:26] is the sub-list for method output_type
-	18, // [18:22] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	15, // 12: crossdock.tower.v1.Step.cause_fact:type_name -> crossdock.eventlog.v1.Position
+	16, // 13: crossdock.tower.v1.Step.call:type_name -> crossdock.tower.v1.Call
+	17, // 14: crossdock.tower.v1.Step.origin:type_name -> crossdock.tower.v1.Origin
+	1,  // 15: crossdock.tower.v1.Thread.case:type_name -> crossdock.tower.v1.Case
+	2,  // 16: crossdock.tower.v1.Thread.steps:type_name -> crossdock.tower.v1.Step
+	18, // 17: crossdock.tower.v1.Thread.waits:type_name -> crossdock.tower.v1.Wait
+	19, // 18: crossdock.tower.v1.Thread.messages:type_name -> crossdock.tower.v1.PartnerMessage
+	20, // 19: crossdock.tower.v1.Thread.amounts:type_name -> crossdock.tower.v1.Amount
+	12, // 20: crossdock.tower.v1.InvariantReport.breaches:type_name -> crossdock.tower.v1.InvariantReport.Breach
+	1,  // 21: crossdock.tower.v1.ListCasesResponse.cases:type_name -> crossdock.tower.v1.Case
+	15, // 22: crossdock.tower.v1.ExplainRequest.wait_for:type_name -> crossdock.eventlog.v1.Position
+	3,  // 23: crossdock.tower.v1.ExplainResponse.threads:type_name -> crossdock.tower.v1.Thread
+	5,  // 24: crossdock.tower.v1.TowerService.GetCase:input_type -> crossdock.tower.v1.GetCaseRequest
+	6,  // 25: crossdock.tower.v1.TowerService.ListCases:input_type -> crossdock.tower.v1.ListCasesRequest
+	8,  // 26: crossdock.tower.v1.TowerService.Explain:input_type -> crossdock.tower.v1.ExplainRequest
+	10, // 27: crossdock.tower.v1.TowerService.CheckInvariants:input_type -> crossdock.tower.v1.CheckInvariantsRequest
+	1,  // 28: crossdock.tower.v1.TowerService.GetCase:output_type -> crossdock.tower.v1.Case
+	7,  // 29: crossdock.tower.v1.TowerService.ListCases:output_type -> crossdock.tower.v1.ListCasesResponse
+	9,  // 30: crossdock.tower.v1.TowerService.Explain:output_type -> crossdock.tower.v1.ExplainResponse
+	4,  // 31: crossdock.tower.v1.TowerService.CheckInvariants:output_type -> crossdock.tower.v1.InvariantReport
+	28, // [28:32] is the sub-list for method output_type
+	24, // [24:28] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_tower_v1_tower_proto_init() }
@@ -1132,6 +1237,7 @@ func file_crossdock_tower_v1_tower_proto_init() {
 	if File_crossdock_tower_v1_tower_proto != nil {
 		return
 	}
+	file_crossdock_tower_v1_explain_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -37,8 +37,10 @@ type TowerServiceClient interface {
 	GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*Case, error)
 	// ListCases pages through the cases, newest first.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
-	// Explain finds the case that any name or number leads to (order, PO, load, PRO, tender, invoice, interchange, process) and
-	// returns its thread. NOT_FOUND when nothing is known by it; several cases under one number are all returned.
+	// Explain finds the case that any name or number leads to (order, PO, load, PRO, tender, invoice, freight bill, interchange,
+	// claim, proof of delivery, process, work item) and returns its thread. Upper and lower case are one, and the beginning of a
+	// name or number does where it leads to one alone. NOT_FOUND when nothing is known by it, with metadata "near" naming up to five
+	// that look like it; several cases under one number are all returned.
 	Explain(ctx context.Context, in *ExplainRequest, opts ...grpc.CallOption) (*ExplainResponse, error)
 	// CheckInvariants checks across feeds what no service can check alone.
 	CheckInvariants(ctx context.Context, in *CheckInvariantsRequest, opts ...grpc.CallOption) (*InvariantReport, error)
@@ -102,8 +104,10 @@ type TowerServiceServer interface {
 	GetCase(context.Context, *GetCaseRequest) (*Case, error)
 	// ListCases pages through the cases, newest first.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
-	// Explain finds the case that any name or number leads to (order, PO, load, PRO, tender, invoice, interchange, process) and
-	// returns its thread. NOT_FOUND when nothing is known by it; several cases under one number are all returned.
+	// Explain finds the case that any name or number leads to (order, PO, load, PRO, tender, invoice, freight bill, interchange,
+	// claim, proof of delivery, process, work item) and returns its thread. Upper and lower case are one, and the beginning of a
+	// name or number does where it leads to one alone. NOT_FOUND when nothing is known by it, with metadata "near" naming up to five
+	// that look like it; several cases under one number are all returned.
 	Explain(context.Context, *ExplainRequest) (*ExplainResponse, error)
 	// CheckInvariants checks across feeds what no service can check alone.
 	CheckInvariants(context.Context, *CheckInvariantsRequest) (*InvariantReport, error)

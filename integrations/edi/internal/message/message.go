@@ -127,7 +127,20 @@ type Set struct {
 	Related        []string
 	AckCode        string // of a 997: what it says of the group (data element 715)
 	Unmapped       []Code // what a parked one waits for
+	Segments       []Segment
 }
+
+// Segment is where a statement of a set stands in its document, in bytes, without the terminator.
+type Segment struct {
+	ID             string
+	Offset, Length int64
+}
+
+// maxSegments bounds the statements that are found again: as many as an order may have lines, and a bill charges that are held.
+const maxSegments = 1000
+
+// statements are the segments, by set, that hold what becomes a line, a charge, an event, an answer or an amount due.
+var statements = map[string][]string{"850": {"PO1"}, "990": {"B1"}, "214": {"AT7"}, "210": {"B3", "L1"}}
 
 // Code is a partner's code in a list of code maps; in the list Masterdata it is the name of a resource.
 type Code struct{ List, Code string }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"reflect"
 	"strings"
 	"testing"
@@ -86,6 +87,26 @@ func TestManyErrors(t *testing.T) {
 	}
 	if a := found.Groups[0].Ack; a.Code != "P" || a.Accepted != 1 {
 		t.Errorf("997: got %s with %d accepted, want P with 1", a.Code, a.Accepted)
+	}
+}
+
+// Statements are found again by their bytes.
+func TestSegments(t *testing.T) {
+	profiles, err := profile.Load("../../partners/day.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := strings.ReplaceAll(good, "CTT*1*2~SE*6", "PO1*2*7*EA*3**VN*B~CTT*2*9~SE*7")
+	found, err := NewScanner(strings.NewReader(data), int64(len(data)), profiles).Next()
+	if err != nil || len(found.Sets) != 1 {
+		t.Fatalf("got %+v, %v", found, err)
+	}
+	var got []string
+	for _, s := range found.Sets[0].Segments {
+		got = append(got, s.ID+": "+data[s.Offset:s.Offset+s.Length])
+	}
+	if want := []string{"PO1: PO1*1*2*EA*1.50**VN*A", "PO1: PO1*2*7*EA*3**VN*B"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strings"
 
 	"crossdock.dev/integrations/edi/internal/profile"
@@ -213,6 +214,9 @@ func (c *scan) last() *ScannedSet { return &c.out.Sets[len(c.out.Sets)-1] }
 // segment looks at what a set is about.
 func (c *scan) segment(s x12.Segment) {
 	set := c.last()
+	if slices.Contains(statements[set.ID], s.ID) && len(set.Segments) < maxSegments {
+		set.Segments = append(set.Segments, Segment{ID: s.ID, Offset: s.Offset, Length: int64(s.Length)})
+	}
 	relate := func(prefix string, element int) {
 		if number := Clean(s.Get(element), maxNumber); number != "" {
 			set.Related = append(set.Related, prefix+number)

@@ -64,6 +64,9 @@ func setOf(r *storagev1.TransactionSet) message.Set {
 	for _, c := range r.GetUnmappedCodes() {
 		s.Unmapped = append(s.Unmapped, message.Code{List: c.GetList(), Code: c.GetCode()})
 	}
+	for _, at := range r.GetSegments() {
+		s.Segments = append(s.Segments, message.Segment{ID: at.GetId(), Offset: at.GetOffset(), Length: at.GetLength()})
+	}
 	return s
 }
 
@@ -75,6 +78,9 @@ func setRecord(s message.Set) *storagev1.TransactionSet {
 	}
 	for _, c := range s.Unmapped {
 		r.UnmappedCodes = append(r.UnmappedCodes, &storagev1.Code{List: c.List, Code: c.Code})
+	}
+	for _, at := range s.Segments {
+		r.Segments = append(r.Segments, &storagev1.Segment{Id: at.ID, Offset: at.Offset, Length: at.Length})
 	}
 	return r
 }
@@ -89,7 +95,9 @@ func Message(x message.Interchange, of []message.Set) *ediv1.Interchange {
 		AcknowledgeBy: timestamp(x.AcknowledgeBy), AcknowledgementOverdue: x.Overdue,
 	}
 	for _, s := range of {
-		m.TransactionSets = append(m.TransactionSets, SetMessage(s))
+		set := SetMessage(s)
+		set.Segments = nil // an interchange may have hundreds of sets
+		m.TransactionSets = append(m.TransactionSets, set)
 	}
 	return m
 }
@@ -103,6 +111,9 @@ func SetMessage(s message.Set) *ediv1.Interchange_TransactionSet {
 	}
 	for _, c := range s.Unmapped {
 		m.UnmappedCodes = append(m.UnmappedCodes, &ediv1.Interchange_UnmappedCode{List: c.List, Code: c.Code})
+	}
+	for _, at := range s.Segments {
+		m.Segments = append(m.Segments, &ediv1.Interchange_Segment{Id: at.ID, Offset: at.Offset, Length: at.Length})
 	}
 	return m
 }

@@ -282,6 +282,8 @@ type TransactionSet struct {
 	AcknowledgementCode string `protobuf:"bytes,13,opt,name=acknowledgement_code,json=acknowledgementCode,proto3" json:"acknowledgement_code,omitempty"`
 	// The codes that a parked one waits for a meaning of.
 	UnmappedCodes []*Code `protobuf:"bytes,14,rep,name=unmapped_codes,json=unmappedCodes,proto3" json:"unmapped_codes,omitempty"`
+	// Where its statements stand, in order.
+	Segments      []*Segment `protobuf:"bytes,15,rep,name=segments,proto3" json:"segments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +416,77 @@ func (x *TransactionSet) GetUnmappedCodes() []*Code {
 	return nil
 }
 
+func (x *TransactionSet) GetSegments() []*Segment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
+// Segment is a place in a document.
+type Segment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its identifier.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// In bytes.
+	Offset int64 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	// In bytes, without the terminator.
+	Length        int64 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Segment) Reset() {
+	*x = Segment{}
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Segment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Segment) ProtoMessage() {}
+
+func (x *Segment) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Segment.ProtoReflect.Descriptor instead.
+func (*Segment) Descriptor() ([]byte, []int) {
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Segment) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Segment) GetOffset() int64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Segment) GetLength() int64 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
 // Code is a partner's code in a list of code maps.
 type Code struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -427,7 +500,7 @@ type Code struct {
 
 func (x *Code) Reset() {
 	*x = Code{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[2]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -439,7 +512,7 @@ func (x *Code) String() string {
 func (*Code) ProtoMessage() {}
 
 func (x *Code) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[2]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -452,7 +525,7 @@ func (x *Code) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Code.ProtoReflect.Descriptor instead.
 func (*Code) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{2}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Code) GetList() string {
@@ -490,7 +563,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[3]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +575,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[3]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +588,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{3}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Delivery) GetId() string {
@@ -574,7 +647,7 @@ type Reference struct {
 
 func (x *Reference) Reset() {
 	*x = Reference{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[4]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +659,7 @@ func (x *Reference) String() string {
 func (*Reference) ProtoMessage() {}
 
 func (x *Reference) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[4]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +672,7 @@ func (x *Reference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reference.ProtoReflect.Descriptor instead.
 func (*Reference) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Reference) GetInterchange() string {
@@ -629,7 +702,7 @@ type Identity struct {
 
 func (x *Identity) Reset() {
 	*x = Identity{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[5]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +714,7 @@ func (x *Identity) String() string {
 func (*Identity) ProtoMessage() {}
 
 func (x *Identity) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[5]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +727,7 @@ func (x *Identity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identity.ProtoReflect.Descriptor instead.
 func (*Identity) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Identity) GetInterchange() string {
@@ -682,7 +755,7 @@ type ControlNumbers struct {
 
 func (x *ControlNumbers) Reset() {
 	*x = ControlNumbers{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[6]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -694,7 +767,7 @@ func (x *ControlNumbers) String() string {
 func (*ControlNumbers) ProtoMessage() {}
 
 func (x *ControlNumbers) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[6]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -707,7 +780,7 @@ func (x *ControlNumbers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ControlNumbers.ProtoReflect.Descriptor instead.
 func (*ControlNumbers) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ControlNumbers) GetIssued() uint64 {
@@ -734,7 +807,7 @@ type PurchaseOrder struct {
 
 func (x *PurchaseOrder) Reset() {
 	*x = PurchaseOrder{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[7]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +819,7 @@ func (x *PurchaseOrder) String() string {
 func (*PurchaseOrder) ProtoMessage() {}
 
 func (x *PurchaseOrder) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[7]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +832,7 @@ func (x *PurchaseOrder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PurchaseOrder.ProtoReflect.Descriptor instead.
 func (*PurchaseOrder) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PurchaseOrder) GetSha256() []byte {
@@ -831,7 +904,7 @@ type MessageCount struct {
 
 func (x *MessageCount) Reset() {
 	*x = MessageCount{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[8]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -843,7 +916,7 @@ func (x *MessageCount) String() string {
 func (*MessageCount) ProtoMessage() {}
 
 func (x *MessageCount) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[8]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -856,7 +929,7 @@ func (x *MessageCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageCount.ProtoReflect.Descriptor instead.
 func (*MessageCount) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MessageCount) GetReceived() uint64 {
@@ -988,7 +1061,7 @@ type CodeMap struct {
 
 func (x *CodeMap) Reset() {
 	*x = CodeMap{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[9]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1073,7 @@ func (x *CodeMap) String() string {
 func (*CodeMap) ProtoMessage() {}
 
 func (x *CodeMap) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[9]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1086,7 @@ func (x *CodeMap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CodeMap.ProtoReflect.Descriptor instead.
 func (*CodeMap) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{9}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CodeMap) GetParty() string {
@@ -1055,7 +1128,7 @@ type Masterdata struct {
 
 func (x *Masterdata) Reset() {
 	*x = Masterdata{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[10]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1140,7 @@ func (x *Masterdata) String() string {
 func (*Masterdata) ProtoMessage() {}
 
 func (x *Masterdata) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[10]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1153,7 @@ func (x *Masterdata) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Masterdata.ProtoReflect.Descriptor instead.
 func (*Masterdata) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{10}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Masterdata) GetResource() *anypb.Any {
@@ -1117,7 +1190,7 @@ type Tender struct {
 
 func (x *Tender) Reset() {
 	*x = Tender{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[11]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1202,7 @@ func (x *Tender) String() string {
 func (*Tender) ProtoMessage() {}
 
 func (x *Tender) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[11]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1215,7 @@ func (x *Tender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tender.ProtoReflect.Descriptor instead.
 func (*Tender) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{11}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Tender) GetName() string {
@@ -1219,7 +1292,7 @@ type Shipment struct {
 
 func (x *Shipment) Reset() {
 	*x = Shipment{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[12]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1304,7 @@ func (x *Shipment) String() string {
 func (*Shipment) ProtoMessage() {}
 
 func (x *Shipment) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[12]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1317,7 @@ func (x *Shipment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shipment.ProtoReflect.Descriptor instead.
 func (*Shipment) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{12}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Shipment) GetFreightTerms() string {
@@ -1274,7 +1347,7 @@ type Draft struct {
 
 func (x *Draft) Reset() {
 	*x = Draft{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[13]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1359,7 @@ func (x *Draft) String() string {
 func (*Draft) ProtoMessage() {}
 
 func (x *Draft) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[13]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1372,7 @@ func (x *Draft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Draft.ProtoReflect.Descriptor instead.
 func (*Draft) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{13}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Draft) GetParty() string {
@@ -1348,7 +1421,7 @@ type Requests struct {
 
 func (x *Requests) Reset() {
 	*x = Requests{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[14]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1433,7 @@ func (x *Requests) String() string {
 func (*Requests) ProtoMessage() {}
 
 func (x *Requests) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[14]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1446,7 @@ func (x *Requests) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requests.ProtoReflect.Descriptor instead.
 func (*Requests) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{14}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Requests) GetRequests() []*Requests_Request {
@@ -1398,7 +1471,7 @@ type Tender_Stop struct {
 
 func (x *Tender_Stop) Reset() {
 	*x = Tender_Stop{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[15]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1410,7 +1483,7 @@ func (x *Tender_Stop) String() string {
 func (*Tender_Stop) ProtoMessage() {}
 
 func (x *Tender_Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[15]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1423,7 +1496,7 @@ func (x *Tender_Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tender_Stop.ProtoReflect.Descriptor instead.
 func (*Tender_Stop) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{11, 0}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{12, 0}
 }
 
 func (x *Tender_Stop) GetSequence() int32 {
@@ -1460,7 +1533,7 @@ type Requests_Request struct {
 
 func (x *Requests_Request) Reset() {
 	*x = Requests_Request{}
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[16]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1545,7 @@ func (x *Requests_Request) String() string {
 func (*Requests_Request) ProtoMessage() {}
 
 func (x *Requests_Request) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[16]
+	mi := &file_crossdock_edi_storage_v1_edi_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1558,7 @@ func (x *Requests_Request) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requests_Request.ProtoReflect.Descriptor instead.
 func (*Requests_Request) Descriptor() ([]byte, []int) {
-	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{14, 0}
+	return file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP(), []int{15, 0}
 }
 
 func (x *Requests_Request) GetSuffix() string {
@@ -1533,7 +1606,7 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"separators\x18\x13 \x03(\fR\n" +
 	"separators\x12A\n" +
 	"\x0eacknowledge_by\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\racknowledgeBy\x127\n" +
-	"\x17acknowledgement_overdue\x18\x15 \x01(\bR\x16acknowledgementOverdue\"\xe2\x03\n" +
+	"\x17acknowledgement_overdue\x18\x15 \x01(\bR\x16acknowledgementOverdue\"\xa1\x04\n" +
 	"\x0eTransactionSet\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x10\n" +
 	"\x03set\x18\x02 \x01(\tR\x03set\x12%\n" +
@@ -1550,7 +1623,12 @@ const file_crossdock_edi_storage_v1_edi_proto_rawDesc = "" +
 	"\x06length\x18\v \x01(\x03R\x06length\x12\x18\n" +
 	"\arelated\x18\f \x03(\tR\arelated\x121\n" +
 	"\x14acknowledgement_code\x18\r \x01(\tR\x13acknowledgementCode\x12E\n" +
-	"\x0eunmapped_codes\x18\x0e \x03(\v2\x1e.crossdock.edi.storage.v1.CodeR\runmappedCodes\".\n" +
+	"\x0eunmapped_codes\x18\x0e \x03(\v2\x1e.crossdock.edi.storage.v1.CodeR\runmappedCodes\x12=\n" +
+	"\bsegments\x18\x0f \x03(\v2!.crossdock.edi.storage.v1.SegmentR\bsegments\"I\n" +
+	"\aSegment\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\x03R\x06offset\x12\x16\n" +
+	"\x06length\x18\x03 \x01(\x03R\x06length\".\n" +
 	"\x04Code\x12\x12\n" +
 	"\x04list\x18\x01 \x01(\tR\x04list\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\"\xb4\x01\n" +
@@ -1643,42 +1721,44 @@ func file_crossdock_edi_storage_v1_edi_proto_rawDescGZIP() []byte {
 	return file_crossdock_edi_storage_v1_edi_proto_rawDescData
 }
 
-var file_crossdock_edi_storage_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_crossdock_edi_storage_v1_edi_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_crossdock_edi_storage_v1_edi_proto_goTypes = []any{
 	(*Interchange)(nil),           // 0: crossdock.edi.storage.v1.Interchange
 	(*TransactionSet)(nil),        // 1: crossdock.edi.storage.v1.TransactionSet
-	(*Code)(nil),                  // 2: crossdock.edi.storage.v1.Code
-	(*Delivery)(nil),              // 3: crossdock.edi.storage.v1.Delivery
-	(*Reference)(nil),             // 4: crossdock.edi.storage.v1.Reference
-	(*Identity)(nil),              // 5: crossdock.edi.storage.v1.Identity
-	(*ControlNumbers)(nil),        // 6: crossdock.edi.storage.v1.ControlNumbers
-	(*PurchaseOrder)(nil),         // 7: crossdock.edi.storage.v1.PurchaseOrder
-	(*MessageCount)(nil),          // 8: crossdock.edi.storage.v1.MessageCount
-	(*CodeMap)(nil),               // 9: crossdock.edi.storage.v1.CodeMap
-	(*Masterdata)(nil),            // 10: crossdock.edi.storage.v1.Masterdata
-	(*Tender)(nil),                // 11: crossdock.edi.storage.v1.Tender
-	(*Shipment)(nil),              // 12: crossdock.edi.storage.v1.Shipment
-	(*Draft)(nil),                 // 13: crossdock.edi.storage.v1.Draft
-	(*Requests)(nil),              // 14: crossdock.edi.storage.v1.Requests
-	(*Tender_Stop)(nil),           // 15: crossdock.edi.storage.v1.Tender.Stop
-	(*Requests_Request)(nil),      // 16: crossdock.edi.storage.v1.Requests.Request
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*anypb.Any)(nil),             // 18: google.protobuf.Any
+	(*Segment)(nil),               // 2: crossdock.edi.storage.v1.Segment
+	(*Code)(nil),                  // 3: crossdock.edi.storage.v1.Code
+	(*Delivery)(nil),              // 4: crossdock.edi.storage.v1.Delivery
+	(*Reference)(nil),             // 5: crossdock.edi.storage.v1.Reference
+	(*Identity)(nil),              // 6: crossdock.edi.storage.v1.Identity
+	(*ControlNumbers)(nil),        // 7: crossdock.edi.storage.v1.ControlNumbers
+	(*PurchaseOrder)(nil),         // 8: crossdock.edi.storage.v1.PurchaseOrder
+	(*MessageCount)(nil),          // 9: crossdock.edi.storage.v1.MessageCount
+	(*CodeMap)(nil),               // 10: crossdock.edi.storage.v1.CodeMap
+	(*Masterdata)(nil),            // 11: crossdock.edi.storage.v1.Masterdata
+	(*Tender)(nil),                // 12: crossdock.edi.storage.v1.Tender
+	(*Shipment)(nil),              // 13: crossdock.edi.storage.v1.Shipment
+	(*Draft)(nil),                 // 14: crossdock.edi.storage.v1.Draft
+	(*Requests)(nil),              // 15: crossdock.edi.storage.v1.Requests
+	(*Tender_Stop)(nil),           // 16: crossdock.edi.storage.v1.Tender.Stop
+	(*Requests_Request)(nil),      // 17: crossdock.edi.storage.v1.Requests.Request
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*anypb.Any)(nil),             // 19: google.protobuf.Any
 }
 var file_crossdock_edi_storage_v1_edi_proto_depIdxs = []int32{
-	17, // 0: crossdock.edi.storage.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
-	17, // 1: crossdock.edi.storage.v1.Interchange.acknowledge_by:type_name -> google.protobuf.Timestamp
-	2,  // 2: crossdock.edi.storage.v1.TransactionSet.unmapped_codes:type_name -> crossdock.edi.storage.v1.Code
-	18, // 3: crossdock.edi.storage.v1.Masterdata.resource:type_name -> google.protobuf.Any
-	15, // 4: crossdock.edi.storage.v1.Tender.stops:type_name -> crossdock.edi.storage.v1.Tender.Stop
-	18, // 5: crossdock.edi.storage.v1.Draft.fact:type_name -> google.protobuf.Any
-	16, // 6: crossdock.edi.storage.v1.Requests.requests:type_name -> crossdock.edi.storage.v1.Requests.Request
-	18, // 7: crossdock.edi.storage.v1.Requests.Request.request:type_name -> google.protobuf.Any
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	18, // 0: crossdock.edi.storage.v1.Interchange.create_time:type_name -> google.protobuf.Timestamp
+	18, // 1: crossdock.edi.storage.v1.Interchange.acknowledge_by:type_name -> google.protobuf.Timestamp
+	3,  // 2: crossdock.edi.storage.v1.TransactionSet.unmapped_codes:type_name -> crossdock.edi.storage.v1.Code
+	2,  // 3: crossdock.edi.storage.v1.TransactionSet.segments:type_name -> crossdock.edi.storage.v1.Segment
+	19, // 4: crossdock.edi.storage.v1.Masterdata.resource:type_name -> google.protobuf.Any
+	16, // 5: crossdock.edi.storage.v1.Tender.stops:type_name -> crossdock.edi.storage.v1.Tender.Stop
+	19, // 6: crossdock.edi.storage.v1.Draft.fact:type_name -> google.protobuf.Any
+	17, // 7: crossdock.edi.storage.v1.Requests.requests:type_name -> crossdock.edi.storage.v1.Requests.Request
+	19, // 8: crossdock.edi.storage.v1.Requests.Request.request:type_name -> google.protobuf.Any
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edi_storage_v1_edi_proto_init() }
@@ -1692,7 +1772,7 @@ func file_crossdock_edi_storage_v1_edi_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edi_storage_v1_edi_proto_rawDesc), len(file_crossdock_edi_storage_v1_edi_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -10,6 +10,7 @@ package storagev1
 
 import (
 	v1 "crossdock.dev/gen/crossdock/tower/v1"
+	money "google.golang.org/genproto/googleapis/type/money"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -38,7 +39,9 @@ type Case struct {
 	// Order releases whose process has ended.
 	Ended []string `protobuf:"bytes,5,rep,name=ended,proto3" json:"ended,omitempty"`
 	// Order releases of the order.
-	Releases      []string `protobuf:"bytes,6,rep,name=releases,proto3" json:"releases,omitempty"`
+	Releases []string `protobuf:"bytes,6,rep,name=releases,proto3" json:"releases,omitempty"`
+	// What the order has to bear of each load.
+	LoadCosts     []*LoadCost `protobuf:"bytes,7,rep,name=load_costs,json=loadCosts,proto3" json:"load_costs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -115,20 +118,84 @@ func (x *Case) GetReleases() []string {
 	return nil
 }
 
+func (x *Case) GetLoadCosts() []*LoadCost {
+	if x != nil {
+		return x.LoadCosts
+	}
+	return nil
+}
+
+// LoadCost is an order's part of a load's charges.
+type LoadCost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The load.
+	Load string `protobuf:"bytes,1,opt,name=load,proto3" json:"load,omitempty"`
+	// The part; absent when nothing is owed.
+	Amount        *money.Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoadCost) Reset() {
+	*x = LoadCost{}
+	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoadCost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoadCost) ProtoMessage() {}
+
+func (x *LoadCost) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoadCost.ProtoReflect.Descriptor instead.
+func (*LoadCost) Descriptor() ([]byte, []int) {
+	return file_crossdock_tower_storage_v1_records_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *LoadCost) GetLoad() string {
+	if x != nil {
+		return x.Load
+	}
+	return ""
+}
+
+func (x *LoadCost) GetAmount() *money.Money {
+	if x != nil {
+		return x.Amount
+	}
+	return nil
+}
+
 // Step is one fact as it was told. Key: number of arrival.
 type Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The fact.
 	Step *v1.Step `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
 	// Everything that it is about: its subject and the related names and numbers.
-	References    []string `protobuf:"bytes,2,rep,name=references,proto3" json:"references,omitempty"`
+	References []string `protobuf:"bytes,2,rep,name=references,proto3" json:"references,omitempty"`
+	// Number of pieces that the fact's payload is kept in; 0 where it is not kept.
+	PayloadPieces uint32 `protobuf:"varint,3,opt,name=payload_pieces,json=payloadPieces,proto3" json:"payload_pieces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Step) Reset() {
 	*x = Step{}
-	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[1]
+	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -140,7 +207,7 @@ func (x *Step) String() string {
 func (*Step) ProtoMessage() {}
 
 func (x *Step) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[1]
+	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -153,7 +220,7 @@ func (x *Step) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Step.ProtoReflect.Descriptor instead.
 func (*Step) Descriptor() ([]byte, []int) {
-	return file_crossdock_tower_storage_v1_records_proto_rawDescGZIP(), []int{1}
+	return file_crossdock_tower_storage_v1_records_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Step) GetStep() *v1.Step {
@@ -170,6 +237,13 @@ func (x *Step) GetReferences() []string {
 	return nil
 }
 
+func (x *Step) GetPayloadPieces() uint32 {
+	if x != nil {
+		return x.PayloadPieces
+	}
+	return 0
+}
+
 // Party is a party's name for people. Key: resource name.
 type Party struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -181,7 +255,7 @@ type Party struct {
 
 func (x *Party) Reset() {
 	*x = Party{}
-	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[2]
+	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -193,7 +267,7 @@ func (x *Party) String() string {
 func (*Party) ProtoMessage() {}
 
 func (x *Party) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[2]
+	mi := &file_crossdock_tower_storage_v1_records_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -206,7 +280,7 @@ func (x *Party) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Party.ProtoReflect.Descriptor instead.
 func (*Party) Descriptor() ([]byte, []int) {
-	return file_crossdock_tower_storage_v1_records_proto_rawDescGZIP(), []int{2}
+	return file_crossdock_tower_storage_v1_records_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Party) GetDisplayName() string {
@@ -220,7 +294,7 @@ var File_crossdock_tower_storage_v1_records_proto protoreflect.FileDescriptor
 
 const file_crossdock_tower_storage_v1_records_proto_rawDesc = "" +
 	"\n" +
-	"(crossdock/tower/storage/v1/records.proto\x12\x1acrossdock.tower.storage.v1\x1a\x1ecrossdock/tower/v1/tower.proto\"\xca\x01\n" +
+	"(crossdock/tower/storage/v1/records.proto\x12\x1acrossdock.tower.storage.v1\x1a\x1ecrossdock/tower/v1/tower.proto\x1a\x17google/type/money.proto\"\x8f\x02\n" +
 	"\x04Case\x12,\n" +
 	"\x04case\x18\x01 \x01(\v2\x18.crossdock.tower.v1.CaseR\x04case\x12&\n" +
 	"\x0fopen_work_items\x18\x02 \x03(\tR\ropenWorkItems\x12\x1e\n" +
@@ -229,12 +303,18 @@ const file_crossdock_tower_storage_v1_records_proto_rawDesc = "" +
 	"authorized\x12\x1a\n" +
 	"\binvoiced\x18\x04 \x03(\tR\binvoiced\x12\x14\n" +
 	"\x05ended\x18\x05 \x03(\tR\x05ended\x12\x1a\n" +
-	"\breleases\x18\x06 \x03(\tR\breleases\"T\n" +
+	"\breleases\x18\x06 \x03(\tR\breleases\x12C\n" +
+	"\n" +
+	"load_costs\x18\a \x03(\v2$.crossdock.tower.storage.v1.LoadCostR\tloadCosts\"J\n" +
+	"\bLoadCost\x12\x12\n" +
+	"\x04load\x18\x01 \x01(\tR\x04load\x12*\n" +
+	"\x06amount\x18\x02 \x01(\v2\x12.google.type.MoneyR\x06amount\"{\n" +
 	"\x04Step\x12,\n" +
 	"\x04step\x18\x01 \x01(\v2\x18.crossdock.tower.v1.StepR\x04step\x12\x1e\n" +
 	"\n" +
 	"references\x18\x02 \x03(\tR\n" +
-	"references\"*\n" +
+	"references\x12%\n" +
+	"\x0epayload_pieces\x18\x03 \x01(\rR\rpayloadPieces\"*\n" +
 	"\x05Party\x12!\n" +
 	"\fdisplay_name\x18\x01 \x01(\tR\vdisplayNameB8Z6crossdock.dev/gen/crossdock/tower/storage/v1;storagev1b\x06proto3"
 
@@ -250,22 +330,26 @@ func file_crossdock_tower_storage_v1_records_proto_rawDescGZIP() []byte {
 	return file_crossdock_tower_storage_v1_records_proto_rawDescData
 }
 
-var file_crossdock_tower_storage_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_crossdock_tower_storage_v1_records_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_crossdock_tower_storage_v1_records_proto_goTypes = []any{
-	(*Case)(nil),    // 0: crossdock.tower.storage.v1.Case
-	(*Step)(nil),    // 1: crossdock.tower.storage.v1.Step
-	(*Party)(nil),   // 2: crossdock.tower.storage.v1.Party
-	(*v1.Case)(nil), // 3: crossdock.tower.v1.Case
-	(*v1.Step)(nil), // 4: crossdock.tower.v1.Step
+	(*Case)(nil),        // 0: crossdock.tower.storage.v1.Case
+	(*LoadCost)(nil),    // 1: crossdock.tower.storage.v1.LoadCost
+	(*Step)(nil),        // 2: crossdock.tower.storage.v1.Step
+	(*Party)(nil),       // 3: crossdock.tower.storage.v1.Party
+	(*v1.Case)(nil),     // 4: crossdock.tower.v1.Case
+	(*money.Money)(nil), // 5: google.type.Money
+	(*v1.Step)(nil),     // 6: crossdock.tower.v1.Step
 }
 var file_crossdock_tower_storage_v1_records_proto_depIdxs = []int32{
-	3, // 0: crossdock.tower.storage.v1.Case.case:type_name -> crossdock.tower.v1.Case
-	4, // 1: crossdock.tower.storage.v1.Step.step:type_name -> crossdock.tower.v1.Step
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 0: crossdock.tower.storage.v1.Case.case:type_name -> crossdock.tower.v1.Case
+	1, // 1: crossdock.tower.storage.v1.Case.load_costs:type_name -> crossdock.tower.storage.v1.LoadCost
+	5, // 2: crossdock.tower.storage.v1.LoadCost.amount:type_name -> google.type.Money
+	6, // 3: crossdock.tower.storage.v1.Step.step:type_name -> crossdock.tower.v1.Step
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_tower_storage_v1_records_proto_init() }
@@ -279,7 +363,7 @@ func file_crossdock_tower_storage_v1_records_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_tower_storage_v1_records_proto_rawDesc), len(file_crossdock_tower_storage_v1_records_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
