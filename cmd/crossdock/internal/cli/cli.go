@@ -45,10 +45,12 @@ type Commands struct {
 	Globals
 
 	Up      upCmd      `cmd:"" help:"Start the whole suite on this machine, for development."`
-	Status  statusCmd  `cmd:"" help:"Show services, logs, consumers and waiting tasks."`
+	Status  statusCmd  `cmd:"" help:"Show services, backlog, last facts, disk and what is not well; exit 1 when something is not."`
 	Explain explainCmd `cmd:"" help:"Show where the order stands that an id or number leads to, and all that happened."`
 	Verify  verifyCmd  `cmd:"" help:"Check every store and what must hold across services; exit 1 with breaches."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+	Doctor  doctorCmd  `cmd:"" help:"Check whether this machine can build and run the suite; exit 1 when it cannot."`
+	Logs    logsCmd    `cmd:"" help:"Show the logs of all services side by side, by time."`
 
 	Identities identitiesCmd `cmd:"" help:"Make identities for development, as up does, for programs that are started by hand."`
 
@@ -63,6 +65,7 @@ type Commands struct {
 	Ledger       ledgerCmd       `cmd:"" help:"The sub-ledger."`
 	Events       eventsCmd       `cmd:"" help:"The services' logs."`
 	Edi          ediCmd          `cmd:"" help:"X12 files."`
+	Call         callCmd         `cmd:"" help:"Call any method of any service, for what has no command of its own."`
 	Keys         keysCmd         `cmd:"" help:"Partners' API keys."`
 }
 

@@ -51,6 +51,7 @@ const (
 	problemTasksStopped = "TASKS_STOPPED" // tasks that failed, or whose outcome is in doubt, wait for a person
 	problemTasksOverdue = "TASKS_OVERDUE" // tasks are due and are refused, or are not carried out
 	problemDiskLow      = "DISK_LOW"      // the volume of the data folder runs full
+	problemConsulAway   = "CONSUL_AWAY"   // the agent that the suite uses does not answer
 )
 
 // How long something may take before it counts as not well.
@@ -250,6 +251,13 @@ func askSuite(ctx context.Context, env *Env) (suiteStatus, error) {
 	}
 	if d := all.Disk; d != nil && d.FreeBytes < min(lowBytes, d.TotalBytes/lowShare) {
 		all.Problems = append(all.Problems, problemStatus{problemDiskLow, "", fmt.Sprintf("%s free of %s under %s", size(d.FreeBytes), size(d.TotalBytes), d.Path)})
+	}
+	if run.Consul != nil {
+		ctx, cancel := context.WithTimeout(ctx, min(askLimit, env.Timeout))
+		if err := run.Consul.Leader(ctx); err != nil {
+			all.Problems = append(all.Problems, problemStatus{problemConsulAway, "", fmt.Sprintf("the agent at %s: %v; services go on with the last known addresses", run.Consul.Address, err)})
+		}
+		cancel()
 	}
 	all.Well = len(all.Problems) == 0
 	return all, ctx.Err()
