@@ -47,6 +47,7 @@ type Deps struct {
 type Core struct {
 	store     *store.Store
 	api       *api.Server
+	overview  *api.Overview
 	pages     http.Handler
 	followers *eventlog.Followers
 	deps      Deps
@@ -63,7 +64,7 @@ func Open(ctx context.Context, d Deps) (*Core, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", Service, err), db.Close())
 	}
-	return &Core{db, api.New(db, followers, peers.Suite(d.Peers)), pages.Handler(), followers, d}, nil
+	return &Core{db, api.New(db, followers, peers.Suite(d.Peers)), api.NewOverview(db, d.Business), pages.Handler(), followers, d}, nil
 }
 
 // Path is the store's file in a data folder.
@@ -78,6 +79,7 @@ func (c *Core) Store() *store.Store { return c.store }
 // Register registers the service and its feed.
 func (c *Core) Register(r grpc.ServiceRegistrar) {
 	towerv1.RegisterTowerServiceServer(r, c.api)
+	towerv1.RegisterOverviewServiceServer(r, c.overview)
 	eventlogv1.RegisterEventLogServiceServer(r, eventlog.NewServer(c.store, c.followers.Consumers(), nil))
 }
 

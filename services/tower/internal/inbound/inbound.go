@@ -63,6 +63,9 @@ func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	if err := store.AddStep(ctx, tx, &storagev1.Step{Step: step, References: refs}); err != nil {
 		return err
 	}
+	if err := followItem(ctx, tx, f); err != nil {
+		return err
+	}
 	for _, ref := range refs {
 		id, isOrder := strings.CutPrefix(ref, "orders/")
 		if !isOrder || strings.Contains(id, "/") {
@@ -76,6 +79,9 @@ func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 			if err := store.PutPlan(ctx, tx, id, plan); err != nil {
 				return err
 			}
+		}
+		if err := followOrder(ctx, tx, id, f); err != nil {
+			return err
 		}
 		before := proto.CloneOf(rec)
 		refer(rec.GetCase(), refs)

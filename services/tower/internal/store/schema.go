@@ -37,8 +37,8 @@ var (
 func Schema() store.Schema {
 	return store.Schema{
 		Service: Service,
-		Version: 2, // 2 keeps plans
-		Buckets: []*store.Bucket{cases, steps, parties, plans, arrival, caseByReference, stepByReference},
+		Version: 3, // 2 keeps plans, 3 exceptions and progress
+		Buckets: []*store.Bucket{cases, steps, parties, plans, exceptions, progress, arrival, caseByReference, stepByReference},
 		Rebuild: rebuild,
 	}
 }
