@@ -21,7 +21,7 @@ run: build ## start the suite, play the working day once, stay up
 .PHONY: demo
 demo: build ## play the working day on fresh stores and stop; SUMMARY=file.json keeps its figures
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
-	$(bin)/crossdock --data "$$dir" up --story-clock --port-base 0 --then "$(bin)/day $(if $(SUMMARY),-summary '$(abspath $(SUMMARY))')" --then-exit
+	$(bin)/crossdock --data "$$dir" up --story-clock --port-base 0 --then "$(bin)/day -once $(if $(SUMMARY),-summary '$(abspath $(SUMMARY))')" --then-exit
 
 .PHONY: test
 test: ## run all tests

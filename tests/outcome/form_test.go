@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,25 @@ func TestSummaryForm(t *testing.T) {
 	var got bytes.Buffer
 	must(t, s.Write(&got, form))
 	if diff := cmp.Diff(string(bytes.TrimSpace(want)), string(bytes.TrimSpace(got.Bytes()))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The table tells of every case, and where to look.
+func TestTell(t *testing.T) {
+	o := outcome.Outcome{Cases: []outcome.Case{
+		{ID: "02-declined-next-carrier", Happened: "delivered and billed · CXAA declined", Money: "invoice 29671.60 USD · freight 1010.00 USD", Look: "HH-1002"},
+		{ID: "21-corpus", Happened: "850 from CUS-XFL: 0 duplicate, 1 parked, 1 rejected · 850 from CUS-XYZ: 3 duplicate, 1 parked, 0 rejected"},
+	}}
+	var got strings.Builder
+	must(t, o.Tell(&got))
+	want := `CASE                      WHAT HAPPENED                                        MONEY                                       WHERE TO LOOK
+02 declined next carrier  delivered and billed · CXAA declined                 invoice 29671.60 USD · freight 1010.00 USD  bin/crossdock explain HH-1002
+21 corpus                 850 from CUS-XFL: 0 duplicate, 1 parked, 1 rejected                                              bin/crossdock work-items list
+                          850 from CUS-XYZ: 3 duplicate, 1 parked, 0 rejected                                              
+the day                   0 orders · 0 tenders accepted · 0 work items open    invoices  · freight                         bin/crossdock ledger balance
+`
+	if diff := cmp.Diff(want, got.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // Case is a scenario as people are told of it.
@@ -30,7 +31,7 @@ func (s scenarioFigures) tell() Case {
 		}
 		happened = append(happened, states)
 		if o.Invoice != nil {
-			money = append(money, "invoice "+o.Invoice.Total)
+			money = append(money, "invoice "+o.Invoice.Total+" "+s.Currency)
 		}
 	}
 	for _, t := range s.Tenders {
@@ -47,15 +48,12 @@ func (s scenarioFigures) tell() Case {
 	}
 	if b := s.FreightBill; b != nil {
 		happened = append(happened, "bill "+strings.ToLower(b.State))
-		money = append(money, "freight "+b.Amount)
+		money = append(money, "freight "+b.Amount+" "+b.Currency)
 	}
 	for _, i := range s.WorkItems {
 		happened = append(happened, i.Reason+" "+strings.ToLower(i.State))
 	}
-	if len(money) > 0 {
-		money = append(money, s.Currency)
-	}
-	c.Happened, c.Money = strings.Join(happened, " · "), strings.Join(money, " ")
+	c.Happened, c.Money = strings.Join(happened, " · "), strings.Join(money, " · ")
 	return c
 }
 
@@ -68,7 +66,7 @@ func (o Outcome) Tell(out io.Writer) error {
 		if c.Look == "" {
 			look = "bin/crossdock work-items list"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", strings.ReplaceAll(c.ID, "-", " "), c.Happened, c.Money, look)
+		row(t, strings.ReplaceAll(c.ID, "-", " "), c.Happened, c.Money, look)
 	}
 	s := o.Summary
 	totals := func(sums map[string]Sum) string {
@@ -78,10 +76,44 @@ func (o Outcome) Tell(out io.Writer) error {
 		}
 		return strings.Join(parts, ", ")
 	}
-	fmt.Fprintf(t, "the day\t%d orders · %d tenders accepted · %d work items open\tinvoices %s\tbin/crossdock ledger balance\n",
-		s.Orders.Total, s.Tenders["ACCEPTED"], total(s.WorkItemsOpen), totals(s.Invoices["ISSUED"]))
-	fmt.Fprintf(t, "\t\tfreight %s\t\n", totals(s.FreightBills["APPROVED"]))
+	row(t, "the day", fmt.Sprintf("%d orders · %d tenders accepted · %d work items open", s.Orders.Total, s.Tenders["ACCEPTED"], total(s.WorkItemsOpen)),
+		"invoices "+totals(s.Invoices["ISSUED"])+" · freight "+totals(s.FreightBills["APPROVED"]), "bin/crossdock ledger balance")
 	return t.Flush()
+}
+
+// widest is how wide a cell may be before it goes on in the next line.
+const widest = 72
+
+// row prints a row; long cells go on in lines of their own.
+func row(t io.Writer, id, happened, money, look string) {
+	left, right := wrap(happened), wrap(money)
+	for i := range max(len(left), len(right)) {
+		cell := func(lines []string) string {
+			if i < len(lines) {
+				return lines[i]
+			}
+			return ""
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", id, cell(left), cell(right), look)
+		id, look = "", ""
+	}
+}
+
+// wrap breaks a text where its parts meet.
+func wrap(text string) []string {
+	lines := []string{""}
+	for i, part := range strings.Split(text, " · ") {
+		last := &lines[len(lines)-1]
+		switch {
+		case i == 0:
+			*last = part
+		case utf8.RuneCountInString(*last)+len(part) > widest:
+			lines = append(lines, part)
+		default:
+			*last += " · " + part
+		}
+	}
+	return lines
 }
 
 func total(counts map[string]int) int {

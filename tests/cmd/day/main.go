@@ -2,7 +2,7 @@
 // weeks, and what comes of it is held against what was worked out by hand. It prints a line for each day that goes by, then the
 // cases as a table. It exits with 1 and names every difference when a figure is not what it must be.
 //
-//	day [-run FILE] [-day DIR] [-summary FILE]
+//	day [-run FILE] [-day DIR] [-summary FILE] [-once]
 //
 // The file is run.json of `crossdock up --story-clock`; CROSSDOCK_RUN names it too. It may be ended at any moment, also with kill
 // -9: started again, it goes on where it was.
@@ -41,6 +41,7 @@ func run(ctx context.Context) (err error) {
 	runFile := flag.String("run", os.Getenv("CROSSDOCK_RUN"), "run.json of the running suite")
 	dayDir := flag.String("day", filepath.Join("tests", "day"), "folder of the day's data")
 	summary := flag.String("summary", "", "file to write the day's figures to, as JSON")
+	once := flag.Bool("once", false, "the suite is stopped afterwards: do not say where to look")
 	flag.Parse()
 	begun := time.Now()
 	r, err := story.ReadRun(*runFile)
@@ -88,18 +89,20 @@ func run(ctx context.Context) (err error) {
 	if err := o.Tell(os.Stdout); err != nil {
 		return err
 	}
-	if played {
-		return d.look(ctx) // people may have worked on since
+	if !played { // else people may have worked on since
+		for _, difference := range o.Differences {
+			fmt.Fprintln(os.Stderr, difference)
+		}
+		if n := len(o.Differences); n > 0 {
+			return fmt.Errorf("%d figures are not what they must be", n)
+		}
+		fmt.Printf("\nEvery figure is what was worked out by hand; all invariants hold. %.1f s for three weeks.\n", time.Since(begun).Seconds())
+		if err := d.done(); err != nil {
+			return err
+		}
 	}
-	for _, difference := range o.Differences {
-		fmt.Fprintln(os.Stderr, difference)
-	}
-	if n := len(o.Differences); n > 0 {
-		return fmt.Errorf("%d figures are not what they must be", n)
-	}
-	fmt.Printf("\nEvery figure is what was worked out by hand; all invariants hold. %.1f s for three weeks.\n", time.Since(begun).Seconds())
-	if err := d.done(); err != nil {
-		return err
+	if *once {
+		return nil
 	}
 	return d.look(ctx)
 }
