@@ -12,7 +12,7 @@ help: ## list the targets
 .PHONY: build
 build: ## build every program into bin/
 	@mkdir -p $(bin)
-	@go build -o $(bin)/ $(foreach p,$(programs),./services/$(p)/cmd/$(p)) ./integrations/edi/cmd/edi ./cmd/crossdock ./tests/cmd/story ./tests/cmd/day
+	@go build -o $(bin)/ $(foreach p,$(programs),./services/$(p)/cmd/$(p)) ./integrations/edi/cmd/edi ./cmd/crossdock ./tests/cmd/story ./tests/cmd/day ./tests/cmd/capabilities
 
 .PHONY: run
 run: build ## start the suite, play the working day once, stay up
@@ -22,6 +22,10 @@ run: build ## start the suite, play the working day once, stay up
 demo: build ## play the working day on fresh stores and stop; SUMMARY=file.json keeps its figures
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	$(bin)/crossdock --data "$$dir" up --story-clock --port-base 0 --then "$(bin)/day -once $(if $(SUMMARY),-summary '$(abspath $(SUMMARY))')" --then-exit
+
+.PHONY: capabilities
+capabilities: build ## try what the suite is said to be able to do, on a freshly played day; ONLY=S2.8,S4.4 for some
+	@$(bin)/capabilities $(if $(ONLY),-only '$(ONLY)')
 
 .PHONY: test
 test: ## run all tests
