@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -110,7 +111,7 @@ func New(t testing.TB, c Config) *Server {
 		close(stopping)
 		s.GRPC.Stop()
 		for range 2 {
-			if err := <-ended; err != nil {
+			if err := <-ended; err != nil && !errors.Is(err, grpc.ErrServerStopped) { // stopped before it began
 				t.Errorf("serve: %v", err)
 			}
 		}

@@ -294,8 +294,8 @@ func (r *runner) part(wg *sync.WaitGroup, name string, fn func() error) {
 func (r *runner) run(ctx context.Context) error {
 	loopCtx, endLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer endLoops()
-	r.part(&r.parts, "grpc", func() error { return r.server.Serve(r.grpcLis) })
-	r.part(&r.parts, "memory", func() error { return r.server.Serve(r.memory) })
+	r.part(&r.parts, "grpc", func() error { return served(r.server.Serve(r.grpcLis)) })
+	r.part(&r.parts, "memory", func() error { return served(r.server.Serve(r.memory)) })
 	r.part(&r.parts, "admin", func() error { return served(r.admin.Serve(r.adminLis)) })
 	addrs := Addrs{GRPC: r.grpcLis.Addr(), Admin: r.adminLis.Addr()}
 	if r.http != nil {
@@ -412,8 +412,9 @@ func (r *runner) closeListeners() {
 	}
 }
 
+// served leaves out that a server was stopped, also before it began.
 func served(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
 		return nil
 	}
 	return err
