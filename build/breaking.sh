@@ -11,11 +11,6 @@ else
 	[ -n "$last" ] || { echo "breaking: nothing was released yet, so nothing can be broken"; exit 0; }
 	commit=${last#* } what="${last% *} ($commit)"
 fi
-if ! git cat-file -e "$commit^{commit}" 2>/dev/null; then
-	[ "$(git rev-parse --is-shallow-repository)" = true ] || { echo "breaking: $what is not in this repository"; exit 1; }
-	echo "breaking: NOT CHECKED. This clone is shallow and lacks $what; git fetch --unshallow brings it"
-	exit 0
-fi
 build/tools.sh
 build/protos.sh
 (cd build/openapi && GOWORK=off go build -o ../../.cache/bin/oasdiff github.com/oasdiff/oasdiff)
