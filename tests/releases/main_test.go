@@ -19,8 +19,9 @@ import (
 )
 
 var (
-	long    = flag.Bool("long", false, "play the whole day instead of one order, with each service of the last release and while each is replaced")
-	shuffle = flag.Uint64("shuffle", 1, "of orders of starting and of replacing")
+	long      = flag.Bool("long", false, "play the whole day instead of one order, with each service of the last release and while each is replaced")
+	discovery = flag.String("discovery", "static", "how programs find each other, as crossdock up takes it")
+	shuffle   = flag.Uint64("shuffle", 1, "of orders of starting and of replacing")
 )
 
 // names are the services' programs.

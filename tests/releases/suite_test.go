@@ -63,7 +63,7 @@ func (s *suite) runFile() string { return filepath.Join(s.dir, "run.json") }
 // start runs `crossdock up`, on ports that no other suite has, and waits until all programs are ready.
 func (s *suite) start() *story.Live {
 	s.t.Helper()
-	s.up = launch(s.t, "", filepath.Join(today, "crossdock"), "--data", s.dir, "--bin", s.bin, "up", "--story-clock", "--port-base", "0",
+	s.up = launch(s.t, "", filepath.Join(today, "crossdock"), "--data", s.dir, "--bin", s.bin, "up", "--story-clock", "--port-base", "0", "--discovery", *discovery,
 		"--profiles", filepath.Join(sim.Root(s.t), "integrations", "edi", "partners", "day.yaml"))
 	s.up.prints(s.t, "DEVELOPMENT on loopback")
 	r, err := story.ReadRun(s.runFile())
