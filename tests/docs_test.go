@@ -389,18 +389,33 @@ func TestDocsCommands(t *testing.T) {
 	}
 }
 
-// words splits a command line at spaces, but for those inside double quotes.
+// words splits a command line at spaces, but for those inside single or double quotes.
 func words(line string) ([]string, error) {
 	var out []string
-	for i, part := range strings.Split(line, `"`) {
-		if i%2 == 1 {
-			out = append(out, part)
-			continue
+	var word strings.Builder
+	begun, quote := false, rune(0)
+	for _, r := range line {
+		switch {
+		case quote == 0 && (r == '\'' || r == '"'):
+			begun, quote = true, r
+		case r == quote:
+			quote = 0
+		case quote == 0 && r == ' ':
+			if begun {
+				out = append(out, word.String())
+			}
+			begun = false
+			word.Reset()
+		default:
+			begun = true
+			word.WriteRune(r)
 		}
-		out = append(out, strings.Fields(part)...)
 	}
-	if strings.Count(line, `"`)%2 == 1 {
+	if quote != 0 {
 		return nil, errors.New("a quote is open")
+	}
+	if begun {
+		out = append(out, word.String())
 	}
 	return out, nil
 }

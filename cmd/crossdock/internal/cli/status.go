@@ -112,6 +112,7 @@ type serviceStatus struct {
 	// StoreBytes is the size of the store's file; 0 when it is not known.
 	StoreBytes int64 `json:"store_bytes"`
 
+	hold     bool // its hold file is there
 	position *eventlogv1.Position
 	parked   []*eventlogv1.ParkedFact
 	stopped  []*eventlogv1.Task
@@ -212,16 +213,17 @@ func askSuite(ctx context.Context, env *Env) (suiteStatus, error) {
 		s.Service, s.Version, s.Consumers = name, run.Services[name].Version, []consumerStatus{}
 		if runErr == nil {
 			s.StoreBytes = storeBytes(run, name)
-			if _, err := os.Stat((suite.Layout{Dir: run.DataDir}).Hold(name)); err == nil && run.ClockFile != "" {
-				s.Health, s.Why = held, "its hold file says so"
-				continue
-			}
+			_, err := os.Stat((suite.Layout{Dir: run.DataDir}).Hold(name))
+			s.hold = err == nil
 		}
 		asked.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, min(askLimit, env.Timeout))
 			defer cancel()
 			if err := s.ask(ctx, conns[name], all.BusinessTime); err != nil {
 				s.Health, s.Why = unreachable, problem(err)
+				if s.hold { // not for a program of somebody else in its place
+					s.Health, s.Why = held, "its hold file says so"
+				}
 				return
 			}
 			s.askAdmin(ctx, run.Services[name].Admin)

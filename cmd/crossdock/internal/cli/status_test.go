@@ -223,6 +223,7 @@ func TestStatusProblems(t *testing.T) {
 		"task due":      {func(s *nodes) { due(s, eventlogv1.Task_PENDING, 1, "") }, ""},
 		"down":          {func(s *nodes) { s.conns["edi"] = refusing{err: status.Error(codes.Unavailable, "refused")} }, "DOWN edi edi cannot be reached"},
 		"held": {func(s *nodes) {
+			s.conns["freight"] = refusing{err: status.Error(codes.Unavailable, "refused")}
 			if err := os.WriteFile(filepath.Join(s.data, "hold", "freight"), nil, 0o600); err != nil {
 				s.t.Fatal(err)
 			}
