@@ -64,7 +64,7 @@ func Open(ctx context.Context, d Deps) (*Core, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", Service, err), db.Close())
 	}
-	return &Core{db, api.New(db, followers, peers.Suite(d.Peers)), api.NewOverview(db, d.Business), pages.Handler(), followers, d}, nil
+	return &Core{db, api.New(db, d.Business, followers, peers.Suite(d.Peers)), api.NewOverview(db, d.Business), pages.Handler(), followers, d}, nil
 }
 
 // Path is the store's file in a data folder.

@@ -4,9 +4,9 @@ package api
 import (
 	"context"
 	"errors"
-	"strings"
 
 	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
+	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/page"
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/rpcerr"
@@ -17,13 +17,14 @@ import (
 // Server implements TowerService. It has no partner-visible methods.
 type Server struct {
 	store  *platform.Store
+	clock  clock.Business
 	waiter rpc.Waiter
 	suite  Suite
 }
 
 // New returns a Server. waiter waits until the feeds have been read as far as a caller asks for.
-func New(s *platform.Store, waiter rpc.Waiter, suite Suite) *Server {
-	return &Server{store: s, waiter: waiter, suite: suite}
+func New(s *platform.Store, business clock.Business, waiter rpc.Waiter, suite Suite) *Server {
+	return &Server{store: s, clock: business, waiter: waiter, suite: suite}
 }
 
 var _ towerv1.TowerServiceServer = (*Server)(nil)
@@ -64,36 +65,6 @@ func (s *Server) ListCases(ctx context.Context, req *towerv1.ListCasesRequest) (
 		return err
 	})
 	return resp, answer(err, "cases")
-}
-
-// Explain returns the threads that a reference leads to.
-func (s *Server) Explain(ctx context.Context, req *towerv1.ExplainRequest) (*towerv1.ExplainResponse, error) {
-	var after []platform.Position
-	for _, p := range req.GetWaitFor() {
-		after = append(after, platform.PositionOf(p))
-	}
-	if err := s.waiter.WaitRead(ctx, after); err != nil {
-		return nil, err
-	}
-	resp := &towerv1.ExplainResponse{}
-	err := s.store.View(ctx, func(r platform.Reader) error {
-		found, err := store.CasesByReference(ctx, r, strings.TrimSpace(req.GetReference()))
-		if err != nil {
-			return err
-		}
-		for _, rec := range found {
-			t, err := store.Thread(ctx, r, rec.GetCase())
-			if err != nil {
-				return err
-			}
-			resp.Threads = append(resp.Threads, t)
-		}
-		return nil
-	})
-	if err == nil && len(resp.GetThreads()) == 0 {
-		return nil, rpcerr.NotFound(req.GetReference())
-	}
-	return resp, answer(err, req.GetReference())
 }
 
 // CheckInvariants checks across feeds what no service can check alone.

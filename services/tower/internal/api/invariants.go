@@ -20,6 +20,15 @@ type Suite interface {
 	Consumers(ctx context.Context) (map[string][]*eventlogv1.Consumer, error)
 	// MessageCounts lists the conservation counters of the EDI adapter.
 	MessageCounts(ctx context.Context) ([]*ediv1.MessageCount, error)
+	// Pending lists what waits inside the services, and those that did not say, by name.
+	Pending(ctx context.Context) (pending []Pending, unasked []string)
+}
+
+// Pending is what waits inside a service.
+type Pending struct {
+	Service string
+	Parked  []*eventlogv1.ParkedFact
+	Tasks   []*eventlogv1.Task
 }
 
 // check checks I2, I3, I5 and I8. I1, I4, I6 and I7 are each service's own.

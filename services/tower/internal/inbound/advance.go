@@ -14,6 +14,7 @@ import (
 	"crossdock.dev/kernel/decimal"
 	"crossdock.dev/kernel/money"
 	"crossdock.dev/platform/eventlog"
+	"crossdock.dev/services/tower/internal/explain"
 )
 
 // advance carries a fact into the head of a case. The stage only moves forward: facts of different services may come in
@@ -46,8 +47,12 @@ func advance(rec *storagev1.Case, f eventlog.Fact) {
 		reach(towerv1.Case_TENDERED)
 	case *freightv1.LoadBooked:
 		c.Carrier, c.LoadNumber = m.GetLoad().GetCarrier(), m.GetLoad().GetNumber()
-		c.FreightCost = sum(c.FreightCost, m.GetLoad().GetCharges().GetTotal())
+		owe(rec, m.GetLoad())
 		reach(towerv1.Case_BOOKED)
+	case *freightv1.AccessorialProven:
+		owe(rec, m.GetLoad())
+	case *freightv1.LoadCancelled:
+		owe(rec, m.GetLoad())
 	case *freightv1.ShipmentDeparted:
 		reach(towerv1.Case_DEPARTED)
 	case *freightv1.ShipmentDelivered:
@@ -77,6 +82,25 @@ func advance(rec *storagev1.Case, f eventlog.Fact) {
 		rec.OpenWorkItems = slices.DeleteFunc(rec.OpenWorkItems, func(n string) bool { return n == m.GetWorkItem().GetName() })
 	}
 	c.OpenWorkItems = int32(len(rec.OpenWorkItems))
+}
+
+// owe sets what the order has to bear of a load, instead of what was told of the load before.
+func owe(rec *storagev1.Case, load *freightv1.Load) {
+	shipments := map[string]bool{}
+	for _, ref := range rec.GetCase().GetReferences() {
+		shipments[ref.GetValue()] = ref.GetKind() == "shipment"
+	}
+	cost := &storagev1.LoadCost{Load: load.GetName(), Amount: explain.Borne(load.GetCharges(), shipments)}
+	i := slices.IndexFunc(rec.LoadCosts, func(c *storagev1.LoadCost) bool { return c.GetLoad() == cost.GetLoad() })
+	if i >= 0 {
+		rec.LoadCosts[i] = cost
+	} else {
+		rec.LoadCosts = append(rec.LoadCosts, cost)
+	}
+	rec.Case.FreightCost = nil
+	for _, c := range rec.LoadCosts {
+		rec.Case.FreightCost = sum(rec.Case.FreightCost, c.GetAmount())
+	}
 }
 
 func with(list []string, name string) []string {

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
 	storagev1 "crossdock.dev/gen/crossdock/tower/storage/v1"
 	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
@@ -32,11 +34,14 @@ func keys(f eventlog.Fact) []string {
 	if m, ok := f.Payload.(*masterdatav1.PartyChanged); ok {
 		return []string{m.GetParty().GetName()}
 	}
-	if f.Head.GetPosition().GetLog() == "masterdata" {
+	if f.Head.GetPosition().GetLog() == "masterdata" && !slices.Contains(published, f.Type) {
 		return nil
 	}
 	return about(f)
 }
+
+// published are the facts of master data that figures are made by.
+var published = []string{"ContractApproved", "RateTableChanged", "FuelIndexChanged", "LaneChanged", "TaxRuleChanged"}
 
 // about is the subject of a fact and the names and numbers that lead to it.
 func about(f eventlog.Fact) []string {
@@ -49,28 +54,47 @@ func about(f eventlog.Fact) []string {
 	return refs
 }
 
+// numbers are what people call an interchange beside its name. They are not unique, so facts do not wait for each other by them.
+func numbers(f eventlog.Fact) []string {
+	m, ok := f.Payload.(interface{ GetInterchange() *ediv1.Interchange })
+	if !ok {
+		return nil
+	}
+	var out []string
+	if x := m.GetInterchange(); x.GetControlNumber() != "" {
+		out = append(out, "control:"+x.GetControlNumber())
+	}
+	if x := m.GetInterchange(); x.GetFileName() != "" {
+		out = append(out, "file:"+x.GetFileName())
+	}
+	return out
+}
+
 // apply keeps the fact and changes the cases of the orders that it names.
 func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	if m, ok := f.Payload.(*masterdatav1.PartyChanged); ok {
 		return store.PutParty(ctx, tx, m.GetParty().GetName(), m.GetParty().GetDisplayName())
 	}
-	refs := about(f)
+	refs := append(about(f), numbers(f)...)
 	step := &towerv1.Step{
 		Service: f.Position.Log, Type: f.Type, Subject: f.Subject, Summary: Summary(f.Payload),
 		OccurTime: f.Head.GetOccurTime(), ReceiveTime: f.Head.GetReceiveTime(), ApplyTime: f.Head.GetApplyTime(),
 		Actor: f.Head.GetActor(), Cause: cause(f), Position: platform.PositionProto(f.Position), TraceId: traceID(f.Head.GetTraceparent()),
+		CauseFact: f.Head.GetCause().GetFact(), Call: call(f),
 	}
-	if err := store.AddStep(ctx, tx, &storagev1.Step{Step: step, References: refs}); err != nil {
+	payload, err := pack(f)
+	if err != nil {
+		return err
+	}
+	if err := store.AddStep(ctx, tx, &storagev1.Step{Step: step, References: refs}, payload); err != nil {
 		return err
 	}
 	if err := followItem(ctx, tx, f); err != nil {
 		return err
 	}
-	for _, ref := range refs {
-		id, isOrder := strings.CutPrefix(ref, "orders/")
-		if !isOrder || strings.Contains(id, "/") {
-			continue
-		}
+	orders := store.OrdersIn(refs)
+	for _, order := range orders {
+		id := store.CaseID(order)
 		rec, err := store.Case(ctx, tx, id)
 		if err != nil {
 			return err
@@ -84,7 +108,7 @@ func apply(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 			return err
 		}
 		before := proto.CloneOf(rec)
-		refer(rec.GetCase(), refs)
+		refer(rec.GetCase(), refs, len(orders) > 1)
 		advance(rec, f)
 		if proto.Equal(before, rec) {
 			continue
@@ -103,12 +127,16 @@ var kinds = []struct{ prefix, kind string }{
 	{"orders/", "order"}, {"shipments/", "shipment"}, {"loads/", "load"}, {"tenders/", "tender"}, {"proofsOfDelivery/", "proof_of_delivery"},
 	{"billingAuthorizations/", "billing_authorization"}, {"invoices/", "invoice"}, {"freightBills/", "freight_bill"},
 	{"accruals/", "accrual"}, {"journalEntries/", "journal_entry"}, {"processes/", "process"}, {"workItems/", "work_item"},
-	{"interchanges/", "interchange"},
+	{"interchanges/", "interchange"}, {"control:", store.NotUnique}, {"file:", "file"},
 }
 
+// shared are the kinds of references that several orders may have in common; others are one order's own.
+var shared = []string{"load", "load_number", "pro", "tender", "freight_bill", "bill_number", "accrual", "journal_entry", "interchange", store.NotUnique, "file"}
+
 // refer adds references to a case. A number is kept both as people write it and with its kind, and a name both whole and as
-// the bare id, so that whatever somebody pastes leads here.
-func refer(c *towerv1.Case, refs []string) {
+// the bare id, so that whatever somebody pastes leads here. Of what is about several orders, only what they have in common leads to
+// each, and what lies under the order itself.
+func refer(c *towerv1.Case, refs []string, several bool) {
 	add := func(kind, value string) {
 		has := slices.ContainsFunc(c.References, func(r *towerv1.Case_Reference) bool { return r.GetValue() == value })
 		if value != "" && !has {
@@ -118,15 +146,43 @@ func refer(c *towerv1.Case, refs []string) {
 	for _, ref := range refs {
 		for _, k := range kinds {
 			rest, ok := strings.CutPrefix(ref, k.prefix)
-			if !ok || k.kind == "" {
+			own := ref == c.GetOrder() || strings.HasPrefix(ref, c.GetOrder()+"/")
+			if !ok || k.kind == "" || several && !own && !slices.Contains(shared, k.kind) {
 				continue
 			}
 			add(k.kind, ref)
-			if !strings.Contains(rest, "/") {
+			switch {
+			case !strings.Contains(rest, "/"):
 				add(k.kind, rest)
+			case strings.Contains(rest, "/claims/"):
+				add("claim", rest[strings.LastIndexByte(rest, '/')+1:])
 			}
 		}
 	}
+}
+
+// call is the method call that caused a fact; nil when another fact did.
+func call(f eventlog.Fact) *towerv1.Call {
+	c := f.Head.GetCause()
+	if c.GetFact() != nil || c.GetMethod() == "" {
+		return nil
+	}
+	return &towerv1.Call{Principal: c.GetPrincipal(), Method: c.GetMethod(), RequestId: c.GetRequestId()}
+}
+
+// pack makes the bytes that a payload is kept as. Master data is its owner's to show.
+func pack(f eventlog.Fact) ([]byte, error) {
+	if f.Payload == nil || f.Position.Log == "masterdata" {
+		return nil, nil
+	}
+	packed, ok := f.Payload.(*anypb.Any) // of a type that this program does not know
+	if !ok {
+		var err error
+		if packed, err = anypb.New(f.Payload); err != nil {
+			return nil, err
+		}
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(packed)
 }
 
 func cause(f eventlog.Fact) string {

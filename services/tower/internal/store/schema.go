@@ -20,9 +20,11 @@ var (
 	steps   = &store.Bucket{Name: "steps", Kind: store.Record, Doc: "number of arrival -> storage.Step"}
 	parties = &store.Bucket{Name: "parties", Kind: store.Record, Doc: "party name -> storage.Party"}
 	plans   = &store.Bucket{Name: "plans", Kind: store.Record, Doc: "order id, type of fact -> type.EventTime: until when it should have happened"}
+	pieces  = &store.Bucket{Name: "payload_pieces", Kind: store.Record, Doc: "number of arrival, piece from 0 -> bytes of the fact's payload, a google.protobuf.Any"}
 	arrival = &store.Bucket{Name: "arrival", Kind: store.Record, Doc: "\"last\" -> number of the last fact, 8 bytes"}
 
 	caseByReference = &store.Bucket{Name: "case_by_reference", Kind: store.Derived, Doc: "reference, order id -> 1"}
+	folded          = &store.Bucket{Name: "reference_by_folded", Kind: store.Derived, Doc: "reference in lower case, 0, reference -> 1"}
 	stepByReference = &store.Bucket{Name: "step_by_reference", Kind: store.Derived, Doc: "reference, number of arrival -> 1"}
 )
 
@@ -37,8 +39,8 @@ var (
 func Schema() store.Schema {
 	return store.Schema{
 		Service: Service,
-		Version: 3, // 2 keeps plans, 3 exceptions and progress
-		Buckets: []*store.Bucket{cases, steps, parties, plans, exceptions, progress, arrival, caseByReference, stepByReference},
+		Version: 4, // 2 keeps plans, 3 exceptions and progress, 4 payloads
+		Buckets: []*store.Bucket{cases, steps, pieces, parties, plans, exceptions, progress, arrival, caseByReference, folded, stepByReference},
 		Rebuild: rebuild,
 	}
 }
@@ -73,6 +75,9 @@ func indexCase(ctx context.Context, w indexWriter, rec *storagev1.Case, known in
 	id := CaseID(rec.GetCase().GetName())
 	for _, ref := range rec.GetCase().GetReferences()[known:] {
 		if err := w.Put(ctx, caseByReference, store.Key(ref.GetValue(), id), []byte{1}); err != nil {
+			return err
+		}
+		if err := w.Put(ctx, folded, foldedKey(ref.GetValue()), []byte{1}); err != nil {
 			return err
 		}
 	}

@@ -12,8 +12,11 @@ import (
 	"crossdock.dev/platform/store"
 )
 
-// AddStep keeps a fact, with everything that it is about.
-func AddStep(ctx context.Context, tx *store.Tx, s *storagev1.Step) error {
+// pieceSize keeps a piece of a payload smaller than the most that a record may have.
+const pieceSize = 60 << 10
+
+// AddStep keeps a fact, with everything that it is about, and the bytes of its payload, which may be larger than a record.
+func AddStep(ctx context.Context, tx *store.Tx, s *storagev1.Step, payload []byte) error {
 	last, err := tx.Get(ctx, arrival, []byte("last"))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -26,6 +29,13 @@ func AddStep(ctx context.Context, tx *store.Tx, s *storagev1.Step) error {
 		return err
 	}
 	key := store.Key(number)
+	s.PayloadPieces = 0
+	for piece := range slices.Chunk(payload, pieceSize) {
+		if err := tx.Put(ctx, pieces, store.Key(number, s.PayloadPieces), piece); err != nil {
+			return err
+		}
+		s.PayloadPieces++
+	}
 	if err := stepTable.Put(ctx, tx, key, s); err != nil {
 		return err
 	}
@@ -102,8 +112,12 @@ func CasesByReference(ctx context.Context, r store.Reader, ref string) ([]*stora
 
 // StepsOf reads the facts about any of the references, in order of arrival, which is an order that causes allow.
 func StepsOf(ctx context.Context, r store.Reader, refs []string) ([]*storagev1.Step, error) {
+	_, out, err := stepsOf(ctx, r, refs)
+	return out, err
+}
+
+func stepsOf(ctx context.Context, r store.Reader, refs []string) (keys []string, out []*storagev1.Step, err error) {
 	found := map[string]bool{}
-	var keys []string
 	for _, ref := range refs {
 		prefix := store.Key(ref)
 		err := store.Each(ctx, r, stepByReference, prefix, func(kv store.KV) error {
@@ -114,19 +128,19 @@ func StepsOf(ctx context.Context, r store.Reader, refs []string) ([]*storagev1.S
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	slices.Sort(keys)
-	out := make([]*storagev1.Step, len(keys))
+	out = make([]*storagev1.Step, len(keys))
 	for i, key := range keys {
 		rec, err := stepTable.Get(ctx, r, []byte(key))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out[i] = rec
 	}
-	return out, nil
+	return keys, out, nil
 }
 
 // ToldBy says whether a service told any fact about a reference.
