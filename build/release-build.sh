@@ -19,16 +19,13 @@ dir=${3:-$releases/$version-$commit}
 if [ ! -d "$dir/bin" ]; then
 	echo "building $version from $commit into $dir" >&2
 	mkdir -p "$dir"
-	exec 9>"$dir/lock" && flock 9 # two tests may want it at once
-fi
-if [ ! -d "$dir/bin" ]; then
-	rm -rf "$dir/src" "$dir/part"
-	mkdir -p "$dir/src" "$dir/part"
-	git archive "$commit" | tar -x -C "$dir/src"
-	(cd "$dir/src" && GOWORK= go build -buildvcs=false -ldflags "-X crossdock.dev/platform/telemetry.version=$version" -o "$dir/part/" \
+	work=$(mktemp -d "$dir/work.XXXXXX")
+	trap 'rm -rf "$work"' EXIT
+	mkdir "$work/src" "$work/bin"
+	git archive "$commit" | tar -x -C "$work/src"
+	(cd "$work/src" && GOWORK= go build -buildvcs=false -ldflags "-X crossdock.dev/platform/telemetry.version=$version" -o "$work/bin/" \
 		./services/*/cmd/* ./integrations/edi/cmd/edi ./cmd/crossdock)
-	mv "$dir/part" "$dir/bin"
-	rm -rf "$dir/src"
+	[ -d "$dir/bin" ] || mv "$work/bin" "$dir/bin" # two may have built it at once
 	[ $# -ge 3 ] || find "$releases" -mindepth 1 -maxdepth 1 ! -path "$dir" -exec rm -rf {} +
 fi
 echo "$dir/bin"
