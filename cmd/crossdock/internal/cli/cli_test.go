@@ -188,24 +188,60 @@ func (f *fakeWorkflow) CloseWorkItem(_ context.Context, req *workflowv1.CloseWor
 type fakeTower struct{ towerv1.TowerServiceServer }
 
 func (fakeTower) Explain(_ context.Context, req *towerv1.ExplainRequest) (*towerv1.ExplainResponse, error) {
-	if req.GetReference() != "08292233294" {
-		return nil, rpcerr.NotFound(req.GetReference())
+	booked := &towerv1.Case{
+		Name: "cases/" + orderID, Order: "orders/" + orderID, CustomerOrderNumber: "08292233294", Customer: "parties/CUS-XYZ", Carrier: "parties/CAR-CXBB",
+		LoadNumber: "NL26030001", Stage: towerv1.Case_BOOKED, WaitsFor: "departure", WaitsUntil: at("2026-03-03T21:00:00Z"),
+		OrderTotal: usd(13045, 94), FreightCost: usd(425, 24), OpenWorkItems: 1,
+		References: []*towerv1.Case_Reference{{Kind: "po", Value: "08292233294"}, {Kind: "load_number", Value: "NL26030001"}, {Kind: "order", Value: "orders/" + orderID}, {Kind: "order", Value: orderID}, {Kind: "po", Value: "po:08292233294"}, {Kind: "control_number", Value: "000003438"}},
 	}
-	return &towerv1.ExplainResponse{Threads: []*towerv1.Thread{{
-		Case: &towerv1.Case{
-			Name: "cases/" + orderID, Order: "orders/" + orderID, CustomerOrderNumber: "08292233294", Customer: "parties/CUS-XYZ", Carrier: "parties/CAR-CXBB",
-			LoadNumber: "NL26030001", Stage: towerv1.Case_BOOKED, WaitsFor: "departure", WaitsUntil: at("2026-03-03T21:00:00Z"),
-			OrderTotal: usd(13045, 94), FreightCost: usd(425, 24), OpenWorkItems: 1,
-			References: []*towerv1.Case_Reference{{Kind: "po", Value: "08292233294"}, {Kind: "load_number", Value: "NL26030001"}, {Kind: "order", Value: "orders/" + orderID}, {Kind: "order", Value: orderID}, {Kind: "po", Value: "po:08292233294"}},
-		},
+	accepted := &towerv1.Origin{Set: "interchanges/edi_1/sets/1", SetId: "990", Segment: "B1", Document: "documents/b03a", Offset: 164, Length: 29, FileName: "990.edi"}
+	call := &towerv1.Call{Principal: "service/edi", Method: "/crossdock.freight.v1.FreightService/AcceptTender", RequestId: "edi_1/1"}
+	position := &eventlogv1.Position{Log: "freight", Epoch: 1, Sequence: 4}
+	thread := &towerv1.Thread{
+		Case: booked,
 		Steps: []*towerv1.Step{
 			{Service: "orders", Type: "OrderCreated", Subject: "orders/" + orderID, Summary: "6 lines, 13045.94 USD", OccurTime: at("2026-03-02T11:05:00Z"),
 				ReceiveTime: at("2026-03-02T11:05:00Z"), ApplyTime: at("2026-03-02T11:05:01Z"), Actor: "service/edi", Cause: "OrderService/CreateOrder",
 				Position: &eventlogv1.Position{Log: "orders", Epoch: 1, Sequence: 12}},
 			{Service: "freight", Type: "LoadBooked", Subject: "loads/" + loadID, OccurTime: at("2026-03-02T11:42:00Z"), ReceiveTime: at("2026-03-02T11:42:00Z"),
-				ApplyTime: at("2026-03-02T11:42:00Z"), Actor: "partner/CAR-CXBB", Position: &eventlogv1.Position{Log: "freight", Epoch: 1, Sequence: 4}},
+				ApplyTime: at("2026-03-02T11:42:00Z"), Actor: "partner/CAR-CXBB", Position: position, Call: call, Origin: accepted},
 		},
-	}}}, nil
+		Waits: []*towerv1.Wait{
+			{Kind: towerv1.Wait_PROCESS, Text: "departure", Subject: "processes/prc_1", Since: at("2026-03-02T11:42:00Z"), Until: at("2026-03-03T21:00:00Z"), Overdue: true},
+			{Kind: towerv1.Wait_WORK_ITEM, Text: "CREDIT_HOLD: the limit is passed", Subject: "workItems/wki_1", Owner: "finance"},
+		},
+		Messages: []*towerv1.PartnerMessage{
+			{Name: "interchanges/edi_2", Party: "parties/CAR-CXBB", Sets: []string{"204"}, Outcomes: []string{"SENT"}, FileName: "204.edi", Time: at("2026-03-02T11:06:00Z"),
+				AcknowledgementCode: "A", AcknowledgeTime: at("2026-03-02T11:12:00Z")},
+			{Name: "interchanges/edi_1", Inbound: true, Party: "parties/CAR-CXBB", Sets: []string{"990"}, Outcomes: []string{"APPLIED"}, FileName: "990.edi", Time: at("2026-03-02T11:42:00Z")},
+		},
+		Amounts: []*towerv1.Amount{{Key: "freight", Label: "freight of load NL26030001 by CAR-CXBB", Value: usd(425, 24), Subject: "loads/" + loadID}},
+	}
+	switch req.GetReference() {
+	case "08292233294":
+	case "NL26030001":
+		return &towerv1.ExplainResponse{Reference: "NL26030001", Unasked: []string{"billing"}, Threads: []*towerv1.Thread{thread, {Case: &towerv1.Case{
+			Name: "cases/" + order2, Order: "orders/" + order2, CustomerOrderNumber: "PC-1016", Customer: "parties/CUS-PIN", Stage: towerv1.Case_BOOKED,
+		}}}}, nil
+	case "NL2603":
+		return nil, rpcerr.NotFound(req.GetReference()).With("near", "NL26030001, NL26030002")
+	default:
+		return nil, rpcerr.NotFound(req.GetReference())
+	}
+	if req.GetAmount() == "freight" {
+		thread.Amounts[0].Reason = &towerv1.Reason{
+			Label: "freight", Value: "425.24 USD", Rule: "sum of charges, each rounded once",
+			Sources: []*towerv1.Source{{Resource: "loads/" + loadID, Fact: position, Origin: accepted, Time: at("2026-03-02T11:42:00Z")}},
+			Children: []*towerv1.Reason{
+				{Label: "LHS", Value: "332.22 USD", Rule: "gross × (1 − discount)", Children: []*towerv1.Reason{
+					{Label: "class 70", Value: "22.44 × 24.00 = 538.56", Sources: []*towerv1.Source{{Text: "table rateTables/CX-BASE-2026-1 v1, class 70, break M2M", Resource: "rateTables/CX-BASE-2026-1",
+						Fact: &eventlogv1.Position{Log: "masterdata", Epoch: 1, Sequence: 7}, Time: at("2026-03-02T11:00:00Z")}}},
+				}},
+				{Label: "Proven", Value: "93.02 USD", Sources: []*towerv1.Source{{Resource: "proofsOfDelivery/pod_1", Call: &towerv1.Call{Principal: "partner/CAR-CXBB", Method: "/crossdock.freight.v1.FreightService/CreateProofOfDelivery", RequestId: "pod-1"}}}},
+			},
+		}
+	}
+	return &towerv1.ExplainResponse{Reference: req.GetReference(), Threads: []*towerv1.Thread{thread}}, nil
 }
 
 func (fakeTower) CheckInvariants(context.Context, *towerv1.CheckInvariantsRequest) (*towerv1.InvariantReport, error) {
@@ -350,6 +386,8 @@ func TestGolden(t *testing.T) {
 		"ledger-balance.txt":   {[]string{"ledger", "balance"}, 0},
 		"explain.txt":          {[]string{"explain", "08292233294"}, 0},
 		"explain.json":         {[]string{"explain", "08292233294", "-o", "json"}, 0},
+		"explain-amount.txt":   {[]string{"explain", "08292233294", "--amount", "freight"}, 0},
+		"explain-several.txt":  {[]string{"explain", "NL26030001"}, 0},
 		"events.txt":           {[]string{"events", "tail", "--service", "orders", "--no-follow"}, 0},
 		"events-all.txt":       {[]string{"events", "tail", "--follow=false", "--from", "1"}, 0},
 		"events.jsonl":         {[]string{"events", "tail", "--service", "orders", "--no-follow", "-o", "json"}, 0},
@@ -367,6 +405,23 @@ func TestGolden(t *testing.T) {
 			}
 			golden.Check(t, name, []byte(out))
 		})
+	}
+}
+
+// A reference that leads nowhere is told with what looks like it, and a figure that is none with those that are.
+func TestExplainNothing(t *testing.T) {
+	s := newServices(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"explain", "NL2603"}, "error: nothing is known as NL2603; there is NL26030001, NL26030002 (NOT_FOUND)\ntry: crossdock explain NL26030001\n"},
+		{[]string{"explain", "nothing"}, "error: nothing is known as nothing (NOT_FOUND)\ntry: crossdock orders list\n"},
+		{[]string{"explain", "08292233294", "--amount", "tax"}, "error: there is no figure tax; there are freight (NOT_FOUND)\ntry: --amount freight\n"},
+	} {
+		if code, out, errOut := s.run(c.args...); code != 3 || out != "" || errOut != c.want {
+			t.Errorf("%q: exit %d, %q, %q; want 3 and %q", c.args, code, out, errOut, c.want)
+		}
 	}
 }
 
