@@ -12,7 +12,7 @@ help: ## list the targets
 .PHONY: build
 build: ## build every program into bin/
 	@mkdir -p $(bin)
-	@go build -o $(bin)/ $(foreach p,$(programs),./services/$(p)/cmd/$(p)) ./integrations/edi/cmd/edi ./cmd/crossdock ./tests/cmd/story ./tests/cmd/day ./tests/cmd/capabilities
+	@go build -o $(bin)/ $(foreach p,$(programs),./services/$(p)/cmd/$(p)) ./integrations/edi/cmd/edi ./cmd/crossdock ./tests/cmd/day ./tests/cmd/capabilities
 
 .PHONY: run
 run: build ## start the suite, play the working day once, stay up

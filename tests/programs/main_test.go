@@ -35,7 +35,7 @@ func build(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(bin)
-	args := []string{"build", "-o", bin + string(filepath.Separator), "./cmd/crossdock", "./tests/cmd/story", "./integrations/edi/cmd/edi"}
+	args := []string{"build", "-o", bin + string(filepath.Separator), "./cmd/crossdock", "./integrations/edi/cmd/edi"}
 	for _, name := range names {
 		if name != "edi" {
 			args = append(args, "./services/"+name+"/cmd/"+name)

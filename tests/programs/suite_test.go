@@ -165,6 +165,3 @@ func document(t *testing.T) []byte {
 	must(t, err)
 	return raw
 }
-
-// theStory is the shell command that plays the story.
-func theStory(t *testing.T) string { return filepath.Join(bin, "story") + " -day " + day(t) }
