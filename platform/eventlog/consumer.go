@@ -3,6 +3,7 @@ package eventlog
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,7 +21,9 @@ import (
 	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/telemetry"
 )
 
 // ConsumerConfig is what a Consumer works with.
@@ -51,6 +54,7 @@ const (
 type Consumer struct {
 	c         ConsumerConfig
 	followers *Followers
+	spans     *telemetry.Spans
 
 	mu      sync.Mutex // guards what Step writes and others read
 	settled Position
@@ -254,7 +258,8 @@ func (c *Consumer) settle(ctx context.Context) error {
 func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	at, stored, ignored, unsaved := c.at, c.stored, c.ignored, c.unsaved
 	var pending []*store.Pending
-	fail := error(nil) // what is wrong with the feed; the facts before it still count
+	var spans []*telemetry.Span // of the pending changes, where they are exported
+	fail := error(nil)          // what is wrong with the feed; the facts before it still count
 	for _, e := range entries {
 		head, err := c.check(e, at)
 		if err != nil {
@@ -276,6 +281,9 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 			if len(keys) == 0 {
 				ignored++
 			} else {
+				if c.spans != nil {
+					spans = append(spans, c.begin(ctx, fact))
+				}
 				pending = append(pending, c.submit(ctx, fact, keys, stored, to, ignored))
 				stored, ignored, unsaved = to, 0, 0
 			}
@@ -289,9 +297,13 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	}
 	// All are waited for, also after the first that failed: a Step leaves nothing under way.
 	var refused error
-	for _, p := range pending {
-		if _, err := p.Wait(ctx); err != nil && refused == nil {
+	for i, p := range pending {
+		_, err := p.Wait(ctx)
+		if err != nil && refused == nil {
 			refused = err
+		}
+		if i < len(spans) {
+			spans[i].End(rpcerr.Reason(err))
 		}
 	}
 	if refused != nil {
@@ -304,11 +316,24 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	return fail
 }
 
+// begin begins the span of taking up a fact: it belongs to the trace of the change that told it.
+func (c *Consumer) begin(ctx context.Context, f Fact) *telemetry.Span {
+	told := f.trace()
+	if told == (telemetry.Trace{}) {
+		return nil // of before anybody's call
+	}
+	own, err := told.Child(rand.Reader)
+	if err != nil {
+		return nil
+	}
+	return c.spans.Begin(ctx, telemetry.SpanConsumer, "take up "+f.Type, own, told, telemetry.Link{Trace: told, Log: c.c.Log, Sequence: f.Position.Sequence})
+}
+
 // keys asks the service what a fact touches. When that panics the fact is parked, under its subject.
 func (c *Consumer) keys(f *Fact) (keys []string) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.c.Logger.Error("keys panicked", "type", f.Type, "panic", p, "stack", string(debug.Stack()))
+			c.c.Logger.Error("keys panicked", telemetry.KeyLog, c.c.Log, telemetry.KeyType, f.Type, telemetry.KeyTraceID, f.trace().ID(), "panic", p, "stack", string(debug.Stack()))
 			keys, f.fault = []string{f.Subject}, fmt.Errorf("keys panicked: %v", p)
 		}
 	}()
@@ -400,7 +425,8 @@ func (c *Consumer) place(ctx context.Context, tx *store.Tx, rec *storagev1.Consu
 			return err
 		}
 		b, reason = store.ParkedFacts, err.Error()
-		c.c.Logger.WarnContext(ctx, "fact parked", "log", c.c.Log, "position", f.Position.Sequence, "type", f.Type, "subject", f.Subject, "error", err)
+		c.c.Logger.WarnContext(ctx, "fact parked", telemetry.KeyLog, c.c.Log, telemetry.KeySequence, f.Position.Sequence, telemetry.KeyType, f.Type,
+			telemetry.KeySubject, f.Subject, telemetry.KeyTraceID, f.trace().ID(), telemetry.KeyError, err)
 	}
 	if b == store.ParkedFacts {
 		rec.Parked++
@@ -418,7 +444,7 @@ func (c *Consumer) apply(ctx context.Context, tx *store.Tx, f Fact) error {
 	err := tx.Try(func(tx *store.Tx) (err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				c.c.Logger.ErrorContext(ctx, "apply panicked", "type", f.Type, "panic", p, "stack", string(debug.Stack()))
+				c.c.Logger.ErrorContext(ctx, "apply panicked", telemetry.KeyLog, c.c.Log, telemetry.KeyType, f.Type, telemetry.KeyTraceID, f.trace().ID(), "panic", p, "stack", string(debug.Stack()))
 				err = fmt.Errorf("panic: %v", p)
 			}
 		}()

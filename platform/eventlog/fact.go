@@ -24,6 +24,7 @@ import (
 	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 	"crossdock.dev/platform/origin"
 	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/telemetry"
 )
 
 // Position is a place in a log.
@@ -64,6 +65,12 @@ func (f Fact) Cause() store.Cause {
 		After:       origin.MergeAfter(after, []Position{f.Position}),
 		ReceiveTime: f.ReceiveTime(),
 	}
+}
+
+// trace is that of the change which told the fact, the zero Trace for none.
+func (f Fact) trace() telemetry.Trace {
+	t, _ := telemetry.ParseTrace(f.Head.GetTraceparent())
+	return t
 }
 
 func newFact(head *eventlogv1.Head, hash []byte, index int, f *eventlogv1.Fact) Fact {

@@ -9,6 +9,7 @@ import (
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/telemetry"
 )
 
 // Followers are the consumers of one service. Through it they know how far the others have read.
@@ -49,6 +50,13 @@ func Follow(s *store.Store, log *slog.Logger, sources map[string]Source, readers
 
 // Consumers are the consumers in the order given.
 func (f *Followers) Consumers() []*Consumer { return f.consumers }
+
+// Export makes the consumers export a span for each fact that they take up; called before the first Step.
+func (f *Followers) Export(s *telemetry.Spans) {
+	for _, c := range f.consumers {
+		c.spans = s
+	}
+}
 
 // Loops are the loops of the consumers; base gives their clocks and log.
 func (f *Followers) Loops(base step.Config) []step.Config {

@@ -24,6 +24,7 @@ import (
 	"crossdock.dev/platform/auth"
 	"crossdock.dev/platform/discovery"
 	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/telemetry"
 )
 
@@ -117,7 +118,7 @@ func (c *client) unary(ctx context.Context, method string, req, reply any, cc *g
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
 		defer cancel()
 	}
-	ctx, err := c.forward(ctx)
+	ctx, span, err := c.forward(ctx, method)
 	if err != nil {
 		return err
 	}
@@ -128,30 +129,35 @@ func (c *client) unary(ctx context.Context, method string, req, reply any, cc *g
 			opts = append(opts, grpc.MaxRetryRPCBufferSize(0))
 		}
 	}
-	return invoke(ctx, method, req, reply, cc, opts...)
+	err = invoke(ctx, method, req, reply, cc, opts...)
+	span.End(rpcerr.Reason(err))
+	return err
 }
 
 func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	ctx, err := c.forward(ctx)
+	ctx, span, err := c.forward(ctx, method)
 	if err != nil {
 		return nil, err
 	}
+	defer span.End("") // a stream is exported as its opening
 	return open(ctx, desc, cc, method, opts...)
 }
 
-// forward carries who caused the call and what it has seen to the next service.
-func (c *client) forward(ctx context.Context) (context.Context, error) {
+// forward carries who caused the call and what it has seen to the next service, and begins the call's span.
+func (c *client) forward(ctx context.Context, method string) (context.Context, *telemetry.Span, error) {
 	o := origin.From(ctx)
-	t, ok := telemetry.ParseTrace(o.Traceparent)
+	parent, ok := telemetry.ParseTrace(o.Traceparent)
+	var t telemetry.Trace
 	var err error
 	if ok {
-		t, err = t.Child(c.Rand)
+		t, err = parent.Child(c.Rand)
 	} else {
 		t, err = telemetry.NewTrace(c.Rand)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	span := telemetry.SpansFrom(ctx).Begin(ctx, telemetry.SpanClient, method, t, parent)
 	pairs := []string{MetaTraceparent, t.String()}
 	if o.Actor != "" {
 		pairs = append(pairs, MetaActor, o.Actor)
@@ -159,7 +165,7 @@ func (c *client) forward(ctx context.Context) (context.Context, error) {
 	if after := FormatAfter(o.After); after != "" {
 		pairs = append(pairs, MetaAfter, after)
 	}
-	return metadata.AppendToOutgoingContext(ctx, pairs...), nil
+	return metadata.AppendToOutgoingContext(ctx, pairs...), span, nil
 }
 
 // retryConfig is a service config that repeats UNAVAILABLE for every method whose policy makes a repeat safe.

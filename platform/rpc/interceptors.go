@@ -149,10 +149,11 @@ func PlainID(s string) bool { return plainID.MatchString(s) }
 
 func (s *server) trace(ctx context.Context, c *call, next func(context.Context) error) error {
 	md, _ := metadata.FromIncomingContext(ctx)
-	t, ok := telemetry.ParseTrace(last(md, MetaTraceparent))
+	parent, ok := telemetry.ParseTrace(last(md, MetaTraceparent))
+	var t telemetry.Trace
 	var err error
 	if ok {
-		t, err = t.Child(s.Rand)
+		t, err = parent.Child(s.Rand)
 	} else {
 		t, err = telemetry.NewTrace(s.Rand)
 	}
@@ -162,7 +163,10 @@ func (s *server) trace(ctx context.Context, c *call, next func(context.Context) 
 	if c.requestID = last(md, MetaRequestID); !PlainID(c.requestID) {
 		c.requestID = t.ID()
 	}
-	return next(telemetry.WithTrace(ctx, t))
+	span := s.Spans.Begin(ctx, telemetry.SpanServer, c.full, t, parent)
+	err = next(telemetry.WithSpans(telemetry.WithTrace(ctx, t), s.Spans))
+	span.End(rpcerr.Reason(err))
+	return err
 }
 
 func (s *server) measure(ctx context.Context, c *call, next func(context.Context) error) error {

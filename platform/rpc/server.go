@@ -50,6 +50,8 @@ type ServerConfig struct {
 	Policies *auth.Policies
 	// Log gets a line for each call; nil means none.
 	Log *slog.Logger
+	// Spans exports a span for each call; nil means none.
+	Spans *telemetry.Spans
 	// Metrics registers the server's metrics; nil means none.
 	Metrics prometheus.Registerer
 	// Waiter waits for followed logs; nil means that the service follows none.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,6 +69,8 @@ type Config struct {
 	Development bool `yaml:"development"`
 	// LogLevel is DEBUG, INFO (the default), WARN or ERROR.
 	LogLevel slog.Level `yaml:"log_level"`
+	// Otel says where spans are exported to; absent: nowhere, unless the environment says so.
+	Otel OtelConfig `yaml:"otel"`
 	// DefaultTimeout bounds calls that came without a deadline; 0 means 10 s.
 	DefaultTimeout time.Duration `yaml:"default_timeout"`
 	// DrainTime is how long a stop waits, already NOT_SERVING, until callers have noticed; 0 means not at all.
@@ -80,6 +83,13 @@ type Config struct {
 	MaxStreams int `yaml:"max_streams"`
 	// MaxBodyBytes bounds an HTTP request's body; 0 means 1 MiB.
 	MaxBodyBytes int64 `yaml:"max_body_bytes"`
+}
+
+// OtelConfig says where spans are exported to.
+type OtelConfig struct {
+	// Endpoint is a collector that takes OTLP over HTTP, such as "http://127.0.0.1:4318". Where it is empty, the variables
+	// OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT count.
+	Endpoint string `yaml:"endpoint"`
 }
 
 // ClockConfig says where business time comes from.
@@ -114,6 +124,9 @@ func (c *Config) Check(p *conf.Problems) {
 		p.Require("http_certificate.key_file", c.HTTPCertificate.Key)
 	default:
 		p.Add("http_tls", "is %q, want nothing, %q or %q", c.HTTPTLS, HTTPMutual, HTTPPublic)
+	}
+	if u, err := url.Parse(c.Otel.Endpoint); c.Otel.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		p.Add("otel.endpoint", "is %q, want a URL such as http://127.0.0.1:4318", c.Otel.Endpoint)
 	}
 	switch c.Clock.Mode {
 	case "", "system":

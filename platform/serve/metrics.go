@@ -4,10 +4,12 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"crossdock.dev/platform/telemetry"
 )
 
 // collect registers readiness, and the metrics of those parts of the service that have some: its store, the logs it follows,
-// what its loops step, and its HTTP handler.
+// what its loops step, and its HTTP handler. Those that can export spans are told where to.
 func (r *runner) collect() error {
 	ready := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "crossdock_ready", Help: "1 while the service takes work, as /readyz says.",
@@ -22,6 +24,9 @@ func (r *runner) collect() error {
 		parts = append(parts, l.Stepper)
 	}
 	for _, p := range parts {
+		if e, ok := p.(interface{ Export(*telemetry.Spans) }); ok && r.spans != nil {
+			e.Export(r.spans)
+		}
 		if c, ok := p.(prometheus.Collector); ok {
 			if err := r.Registry.Register(c); err != nil {
 				return fmt.Errorf("register metrics: %w", err)

@@ -89,17 +89,31 @@ func run(ctx context.Context, c Config, s Service) error {
 	if c.Development {
 		s.Log.Warn("DEVELOPMENT MODE: every scope is granted to people, the clock may come from a file, only loopback is served")
 	}
-	r, err := build(c, s)
+	spans, err := telemetry.StartSpans(ctx, c.Name, c.Otel.Endpoint)
 	if err != nil {
 		return err
 	}
-	return r.run(ctx)
+	r, err := build(c, s, spans)
+	if err != nil {
+		return errors.Join(err, spans.Stop(ctx))
+	}
+	err = r.run(ctx)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), spansTimeout)
+	defer cancel()
+	if lost := spans.Stop(last); lost != nil {
+		s.Log.Warn("the last spans were not exported", telemetry.KeyError, lost.Error())
+	}
+	return err
 }
+
+// spansTimeout bounds exporting the last spans at a stop.
+const spansTimeout = 2 * time.Second
 
 // runner is a service with its listeners open.
 type runner struct {
 	Config
 	Service
+	spans     *telemetry.Spans
 	server    *grpc.Server
 	health    *health.Server
 	memory    *rpc.MemoryListener
@@ -118,8 +132,8 @@ type runner struct {
 	failed chan error // the first failure
 }
 
-func build(c Config, s Service) (_ *runner, err error) {
-	r := &runner{Config: c, Service: s, stopping: make(chan struct{}), failed: make(chan error, 1), memory: rpc.NewMemoryListener()}
+func build(c Config, s Service, spans *telemetry.Spans) (_ *runner, err error) {
+	r := &runner{Config: c, Service: s, spans: spans, stopping: make(chan struct{}), failed: make(chan error, 1), memory: rpc.NewMemoryListener()}
 	defer func() {
 		if err != nil {
 			r.closeListeners()
@@ -137,7 +151,7 @@ func build(c Config, s Service) (_ *runner, err error) {
 	}
 	r.server, err = rpc.NewServer(rpc.ServerConfig{
 		Service: c.Name, TLS: tlsConfig, Verifier: verifier, Users: auth.Users{Grants: c.Users, Development: c.Development},
-		Log: s.Log, Metrics: s.Registry, Waiter: s.Waiter, Own: s.Own, DefaultTimeout: c.DefaultTimeout,
+		Log: s.Log, Metrics: s.Registry, Spans: spans, Waiter: s.Waiter, Own: s.Own, DefaultTimeout: c.DefaultTimeout,
 		MaxInFlight: c.MaxInFlight, MaxStreams: c.MaxStreams, Stopping: r.stopping,
 	})
 	if err != nil {

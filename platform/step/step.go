@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/telemetry"
 )
 
 // Stepper does one bounded piece of work. progress says that calling again at once is worth while. An error means that the
@@ -91,7 +92,7 @@ func Loop(ctx context.Context, c Config) error {
 		case ctx.Err() != nil:
 		case err != nil:
 			backoff = min(max(2*backoff, minBackoff), longest(err))
-			c.Log.WarnContext(ctx, "step failed", "loop", c.Name, "error", err, "again_in", backoff)
+			c.Log.WarnContext(ctx, "step failed", telemetry.KeyLoop, c.Name, telemetry.KeyError, err, "again_in_ms", backoff.Milliseconds())
 			wait(ctx, c.Machine.After(backoff), nil)
 		default:
 			backoff = 0

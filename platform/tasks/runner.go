@@ -3,6 +3,7 @@ package tasks
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,8 +20,10 @@ import (
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/step"
 	"crossdock.dev/platform/store"
+	"crossdock.dev/platform/telemetry"
 )
 
 // Done records what became of a task, in the change that removes it.
@@ -60,6 +63,7 @@ type Runner struct {
 	c        Config
 	wait     sync.WaitGroup
 	attempts *prometheus.CounterVec
+	spans    *telemetry.Spans
 
 	mu      sync.Mutex
 	running map[string]bool   // ids under way
@@ -88,6 +92,9 @@ func NewRunner(c Config) *Runner {
 	}
 	return &Runner{c: c, attempts: newAttempts(c.Handlers), running: map[string]bool{}, retries: map[string]*retry{}, wake: make(chan struct{})}
 }
+
+// Export makes the runner export a span for each attempt; called before the first Step.
+func (r *Runner) Export(s *telemetry.Spans) { r.spans = s }
 
 // Wake returns a channel that is closed when an attempt under way ends.
 func (r *Runner) Wake() <-chan struct{} {
@@ -139,7 +146,7 @@ func (r *Runner) start(ctx context.Context, t Task) {
 	r.mu.Unlock()
 	r.wait.Go(func() {
 		if _, err := r.attempt(ctx, t); err != nil && ctx.Err() == nil {
-			r.c.Log.WarnContext(ctx, "outcome of a task was not recorded", "task", t.ID, "kind", t.Kind, "error", err)
+			r.c.Log.WarnContext(ctx, "outcome of a task was not recorded", telemetry.KeyTask, t.ID, telemetry.KeyKind, t.Kind, telemetry.KeyTraceID, traceOf(t).ID(), telemetry.KeyError, err)
 			r.backOff(t.ID, err)
 		}
 		r.mu.Lock()
@@ -251,7 +258,8 @@ func (r *Runner) attempt(ctx context.Context, t Task) (done bool, err error) {
 
 // refused records that an attempt did not come to its end.
 func (r *Runner) refused(ctx context.Context, t Task, err error) error {
-	r.c.Log.WarnContext(ctx, "task attempt failed", "task", t.ID, "kind", t.Kind, "subject", t.Subject, "error", err)
+	r.c.Log.WarnContext(ctx, "task attempt failed", telemetry.KeyTask, t.ID, telemetry.KeyKind, t.Kind, telemetry.KeySubject, t.Subject,
+		telemetry.KeyTraceID, traceOf(t).ID(), telemetry.KeyError, err)
 	switch classOf(err, t.Effect) {
 	case permanent:
 		r.attempts.WithLabelValues(t.Kind, attemptFailed).Inc()
@@ -274,13 +282,36 @@ func (r *Runner) refused(ctx context.Context, t Task, err error) error {
 func (r *Runner) call(ctx context.Context, handler Handler, t Task) (done Done, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.c.Log.ErrorContext(ctx, "task panicked", "task", t.ID, "kind", t.Kind, "panic", p, "stack", string(debug.Stack()))
+			r.c.Log.ErrorContext(ctx, "task panicked", telemetry.KeyTask, t.ID, telemetry.KeyKind, t.Kind, telemetry.KeyTraceID, traceOf(t).ID(), "panic", p, "stack", string(debug.Stack()))
 			done, err = nil, fmt.Errorf("panic: %v", p)
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, r.c.Timeout)
 	defer cancel()
-	return handler(origin.With(ctx, r.origin(t)), t)
+	o := r.origin(t)
+	if r.spans == nil {
+		return handler(origin.With(ctx, o), t)
+	}
+	parent := traceOf(t)
+	own, err := parent.Child(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	if parent == (telemetry.Trace{}) {
+		if own, err = telemetry.NewTrace(rand.Reader); err != nil {
+			return nil, err
+		}
+	}
+	span := r.spans.Begin(ctx, telemetry.SpanInternal, "task "+t.Kind, own, parent)
+	defer func() { span.End(rpcerr.Reason(err)) }()
+	o.Traceparent = own.String() // calls follow the attempt; what is recorded of it follows the task
+	return handler(telemetry.WithSpans(origin.With(ctx, o), r.spans), t)
+}
+
+// traceOf is the trace that a task belongs to, the zero Trace for none.
+func traceOf(t Task) telemetry.Trace {
+	trace, _ := telemetry.ParseTrace(t.Traceparent)
+	return trace
 }
 
 func (r *Runner) origin(t Task) origin.Origin {

@@ -34,6 +34,11 @@ const (
 	KeyParty          = "party"
 	KeyPartner        = "partner"
 	KeyTask           = "task"
+	KeyKind           = "kind"    // of a task
+	KeySubject        = "subject" // what a task or a fact is about
+	KeyType           = "type"    // of a fact
+	KeyLoop           = "loop"
+	KeyPeer           = "peer" // another service
 	KeyLog            = "log"
 	KeySequence       = "sequence"
 )

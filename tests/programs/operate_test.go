@@ -69,7 +69,9 @@ func TestOperating(t *testing.T) {
 }
 
 func checkMetrics(t *testing.T, s *suite) {
-	var run struct{ Services map[string]struct{ Admin string } }
+	var run struct {
+		Services map[string]struct{ Admin string }
+	}
 	raw, err := os.ReadFile(filepath.Join(s.dir, "run.json"))
 	must(t, err)
 	must(t, json.Unmarshal(raw, &run))

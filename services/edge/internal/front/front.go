@@ -124,10 +124,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
 	}
+	trace, _ := telemetry.ParseTrace(r.Header.Get("Traceparent"))
 	h.Log.LogAttrs(r.Context(), level, "partner call",
 		slog.String("http_method", r.Method), slog.String("http_path", r.URL.Path), slog.Int("http_status", c.status),
 		slog.String(telemetry.KeyReason, c.reason), slog.String(telemetry.KeyPrincipal, c.principal), slog.String("api_key", c.key),
-		slog.String(telemetry.KeyRequestID, w.Header().Get(rpcerr.HeaderRequestID)),
+		slog.String(telemetry.KeyRequestID, w.Header().Get(rpcerr.HeaderRequestID)), slog.String(telemetry.KeyTraceID, trace.ID()),
 		slog.Float64(telemetry.KeyDuration, float64(took.Microseconds())/1000))
 }
 

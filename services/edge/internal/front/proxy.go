@@ -67,11 +67,11 @@ func (h *Handler) proxy(service string, b Backend) *httputil.ReverseProxy {
 func (h *Handler) unreached(service string, err error) *rpcerr.Error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		h.Log.Warn("service too slow", "service", service)
+		h.Log.Warn("service too slow", telemetry.KeyPeer, service)
 		return &rpcerr.Error{Code: codes.DeadlineExceeded, Reason: rpcerr.ReasonDeadlineExceeded, Message: "the service did not answer in time; repeat with the same Idempotency-Key"}
 	case errors.Is(err, context.Canceled):
 		return &rpcerr.Error{Code: codes.Canceled, Reason: rpcerr.ReasonCancelled, Message: "cancelled by the caller"}
 	}
-	h.Log.Warn("service not reached", "service", service, telemetry.KeyError, err.Error())
+	h.Log.Warn("service not reached", telemetry.KeyPeer, service, telemetry.KeyError, err.Error())
 	return rpcerr.Unavailable("")
 }
