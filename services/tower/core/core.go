@@ -53,18 +53,20 @@ type Core struct {
 	deps      Deps
 }
 
-// Open opens the store in the data folder, or creates it.
+// Open opens the store in the data folder, or creates it. When ctx ends, streams to pages end, so that the program can stop.
 func Open(ctx context.Context, d Deps) (*Core, error) {
 	db, err := store.Open(ctx, store.Options{Path: Path(d.DataDir), Schema: Schema(), Clock: d.Business, Log: d.Log, Random: d.Rand})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Service, err)
 	}
 	followers := eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers(config.Feeds()...)...)
-	pages, err := page.New(db, d.Log)
+	c := &Core{store: db, api: api.New(db, d.Business, followers, peers.Suite(d.Peers)), overview: api.NewOverview(db, d.Business), followers: followers, deps: d}
+	pages, err := page.New(page.Deps{Store: db, Cases: c.api, Overview: c.overview, Machine: d.Machine, Log: d.Log, Stop: ctx.Done()})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", Service, err), db.Close())
 	}
-	return &Core{db, api.New(db, d.Business, followers, peers.Suite(d.Peers)), api.NewOverview(db, d.Business), pages.Handler(), followers, d}, nil
+	c.pages = pages.Handler()
+	return c, nil
 }
 
 // Path is the store's file in a data folder.

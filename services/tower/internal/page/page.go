@@ -1,184 +1,276 @@
-// Package page serves the control tower's pages: the cases, and the thread of each. They are plain HTML made by the server;
-// nothing is loaded from elsewhere.
+// Package page serves the control tower's page: what was built from web/ and is embedded here, its data as JSON, and a stream that
+// says when there is something new. It promises that the page loads nothing from elsewhere and runs no script but its own. It leaves
+// every figure to the methods of tower, which it calls as people do.
 package page
 
 import (
 	"context"
-	"embed"
+	"encoding/json"
 	"errors"
-	"html/template"
+	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
+	"net/url"
 	"strings"
-	"time"
 
-	"google.golang.org/genproto/googleapis/type/money"
-	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
-	kernel "crossdock.dev/kernel/money"
+	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/rpcerr"
 	platform "crossdock.dev/platform/store"
 	"crossdock.dev/services/tower/internal/store"
 )
 
-//go:embed *.html
-var files embed.FS
-
-// Pages are the pages.
-type Pages struct {
-	store     *platform.Store
-	log       *slog.Logger
-	templates *template.Template
+// Cases are the methods about cases that the page calls.
+type Cases interface {
+	ListCases(context.Context, *towerv1.ListCasesRequest) (*towerv1.ListCasesResponse, error)
+	Explain(context.Context, *towerv1.ExplainRequest) (*towerv1.ExplainResponse, error)
 }
 
-// New returns the pages over a read model.
-func New(s *platform.Store, log *slog.Logger) (*Pages, error) {
-	t, err := template.New("").Funcs(template.FuncMap{"amount": amount, "utc": utc, "bare": bare, "stage": stage}).ParseFS(files, "*.html")
-	return &Pages{store: s, log: log, templates: t}, err
+// Deps is what the page is given.
+type Deps struct {
+	Store    *platform.Store // for the names of parties, and to tell when it changes
+	Cases    Cases
+	Overview towerv1.OverviewServiceServer
+	Machine  clock.Machine
+	Log      *slog.Logger
+	Stop     <-chan struct{} // closed when the program is to stop: streams end, so that nobody waits for them
 }
 
-// Handler serves "/" and "/cases/{id}".
-func (p *Pages) Handler() http.Handler {
+// Page is the page.
+type Page struct {
+	Deps
+	files map[string]*file
+}
+
+// New returns the page.
+func New(d Deps) (*Page, error) {
+	files, err := built()
+	if err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Page{d, files}, nil
+}
+
+// policy lets the page load what this server serves and nothing else: no inline script or style, no frame, no base.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// Handler serves the page at "/", "/exceptions", "/cases" and "/cases/{id}", "/find" for any id or number, and its data below "/v1/".
+func (p *Page) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.list)
-	mux.HandleFunc("GET /cases/{id}", p.thread)
+	for _, path := range []string{"/{$}", "/exceptions", "/cases"} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { p.shell(w, r, http.StatusOK) })
+	}
+	mux.HandleFunc("GET /cases/{id}", p.caseShell)
 	mux.HandleFunc("GET /find", p.find)
+	mux.HandleFunc("GET /assets/{name}", p.asset)
+	mux.HandleFunc("GET /v1/overview", p.overview)
+	mux.HandleFunc("GET /v1/exceptions", p.exceptions)
+	mux.HandleFunc("GET /v1/cases", p.cases)
+	mux.HandleFunc("GET /v1/cases/{id}", p.case_)
+	mux.HandleFunc("GET /v1/find", p.found)
+	mux.HandleFunc("GET /v1/stream", p.stream)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { p.shell(w, r, http.StatusNotFound) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// row is a case with the names that people know.
-type row struct {
-	*towerv1.Case
-	CustomerName, CarrierName string
+func (p *Page) overview(w http.ResponseWriter, r *http.Request) {
+	p.answer(w, r, func(ctx context.Context) (any, error) {
+		return p.Overview.GetOverview(ctx, &towerv1.GetOverviewRequest{})
+	})
 }
 
-func named(ctx context.Context, r platform.Reader, c *towerv1.Case) (row, error) {
-	customer, err1 := store.PartyName(ctx, r, c.GetCustomer())
-	carrier, err2 := store.PartyName(ctx, r, c.GetCarrier())
-	return row{c, customer, carrier}, errors.Join(err1, err2)
+// mostRows is how many rows the page asks for at a time.
+const mostRows = 200
+
+func (p *Page) exceptions(w http.ResponseWriter, r *http.Request) {
+	p.answer(w, r, func(ctx context.Context) (any, error) {
+		return p.Overview.ListExceptions(ctx, &towerv1.ListExceptionsRequest{PageSize: mostRows, PageToken: r.URL.Query().Get("after")})
+	})
 }
 
-// pageSize is how many cases one page shows.
-const pageSize = 100
-
-func (p *Pages) list(w http.ResponseWriter, r *http.Request) {
-	var view struct {
-		Rows []row
-		Next string
-	}
-	err := p.store.View(r.Context(), func(rd platform.Reader) error {
-		found, err := store.CasePage(r.Context(), rd, r.URL.Query().Get("before"), pageSize+1)
+// cases adds the names of parties to the cases, and leaves out the names and numbers that lead to each.
+func (p *Page) cases(w http.ResponseWriter, r *http.Request) {
+	p.answer(w, r, func(ctx context.Context) (any, error) {
+		found, err := p.Cases.ListCases(ctx, &towerv1.ListCasesRequest{PageSize: mostRows, PageToken: r.URL.Query().Get("after")})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if len(found) > pageSize {
-			found = found[:pageSize]
-			view.Next = store.CaseID(found[pageSize-1].GetCase().GetName())
+		for i, c := range found.GetCases() {
+			found.Cases[i] = proto.CloneOf(c)
+			found.Cases[i].References = nil
 		}
-		for _, rec := range found {
-			line, err := named(r.Context(), rd, rec.GetCase())
-			if err != nil {
-				return err
+		parties, err := p.parties(ctx, found.GetCases())
+		return map[string]any{"cases": list(found.GetCases()), "nextPageToken": found.GetNextPageToken(), "parties": parties}, err
+	})
+}
+
+// parties are the names for people of the customers and carriers of cases.
+func (p *Page) parties(ctx context.Context, cases []*towerv1.Case) (map[string]string, error) {
+	out := map[string]string{}
+	err := p.Store.View(ctx, func(r platform.Reader) error {
+		for _, c := range cases {
+			for _, name := range []string{c.GetCustomer(), c.GetCarrier()} {
+				if name == "" || out[name] != "" {
+					continue
+				}
+				display, err := store.PartyName(ctx, r, name)
+				if err != nil {
+					return err
+				}
+				out[name] = display
 			}
-			view.Rows = append(view.Rows, line)
 		}
 		return nil
 	})
-	p.show(w, "list.html", view, err)
+	return out, err
 }
 
-func (p *Pages) thread(w http.ResponseWriter, r *http.Request) {
-	var view struct {
-		Row      row
-		Timeline *timeline
-		Steps    []*towerv1.Step
-	}
-	err := p.store.View(r.Context(), func(rd platform.Reader) error {
-		rec, err := store.ExistingCase(r.Context(), rd, r.PathValue("id"))
+func (p *Page) case_(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	p.answer(w, r, func(ctx context.Context) (any, error) {
+		progress, err := p.Overview.GetCaseProgress(ctx, &towerv1.GetCaseProgressRequest{Case: "cases/" + id})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		t, err := store.Thread(r.Context(), rd, rec.GetCase())
+		found, err := p.Cases.Explain(ctx, &towerv1.ExplainRequest{Reference: "orders/" + id})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		plans, err := store.PlansOf(r.Context(), rd, r.PathValue("id"), planned())
-		if err != nil {
-			return err
-		}
-		view.Steps, view.Timeline = t.GetSteps(), newTimeline(t.GetSteps(), plans)
-		view.Row, err = named(r.Context(), rd, rec.GetCase())
-		return err
+		return map[string]any{"thread": message(found.GetThreads()[0]), "progress": message(progress)}, nil
 	})
-	p.show(w, "thread.html", view, err)
 }
 
-// find leads from any id or number to its case.
-func (p *Pages) find(w http.ResponseWriter, r *http.Request) {
+// lookUp finds what any id or number leads to.
+func (p *Page) lookUp(r *http.Request) (string, *towerv1.ExplainResponse, error) {
 	reference := strings.TrimSpace(r.URL.Query().Get("q"))
-	var ids []string
-	err := p.store.View(r.Context(), func(rd platform.Reader) error {
-		found, err := store.CasesByReference(r.Context(), rd, reference)
-		for _, rec := range found {
-			ids = append(ids, store.CaseID(rec.GetCase().GetName()))
-		}
-		return err
-	})
+	if reference == "" {
+		return "", nil, status.Error(codes.NotFound, "no id or number")
+	}
+	found, err := p.Cases.Explain(r.Context(), &towerv1.ExplainRequest{Reference: reference})
+	return reference, found, err
+}
+
+// find leads from any id or number to its case; where there are several or none, the page shows which.
+func (p *Page) find(w http.ResponseWriter, r *http.Request) {
+	_, found, err := p.lookUp(r)
 	switch {
-	case err != nil:
-		p.show(w, "", nil, err)
-	case len(ids) == 0:
-		w.WriteHeader(http.StatusNotFound)
-		p.show(w, "nothing.html", reference, nil)
+	case status.Code(err) == codes.NotFound:
+		p.shell(w, r, http.StatusNotFound)
+	case err == nil && len(found.GetThreads()) == 1 && found.GetThreads()[0].GetCase() != nil:
+		id := store.CaseID(found.GetThreads()[0].GetCase().GetName())
+		http.Redirect(w, r, "/cases/"+url.PathEscape(id), http.StatusSeeOther)
 	default:
-		// Several cases under one number: the newest is what people look for first, the others are linked from the list.
-		http.Redirect(w, r, "/cases/"+slices.Max(ids), http.StatusSeeOther)
+		p.shell(w, r, http.StatusOK) // the page asks again, and says what went wrong
 	}
 }
 
-func (p *Pages) show(w http.ResponseWriter, name string, view any, err error) {
-	switch {
-	case errors.Is(err, platform.ErrNotFound):
-		w.WriteHeader(http.StatusNotFound)
-		name, view = "nothing.html", "this page"
-	case err != nil:
-		p.log.Error("page failed", "page", name, "error", err)
-		http.Error(w, "The read model does not answer. The other services go on; see the log of tower.", http.StatusInternalServerError)
+// found are the cases that an id or number leads to, and for something that became no order what happened to it.
+func (p *Page) found(w http.ResponseWriter, r *http.Request) {
+	p.answer(w, r, func(ctx context.Context) (any, error) {
+		_, found, err := p.lookUp(r)
+		if err != nil {
+			return nil, err
+		}
+		return message(found), nil
+	})
+}
+
+// caseShell is the page of a case, under the status that the case has.
+func (p *Page) caseShell(w http.ResponseWriter, r *http.Request) {
+	err := p.Store.View(r.Context(), func(rd platform.Reader) error {
+		_, err := store.ExistingCase(r.Context(), rd, r.PathValue("id"))
+		return err
+	})
+	if errors.Is(err, platform.ErrNotFound) {
+		p.shell(w, r, http.StatusNotFound)
 		return
 	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := p.templates.ExecuteTemplate(w, name, view); err != nil {
-		p.log.Warn("page not sent", "page", name, "error", err)
-	}
+	p.shell(w, r, http.StatusOK) // the page asks for the data, and says what went wrong
 }
 
-func amount(m *money.Money) string {
-	if m == nil {
-		return ""
-	}
-	a, err := kernel.FromUnitsNanos(m.GetUnits(), m.GetNanos(), m.GetCurrencyCode())
+// answer writes what fn returns as JSON, with the position of the read model that it holds at least.
+func (p *Page) answer(w http.ResponseWriter, r *http.Request, fn func(context.Context) (any, error)) {
+	position := label(p.Store.Last())
+	v, err := fn(r.Context())
 	if err != nil {
-		return ""
+		p.problem(w, r, err)
+		return
 	}
-	return a.Label()
+	if m, ok := v.(proto.Message); ok {
+		v = message(m)
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		p.problem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Crossdock-Position", position)
+	p.send(w, body)
 }
 
-func utc(t *timestamppb.Timestamp) string {
-	if t == nil {
-		return ""
+// problem writes an error as problem details, RFC 9457.
+func (p *Page) problem(w http.ResponseWriter, r *http.Request, err error) {
+	e := rpcerr.FromStatus(status.Convert(err))
+	code := map[codes.Code]int{
+		codes.InvalidArgument: http.StatusBadRequest, codes.NotFound: http.StatusNotFound, codes.Unavailable: http.StatusServiceUnavailable,
+		codes.DeadlineExceeded: http.StatusGatewayTimeout,
+	}[e.Code]
+	detail := e.Message
+	if code == 0 {
+		p.Log.Error("page failed", "path", r.URL.Path, "error", err)
+		code, detail = http.StatusInternalServerError, "the read model does not answer; the log of tower says why"
 	}
-	return t.AsTime().UTC().Format(time.DateTime)
+	body, err := json.Marshal(map[string]any{
+		"type": "about:blank", "title": http.StatusText(code), "status": code, "detail": detail, "reason": e.Reason, "metadata": e.Metadata,
+	})
+	if err != nil {
+		p.Log.Error("page failed", "path", r.URL.Path, "error", err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	p.send(w, body)
 }
 
-func bare(name string) string { return name[strings.IndexByte(name, '/')+1:] }
+func (p *Page) send(w http.ResponseWriter, body []byte) {
+	if _, err := w.Write(body); err != nil {
+		p.Log.Debug("page not sent", "error", err)
+	}
+}
 
-// stage is a stage as people say it.
-func stage(s towerv1.Case_Stage) string {
-	return strings.ToLower(s.String())
+// message is a message in JSON, with the names of the contract.
+func message(m proto.Message) json.Marshaler { return marshaler{m} }
+
+func list[M proto.Message](all []M) []json.Marshaler {
+	out := make([]json.Marshaler, len(all))
+	for i, m := range all {
+		out[i] = message(m)
+	}
+	return out
+}
+
+type marshaler struct{ proto.Message }
+
+// MarshalJSON writes zero counts and empty lists too, so that the page need not guess.
+func (m marshaler) MarshalJSON() ([]byte, error) {
+	return protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m.Message)
 }
