@@ -1,7 +1,9 @@
 package capabilities
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,9 +18,11 @@ import (
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
+	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
 	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
 	"crossdock.dev/platform/rpcerr"
@@ -36,13 +40,13 @@ var s2 = []Capability{
 	{ID: "S2.7", What: "a late status is put right with its own time, and somebody was warned (no ERP: the customer's order shows it)", Check: lateStatus, Kind: Acts},
 	{ID: "S2.8", What: "no invoice before every condition holds", Check: billingGate, Kind: Acts},
 	{ID: "S2.9", What: "why is it in this state, why this amount", Check: whyThis},
-	{ID: "S2.10", What: "billed is posted, delivered and not invoiced is listed; a seeded fault is found", Missing: "no panel, and a fault cannot be seeded in a running suite", Check: billedIsPosted},
+	{ID: "S2.10", What: "billed is posted, delivered and not invoiced is listed; a seeded fault is found and named", Check: billedIsPosted, Kind: Disturbs, Programs: true},
 	{ID: "S2.11", What: "one case shows its messages, retries, parked messages and work items", Check: caseHealth},
 	{ID: "S2.12", What: "an unknown code waits for its map; the line keeps its number from order to invoice", Check: unknownCode, Kind: Acts},
 	{ID: "S2.13", What: "a late charge makes a supplemental invoice", Missing: "there are no supplemental invoices and no memos"},
 	{ID: "S2.14", What: "clocks from proof to invoice and on disputes, with a list of breaches", Missing: "there are no such clocks"},
 	{ID: "S2.15", What: "the same interchange again: recorded, acknowledged, no effect", Check: sentTwice, Kind: Acts},
-	{ID: "S2.16", What: "projections with a stamp of freshness, no nightly job", Missing: "the tower's pages do not say as of when they are"},
+	{ID: "S2.16", What: "projections with a stamp of freshness, no nightly job", Check: asOf, Kind: Acts},
 }
 
 // solon850 is the day's real purchase order with another number, in an interchange with new control numbers.
@@ -447,7 +451,7 @@ func whyThis(ctx context.Context, w *World) (e Evidence, err error) {
 	return e, nil
 }
 
-func billedIsPosted(_ context.Context, w *World) (e Evidence, err error) {
+func billedIsPosted(ctx context.Context, w *World) (e Evidence, err error) {
 	for _, currency := range []string{"USD", "EUR"} {
 		var billed, revenue []*money.Money
 		for _, i := range w.Day.Invoices {
@@ -474,7 +478,69 @@ func billedIsPosted(_ context.Context, w *World) (e Evidence, err error) {
 			e.say("delivered and not invoiced: %s", s.GetCustomerOrderNumber())
 		}
 	}
-	return e, same("delivered and not invoiced", listed, 0)
+	seen, err := w.overview().GetOverview(ctx, &towerv1.GetOverviewRequest{})
+	if err := first(err, same("delivered and not invoiced", listed, 0), same("the same in the overview", int(seen.GetUninvoiced()), 0)); err != nil {
+		return e, err
+	}
+	out, code, err := w.Programs.cli(ctx, "verify")
+	if err := first(err, same("exit status of crossdock verify, "+out, code, 0)); err != nil {
+		return e, err
+	}
+	e.say("crossdock verify: every store is whole")
+	return e, faultIsFound(ctx, w, &e)
+}
+
+// faultIsFound changes the number of an invoice in a copy of billing's store, behind the service's back.
+func faultIsFound(ctx context.Context, w *World, e *Evidence) (err error) {
+	dir, err := os.MkdirTemp("", "fault")
+	if err != nil {
+		return err
+	}
+	defer func() { err = first(err, os.RemoveAll(dir)) }()
+	if err := w.Programs.hold(ctx, "billing"); err != nil {
+		return err
+	}
+	own := filepath.Join(w.Programs.Dir, "data", "billing")
+	store, err1 := os.ReadFile(filepath.Join(own, "billing.db"))
+	if err := first(err1, w.Programs.free("billing"), w.answers(ctx, "billing"), w.settle(ctx)); err != nil {
+		return err
+	}
+	config, err := os.ReadFile(w.Programs.addrs["billing"].Config)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "billing.yaml")
+	if err := os.WriteFile(file, bytes.ReplaceAll(config, []byte(own), []byte(dir)), 0o600); err != nil {
+		return err
+	}
+	verify := func(store []byte) (string, int, error) {
+		if err := os.WriteFile(filepath.Join(dir, "billing.db"), store, 0o600); err != nil {
+			return "", 0, err
+		}
+		return run(ctx, dir, filepath.Join(w.Programs.Bin, "billing"), "-config", file, "verify")
+	}
+	out, code, err := verify(store)
+	if err := first(err, same("exit status for a copy of billing's store, "+out, code, 0)); err != nil {
+		return err
+	}
+	invoice := w.Day.Invoices[0]
+	number := invoice.GetNumber()
+	changed := bytes.ReplaceAll(store, []byte(number), []byte(number[:len(number)-6]+"9"+number[len(number)-5:]))
+	if bytes.Equal(changed, store) {
+		return fmt.Errorf("no %s in billing's store", number)
+	}
+	if out, code, err = verify(changed); err != nil {
+		return err
+	}
+	if code == 0 {
+		return fmt.Errorf("the number %s was changed in the store, and nothing is found", number)
+	}
+	// Keys are told in hexadecimal.
+	if err := contains("what is found", out, fmt.Sprintf("%x", invoice.GetName())); err != nil {
+		return err
+	}
+	e.say("%s changed in a copy of billing's store: exit status %d, %s is named: %s", number, code, invoice.GetName(), strings.Split(out, "\n")[0])
+	return nil
 }
 
 // caseHealth reads the case of page 10: a message that was parked, mapped and tried again.
@@ -647,6 +713,75 @@ func sentTwice(ctx context.Context, w *World) (e Evidence, err error) {
 	b := bills.GetFreightBills()[0]
 	e.say("one bill, %s over %s: %s", b.GetInvoiceNumber(), amount(b.GetTotal()), b.GetState())
 	return e, same("state of the bill", b.GetState(), billingv1.FreightBill_APPROVED)
+}
+
+// asOf looks at the projections right after an order came in: nobody ran a job.
+func asOf(ctx context.Context, w *World) (e Evidence, err error) {
+	before, err := w.overview().GetOverview(ctx, &towerv1.GetOverviewRequest{})
+	if err != nil {
+		return e, err
+	}
+	j, err := w.place(ctx, pumps)
+	if err != nil {
+		return e, err
+	}
+	after, err := w.overview().GetOverview(ctx, &towerv1.GetOverviewRequest{})
+	if err != nil {
+		return e, err
+	}
+	e.say("overview as of %s: %d cases; as of %s, with %s just ordered: %d", shown(before.GetAsOfTime().AsTime()), before.GetCases(),
+		shown(after.GetAsOfTime().AsTime()), j.po, after.GetCases())
+	if err := first(same("cases", after.GetCases(), before.GetCases()+1), same("stamp", after.GetAsOfTime().AsTime(), w.Now())); err != nil {
+		return e, err
+	}
+	consumers, err := w.log("tower").ListConsumers(ctx, &eventlogv1.ListConsumersRequest{})
+	if err != nil {
+		return e, err
+	}
+	for _, c := range consumers.GetConsumers() {
+		end, err := w.end(ctx, c.GetLog())
+		if err != nil {
+			return e, err
+		}
+		e.say("tower has read %s to %d of %d: %d behind", c.GetLog(), c.GetCursor().GetSequence(), end, end-c.GetCursor().GetSequence())
+		if err := same("end of "+c.GetLog()+" as tower has read it", c.GetCursor().GetSequence(), end); err != nil {
+			return e, err
+		}
+	}
+	if len(consumers.GetConsumers()) < 5 {
+		return e, fmt.Errorf("tower follows %d logs", len(consumers.GetConsumers()))
+	}
+	if w.Programs == nil {
+		return e, nil
+	}
+	out, _, err := w.Programs.cli(ctx, "status", "-o", "json") // its exit status tells of problems, such as a full disk
+	var status struct {
+		BusinessTime time.Time `json:"business_time"`
+		Services     []struct {
+			Service   string
+			Consumers []struct {
+				Log    string
+				Behind uint64
+			}
+		}
+	}
+	if err == nil {
+		err = json.NewDecoder(strings.NewReader(out)).Decode(&status)
+	}
+	if err := first(err, same("business time of crossdock status", status.BusinessTime.UTC(), w.Now().UTC())); err != nil {
+		return e, err
+	}
+	lags := 0
+	for _, s := range status.Services {
+		for _, c := range s.Consumers {
+			lags++
+			if c.Behind != 0 {
+				return e, fmt.Errorf("crossdock status: %s is %d entries behind %s", s.Service, c.Behind, c.Log)
+			}
+		}
+	}
+	e.say("crossdock status as of %s: %d readers of logs with their lag, none behind", shown(status.BusinessTime), lags)
+	return e, nil
 }
 
 // acks is how many files with a 997 went to CXEE.

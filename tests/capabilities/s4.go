@@ -10,6 +10,7 @@ import (
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
+	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
 	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
 )
 
@@ -19,7 +20,7 @@ var s4 = []Capability{
 	{ID: "S4.2", What: "a release triggers planning and tendering", Missing: "planning that takes too long raises no exception", Check: releaseTriggers, Kind: Acts},
 	{ID: "S4.3", What: "a delay changes the estimate and its confidence", Missing: "the customer reads it by REST; there is no webhook to a portal", Check: delayMoves, Kind: Acts},
 	{ID: "S4.4", What: "proof of delivery authorises billing; one with exceptions holds what was not taken", Check: proofAuthorises, Kind: Acts},
-	{ID: "S4.5", What: "exceptions go to the team that works on them", Missing: "a work item has an owner and no time until when", Check: routedToTeams},
+	{ID: "S4.5", What: "exceptions go to the team that works on them, with a clock", Missing: "an item has a time limit only where its case has one; no SLA by reason or team", Check: routedToTeams},
 	{ID: "S4.6", What: "the manufacturer's scenario: regions, currencies, time zones, with S/4HANA and telematics", Missing: "the day has two regions and currencies; S/4HANA and telematics are not there"},
 	{ID: "S4.7", What: "rules as dated data with a dry run over the past", Missing: "contracts, tariffs and code maps are versioned and dated; there is no dry run"},
 	{ID: "S4.8", What: "a carrier that cannot be reached: tenders wait in order, then go to the next carrier, none twice", Check: carrierAway, Kind: Disturbs, Programs: true},
@@ -201,7 +202,7 @@ func proofAuthorises(ctx context.Context, w *World) (e Evidence, err error) {
 }
 
 // routedToTeams holds who owns each work item of the day against its pages.
-func routedToTeams(_ context.Context, w *World) (e Evidence, err error) {
+func routedToTeams(ctx context.Context, w *World) (e Evidence, err error) {
 	want := map[string]int{}
 	for _, s := range w.Expected.Scenarios {
 		items, _ := s.Fields["work_items"].([]any)
@@ -227,7 +228,36 @@ func routedToTeams(_ context.Context, w *World) (e Evidence, err error) {
 			return e, fmt.Errorf("no work item: %s", key)
 		}
 	}
-	return e, nil
+	// The inbox of a team: the tower lists what is open with its clock, the same items that workflow has.
+	owners := map[string]string{}
+	for _, i := range w.Day.WorkItems {
+		if i.GetState() == workflowv1.WorkItem_OPEN {
+			owners[i.GetName()] = i.GetOwner()
+		}
+	}
+	inbox, err := w.overview().ListExceptions(ctx, &towerv1.ListExceptionsRequest{PageSize: 500})
+	if err != nil {
+		return e, err
+	}
+	for _, x := range inbox.GetExceptions() {
+		if owners[x.GetWorkItem()] == "" {
+			continue // of another check
+		}
+		clock := "no limit of its case runs"
+		if x.GetDueTime() != nil {
+			clock = fmt.Sprintf("%s was due %s, %s ago", x.GetDueFor(), shown(x.GetDueTime().AsTime()), w.Now().Sub(x.GetDueTime().AsTime()).Round(time.Hour))
+		}
+		e.say("inbox of %s: %s, open for %s; %s", x.GetOwner(), x.GetReason(), w.Now().Sub(x.GetCreateTime().AsTime()).Round(time.Hour), clock)
+		if err := same("owner of "+x.GetWorkItem(), x.GetOwner(), owners[x.GetWorkItem()]); err != nil {
+			return e, err
+		}
+		// Page 04: promised for 2026-03-06 17:00 in Detroit, and no carrier was found.
+		if due := time.Date(2026, 3, 6, 22, 0, 0, 0, time.UTC); x.GetReason() == "TENDERS_EXHAUSTED" && !x.GetDueTime().AsTime().Equal(due) {
+			return e, fmt.Errorf("TENDERS_EXHAUSTED is due %s, want %s", shown(x.GetDueTime().AsTime()), shown(due))
+		}
+		delete(owners, x.GetWorkItem())
+	}
+	return e, same("open work items that the inbox leaves out", len(owners), 0)
 }
 
 // carrierAway stops the channel to the carriers while loads are offered, then leaves one offer without an answer.

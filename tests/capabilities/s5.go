@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -25,7 +27,7 @@ import (
 
 // s5 is the governance of APIs.
 var s5 = []Capability{
-	{ID: "S5.1", What: "a lint for services that overlap", Missing: "there is no such lint"},
+	{ID: "S5.1", What: "two services that expose the same resource fail the build", Check: overlaps},
 	{ID: "S5.2", What: "a change that breaks a contract fails the build and is shown", Check: breakingChange, Programs: true},
 	{ID: "S5.3", What: "versions with deprecation and sunset headers", Missing: "methods say their lifecycle; no Sunset header, no list of consumers by version"},
 	{ID: "S5.4", What: "adapters hold mappings and no business rule", Check: thinAdapters},
@@ -41,6 +43,74 @@ var s5 = []Capability{
 	{ID: "S5.14", What: "authentication, throttling, validation and audit on both surfaces", Missing: "throttling inside is by load, and the log of refusals can be edited"},
 	{ID: "S5.15", What: "what breaks when a field changes", Missing: "no register of consumers by field"},
 	{ID: "S5.16", What: "recorded traffic replayed against a new connector", Missing: "documents are kept; nothing replays them against another version"},
+}
+
+// exposed is a resource and the contract that exposes it.
+type exposed struct{ resource, contract string }
+
+// exposures are what the methods of the contracts expose: the resource that a method gets, lists, creates or changes, and the
+// first collection in its path for partners. The log that every service has is one contract, and is left out.
+func exposures() []exposed {
+	var out []exposed
+	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
+		contract := string(f.Package())
+		if !strings.HasPrefix(contract, "crossdock.") || contract == "crossdock.eventlog.v1" {
+			return true
+		}
+		for i := range f.Services().Len() {
+			for j := range f.Services().Get(i).Methods().Len() {
+				m := f.Services().Get(i).Methods().Get(j)
+				for _, verb := range []string{"Get", "Create", "Update"} {
+					if noun, ok := strings.CutPrefix(string(m.Name()), verb); ok {
+						out = append(out, exposed{noun, contract})
+					}
+				}
+				rule, ok := proto.GetExtension(m.Options(), annotations.E_Http).(*annotations.HttpRule)
+				if !ok || rule == nil {
+					continue
+				}
+				path := strings.TrimPrefix(rule.GetGet()+rule.GetPost(), "/v1/")
+				if _, name, ok := strings.Cut(path, "="); ok {
+					path = name
+				}
+				out = append(out, exposed{"/v1/" + path[:len(path)-len(strings.TrimLeft(path, letters))], contract})
+			}
+		}
+		return true
+	})
+	return out
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// overlap names what two contracts expose.
+func overlap(list []exposed) []string {
+	by, out := map[string]string{}, []string{}
+	for _, x := range list {
+		if known := by[x.resource]; known != "" && known != x.contract {
+			out = append(out, fmt.Sprintf("%s is exposed by %s and %s", x.resource, known, x.contract))
+		}
+		by[x.resource] = x.contract
+	}
+	return out
+}
+
+func overlaps(_ context.Context, _ *World) (e Evidence, err error) {
+	list := exposures()
+	resources := map[string]bool{}
+	for _, x := range list {
+		resources[x.resource] = true
+	}
+	if !resources["Order"] || !resources["/v1/orders"] || !resources["Load"] || len(resources) < 25 {
+		return e, fmt.Errorf("%d resources found: %v", len(resources), resources)
+	}
+	if found := overlap(list); len(found) > 0 {
+		return e, fmt.Errorf("%s", strings.Join(found, "; "))
+	}
+	e.say("%d resources and paths, each of one contract", len(resources))
+	found := overlap(append(list, exposed{"/v1/orders", "crossdock.portal.v1"}))
+	e.say("with a second service at /v1/orders: %s", strings.Join(found, "; "))
+	return e, same("findings with a second service", len(found), 1)
 }
 
 // breakingChange takes a field away in a copy of the contracts and asks the build's own tool.

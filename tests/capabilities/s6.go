@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
+	"crossdock.dev/tests/conductor"
 )
 
 // s6 is the modernization of middleware.
@@ -16,7 +18,7 @@ var s6 = []Capability{
 	{ID: "S6.1", What: "an adapter for each class of the mixed landscape", Missing: "there is EDI; no flat files, SFTP or broker"},
 	{ID: "S6.2", What: "every file is a message with id, checksum and state; the same content again is known", Check: managedFile, Kind: Acts},
 	{ID: "S6.3", What: "the old and the new side by side, with the differences", Missing: "there is no shadow mode"},
-	{ID: "S6.4", What: "three slices first: freight status, invoice reconciliation, order exceptions", Missing: "the day plays all three together; no scripts of their own"},
+	{ID: "S6.4", What: "three slices first: freight status, invoice reconciliation, order exceptions", Check: threeSlices},
 	{ID: "S6.5", What: "telemetry by slice", Missing: "metrics are by method; there are no dashboards"},
 	{ID: "S6.6", What: "the distributor's demo: a hundred bills, margin by order", Missing: "the day has 42 bills, and no margin is shown"},
 	{ID: "S6.7", What: "margin by order, lane and customer, tied to the ledger", Missing: "there is no report of margins"},
@@ -30,6 +32,43 @@ var s7 = []Capability{
 	{ID: "S7.4", What: "no custom objects in the ERP", Missing: "there is no ERP adapter"},
 	{ID: "S7.5", What: "orchestration, partner mediation and events live outside of the ERP", Missing: "they do live in services of their own; without an ERP it cannot be shown"},
 	{ID: "S7.6", What: "carrier networks and portals as adapters", Missing: "there are no such adapters"},
+}
+
+// threeSlices judges the pages of the day that belong to each slice; every figure of a page counts.
+func threeSlices(_ context.Context, w *World) (e Evidence, err error) {
+	o, err := w.Expected.Judge(w.Day, true, time.Minute, conductor.End.Sub(conductor.Start))
+	if err != nil {
+		return e, err
+	}
+	for _, slice := range []struct {
+		name  string
+		pages []string
+	}{
+		{"freight status", []string{"08", "09", "10", "16"}},
+		{"invoice reconciliation", []string{"13", "14", "15"}},
+		{"order exceptions", []string{"04", "05", "07", "12"}},
+	} {
+		for _, number := range slice.pages {
+			page, err := w.page(number)
+			if err != nil {
+				return e, err
+			}
+			for _, d := range o.Differences {
+				if d.Case == page.ID {
+					return e, fmt.Errorf("%s: %s", slice.name, d)
+				}
+			}
+			scripts, err := filepath.Glob(filepath.Join(w.Root, "tests", "counterparts", "carrier", "data", "*", "scripts", page.Orders[0]+".txt"))
+			if err != nil {
+				return e, err
+			}
+			if len(scripts) == 0 {
+				return e, fmt.Errorf("no script of %s", page.Orders[0])
+			}
+			e.say("%s: %s, order %s, %d scripts of carriers: every figure as worked out by hand", slice.name, page.ID, strings.Join(page.Orders, " and "), len(scripts))
+		}
+	}
+	return e, nil
 }
 
 // managedFile brings a file with a set that is understood and one about a load that does not exist, then the same bytes under another name.

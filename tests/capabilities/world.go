@@ -89,6 +89,9 @@ func (w *World) edi() ediv1.EdiServiceClient { return ediv1.NewEdiServiceClient(
 func (w *World) tower() towerv1.TowerServiceClient {
 	return towerv1.NewTowerServiceClient(w.Conn("tower"))
 }
+func (w *World) overview() towerv1.OverviewServiceClient {
+	return towerv1.NewOverviewServiceClient(w.Conn("tower"))
+}
 func (w *World) log(service string) eventlogv1.EventLogServiceClient {
 	return eventlogv1.NewEventLogServiceClient(w.Conn(service))
 }
