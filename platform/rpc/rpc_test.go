@@ -682,3 +682,35 @@ func TestDefaultDeadline(t *testing.T) {
 		t.Errorf("status %d, problem %+v; want 504 DEADLINE_EXCEEDED", a.Status, p)
 	}
 }
+
+// Whatever becomes of a call, nothing of its fields stands in the log but the id that makes a repeat safe.
+func TestNothingOfARequestIsLogged(t *testing.T) {
+	const mark = "mark-of-a-field"
+	for name, c := range map[string]struct {
+		codeWord string
+		fails    error
+	}{
+		"done": {"AB", nil}, "bad field": {mark, nil}, "refused": {"AB", rpcerr.Precondition("NO_ROOM", map[string]string{"label": mark})},
+		"not foreseen": {"AB", errors.New("a bug")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t, widgettest.Handlers{Create: func(context.Context, *dynamicpb.Message) (*dynamicpb.Message, error) {
+				if c.fails != nil {
+					return nil, c.fails
+				}
+				return nil, rpcerr.NotFound(mark)
+			}}, nil)
+			in := f.contract.CreateRequest("r-78")
+			widgettest.Set(in, "label", mark)
+			widgettest.Set(in, "code_word", c.codeWord)
+			_ = f.create(t.Context(), f.As("workflow"), in) // refused, and the log is what is looked at
+			line := f.log.String()
+			if !strings.Contains(line, `"idempotency_key":"r-78"`) {
+				t.Errorf("no line of the call: %s", line)
+			}
+			if strings.Contains(line, mark) {
+				t.Errorf("a field is in the log: %s", line)
+			}
+		})
+	}
+}
