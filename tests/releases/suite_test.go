@@ -3,6 +3,7 @@ package releases
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,6 +67,9 @@ func (s *suite) start() *story.Live {
 	s.up = launch(s.t, "", filepath.Join(today, "crossdock"), "--data", s.dir, "--bin", s.bin, "up", "--story-clock", "--port-base", "0", "--discovery", *discovery,
 		"--profiles", filepath.Join(sim.Root(s.t), "integrations", "edi", "partners", "day.yaml"))
 	s.up.prints(s.t, "DEVELOPMENT on loopback")
+	for _, name := range names {
+		s.runs(name, 1, version(s.t, s.bin, name))
+	}
 	r, err := story.ReadRun(s.runFile())
 	must(s.t, err)
 	return connect(s.t, r)
@@ -88,30 +92,37 @@ func (s *suite) replace(name, folder string) {
 	s.t.Helper()
 	count := func(text string) int { return strings.Count(s.up.text(), text) }
 	held, started := name+": held down", name+": started again"
-	heldBefore, startedBefore := count(held), count(started)
+	heldBefore, startedBefore, ran := count(held), count(started), len(s.ran(name))
 	must(s.t, os.WriteFile(s.hold(name), nil, 0o600))
 	s.up.until(s.t, name+" has stopped", func() bool { return count(held) > heldBefore })
 	s.deploy(name, folder)
 	must(s.t, os.Remove(s.hold(name)))
 	s.up.until(s.t, name+" has started", func() bool { return count(started) > startedBefore })
 	s.up.until(s.t, name+" is ready", func() bool { yes, _ := ready(s.t.Context(), s.admin(name)); return yes })
-	if got, want := s.runs(name), version(s.t, folder, name); got != want {
-		s.t.Errorf("%s runs in version %q, want %q", name, got, want)
-	}
+	s.runs(name, ran+1, version(s.t, folder, name))
 }
 
 var startedVersion = regexp.MustCompile(`"msg":"started".*?"version":"([^"]*)"`)
 
-// runs is the version of a service's program that has started last, as its log tells it.
-func (s *suite) runs(name string) string {
+// ran are the versions of a service's program at each start that its log tells of.
+func (s *suite) ran(name string) []string {
 	s.t.Helper()
 	raw, err := os.ReadFile(s.log(name))
 	must(s.t, err)
-	all := startedVersion.FindAllSubmatch(raw, -1)
-	if len(all) == 0 {
-		s.t.Fatalf("%s's log does not tell a version", name)
+	var out []string
+	for _, m := range startedVersion.FindAllSubmatch(raw, -1) {
+		out = append(out, string(m[1]))
 	}
-	return string(all[len(all)-1][1])
+	return out
+}
+
+// runs waits until a service has told of its nth start, and compares the version.
+func (s *suite) runs(name string, nth int, want string) {
+	s.t.Helper()
+	s.up.until(s.t, fmt.Sprintf("%s has told of start %d", name, nth), func() bool { return len(s.ran(name)) >= nth })
+	if got := s.ran(name); got[nth-1] != want {
+		s.t.Errorf("%s started in versions %q, want %q last", name, got, want)
+	}
 }
 
 // version is what a program says of itself.
