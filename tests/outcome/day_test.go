@@ -18,8 +18,8 @@ import (
 	"crossdock.dev/tests/sim"
 )
 
-// play plays the whole day in a simulation, with the data in a folder.
-func play(t *testing.T, day fs.FS) outcome.Outcome {
+// play plays the whole day in a simulation, with the data in a folder, and returns what came of it and the suite at rest.
+func play(t *testing.T, day fs.FS) (outcome.Outcome, outcome.Reading, *sim.Suite) {
 	t.Helper()
 	s := sim.New(t)
 	own := t.TempDir()
@@ -33,15 +33,15 @@ func play(t *testing.T, day fs.FS) outcome.Outcome {
 	must(t, err)
 	o, err := expected.Judge(reading, c.Stopped(), time.Minute, s.Now().Sub(conductor.Start))
 	must(t, err)
-	return o
+	return o, reading, s
 }
 
 // theDay is the folder of the day's data.
 func theDay(t *testing.T) fs.FS { return os.DirFS(filepath.Join(sim.Root(t), "tests", "day")) }
 
-// Every figure of the day is what was worked out by hand, and the summary is the example's.
+// Every figure of the day is what was worked out by hand, the summary is the example's, and the control tower explains it.
 func TestTheDay(t *testing.T) {
-	o := play(t, theDay(t))
+	o, reading, s := play(t, theDay(t))
 	for _, d := range o.Differences {
 		t.Error(d)
 	}
@@ -55,6 +55,7 @@ func TestTheDay(t *testing.T) {
 	if diff := cmp.Diff(string(bytes.TrimSpace(wall.ReplaceAll(want, nil))), string(bytes.TrimSpace(wall.ReplaceAll(got.Bytes(), nil)))); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
+	t.Run("explained", func(t *testing.T) { explain(t, s, reading) })
 }
 
 // A price that was changed in the seed is found, with the case and the amount: nobody but expected.json knows the figures.
@@ -77,7 +78,7 @@ func TestChangedPricesAreFound(t *testing.T) {
 	}
 	change("seed/carrier_tariffs.json", `"LANE-CHI":"1010.00"`, `"LANE-CHI":"1015.00"`)
 	change("seed/customer_contracts.json", `"per_cwt":"14.50"`, `"per_cwt":"14.60"`)
-	o := play(t, changed)
+	o, _, _ := play(t, changed)
 	for _, want := range []outcome.Difference{
 		{Case: "02-declined-next-carrier", What: "loads[CXCC].cost", Got: `"1015.00"`, Want: `"1010.00"`},
 		// 31.56 x 14.60 = 460.78; 12 % of it 55.29; 13045.94 + 460.78 + 55.29 = 13562.01.

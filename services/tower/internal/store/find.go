@@ -71,7 +71,7 @@ func Find(ctx context.Context, r store.Reader, reference string) (Found, error) 
 	f.Told = len(records) > 0
 	var about []string
 	for _, rec := range records {
-		about = append(about, rec.GetReferences()...)
+		about = append(about, unique(rec.GetReferences())...)
 	}
 	if f.Cases, err = casesOf(ctx, r, about); err != nil || f.Told {
 		return f.newestFirst(), err
@@ -95,6 +95,11 @@ func spellings(reference string) []string {
 		out = append(out, prefix+reference)
 	}
 	return out
+}
+
+// unique are references without those that others have as well.
+func unique(references []string) []string {
+	return slices.DeleteFunc(slices.Clone(references), func(ref string) bool { return strings.HasPrefix(ref, "control:") })
 }
 
 func casesOf(ctx context.Context, r store.Reader, references []string) ([]*storagev1.Case, error) {

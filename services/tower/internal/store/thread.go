@@ -47,7 +47,7 @@ func StoryOf(ctx context.Context, r store.Reader, reference string) (*explain.St
 			return nil, err
 		}
 		for _, rec := range records {
-			for _, ref := range rec.GetReferences() {
+			for _, ref := range unique(rec.GetReferences()) {
 				if !slices.Contains(refs, ref) {
 					refs = append(refs, ref)
 				}
