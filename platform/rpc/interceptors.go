@@ -204,13 +204,11 @@ func (s *server) log(ctx context.Context, c *call, next func(context.Context) er
 // level keeps reads out of the ordinary log; what was refused stands out, and what the server could not do more so.
 func level(code codes.Code, m auth.Method) slog.Level {
 	switch code {
-	case codes.OK:
+	case codes.OK, codes.Canceled: // a reader that waits for news leaves in this way
 		if m.Policy.GetIdempotency() == governancev1.MethodPolicy_REQUEST_ID {
 			return slog.LevelInfo
 		}
 		return slog.LevelDebug
-	case codes.Canceled:
-		return slog.LevelInfo
 	}
 	return slog.LevelWarn
 }

@@ -284,6 +284,7 @@ tls: {cert_file: a.crt}
 peers: {masterdata: "127.0.0.1:7100"}
 clock: {mode: sundial}
 http_tls: yes please
+otel: {endpoint: "collector:4318"}
 max_streams: -1
 development: true
 `
@@ -292,7 +293,7 @@ development: true
 	if !errors.As(err, &e) {
 		t.Fatalf("got %v", err)
 	}
-	for _, key := range []string{"grpc_addr", "http_addr", "admin_addr", "tls.key_file", "tls.ca_file", "peers.masterdata", "clock.mode", "http_tls", "max_streams"} {
+	for _, key := range []string{"grpc_addr", "http_addr", "admin_addr", "tls.key_file", "tls.ca_file", "peers.masterdata", "clock.mode", "http_tls", "otel.endpoint", "max_streams"} {
 		if !slices.ContainsFunc(e.Problems, func(p string) bool { return strings.HasPrefix(p, key+":") }) {
 			t.Errorf("%s is not named in:\n%v", key, err)
 		}

@@ -64,6 +64,7 @@ func TestOperating(t *testing.T) {
 	must(t, story.Play(t.Context(), live, story.HappyPath(live, document(t), &n), func(story.Act) {}))
 	settled(t, live)
 	t.Run("metrics", func(t *testing.T) { checkMetrics(t, s) })
+	t.Run("logs", func(t *testing.T) { checkLogs(t, s) })
 	t.Run("status", func(t *testing.T) { checkStatus(t, s) })
 	s.up.stop(t)
 }
@@ -157,6 +158,52 @@ func value(f *dto.MetricFamily) float64 {
 	}
 	m := f.GetMetric()[0]
 	return m.GetGauge().GetValue() + m.GetCounter().GetValue()
+}
+
+// spoken are parts of the order, of who gets it and of what it costs, as they stand in the documents that were handed in, and in
+// what the suite made of them.
+var spoken = []string{"31875 SOLON", "XYZ RETAIL", "44139", "SMALL WIDGET", "065322-117", "610385385", "13045.94", "13,045.94"}
+
+// logKeys are the keys that lines of a played order may have: those of package telemetry, and what a start says.
+var logKeys = []string{
+	"time", "level", "msg", "service", "method", "code", "reason", "principal", "request_id", "idempotency_key", "trace_id", "duration_ms",
+	"task", "kind", "subject", "type", "log", "sequence", "loop", "peer", "error", "again_in_ms",
+	"http_method", "http_path", "http_status", "api_key", "version", "grpc_addr", "http_addr", "admin_addr",
+}
+
+// checkLogs looks that each line is JSON with its service and keys that all services share, that a call is found again by its
+// trace in the service that it led to, and that nothing of what was ordered stands there.
+func checkLogs(t *testing.T, s *suite) {
+	type line map[string]any
+	byTrace := map[string]map[string]bool{} // services
+	for text := range strings.Lines(s.cli(0, "logs", "--last", "0", "-o", "json")) {
+		for _, mark := range spoken {
+			if strings.Contains(text, mark) {
+				t.Errorf("%q stands in a log: %s", mark, text)
+			}
+		}
+		l := line{}
+		must(t, json.Unmarshal([]byte(text), &l))
+		for _, key := range []string{"time", "level", "msg", "service"} {
+			if l[key] == nil {
+				t.Errorf("no %s in %s", key, text)
+			}
+		}
+		for key := range l {
+			if !slices.Contains(logKeys, key) {
+				t.Errorf("key %q is no other service's: %s", key, text)
+			}
+		}
+		if trace, _ := l["trace_id"].(string); trace != "" {
+			if byTrace[trace] == nil {
+				byTrace[trace] = map[string]bool{}
+			}
+			byTrace[trace][l["service"].(string)] = true
+		}
+	}
+	if !slices.ContainsFunc(slices.Collect(maps.Values(byTrace)), func(services map[string]bool) bool { return services["edge"] && services["freight"] }) {
+		t.Errorf("no trace leads from edge to freight: %v", byTrace)
+	}
 }
 
 func checkStatus(t *testing.T, s *suite) {
