@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -50,6 +52,20 @@ type peer struct {
 	ediv1.EdiServiceServer
 	consumers []*eventlogv1.Consumer
 	counts    []*ediv1.MessageCount
+	tasks     []*eventlogv1.Task
+	parked    []*eventlogv1.ParkedFact
+	silent    bool // it does not say what waits
+}
+
+func (p *peer) ListTasks(context.Context, *eventlogv1.ListTasksRequest) (*eventlogv1.ListTasksResponse, error) {
+	if p.silent {
+		return nil, status.Error(codes.Unavailable, "being stopped")
+	}
+	return &eventlogv1.ListTasksResponse{Tasks: p.tasks}, nil
+}
+
+func (p *peer) ListParkedFacts(context.Context, *eventlogv1.ListParkedFactsRequest) (*eventlogv1.ListParkedFactsResponse, error) {
+	return &eventlogv1.ListParkedFactsResponse{ParkedFacts: p.parked}, nil
 }
 
 func (p *peer) ListConsumers(context.Context, *eventlogv1.ListConsumersRequest) (*eventlogv1.ListConsumersResponse, error) {
