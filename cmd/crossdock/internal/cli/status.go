@@ -580,8 +580,11 @@ func printStatus(env *Env, all suiteStatus) error {
 	}
 	fmt.Fprintln(env.Out)
 	for _, p := range all.Problems {
-		word := env.Style.Bad(p.Problem)
-		if _, err := fmt.Fprintln(env.Out, strings.TrimSpace(strings.Join([]string{word, p.Service}, "  ")+": "+p.Detail)); err != nil {
+		line := env.Style.Bad(p.Problem)
+		if p.Service != "" {
+			line += "  " + p.Service
+		}
+		if _, err := fmt.Fprintln(env.Out, line+": "+p.Detail); err != nil {
 			return err
 		}
 	}

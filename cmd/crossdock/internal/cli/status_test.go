@@ -21,6 +21,7 @@ import (
 
 	"crossdock.dev/cmd/crossdock/internal/suite"
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/discovery/consul"
 	"crossdock.dev/platform/platformtest"
 )
 
@@ -228,6 +229,17 @@ func TestStatusProblems(t *testing.T) {
 				s.t.Fatal(err)
 			}
 		}, "HELD freight its hold file says so"},
+		"agent away": {func(s *nodes) {
+			path := suite.Layout{Dir: s.data}.File()
+			r, err := suite.ReadRun(path)
+			if err == nil {
+				r.Consul = &consul.Config{Address: "127.0.0.1:1"}
+				err = r.Write(path)
+			}
+			if err != nil {
+				s.t.Fatal(err)
+			}
+		}, "CONSUL_AWAY  the agent at 127.0.0.1:1"},
 		"not ready": {func(s *nodes) {
 			s.unready["billing"] = "store takes no more changes"
 			s.health["billing"].SetServingStatus("", healthv1.HealthCheckResponse_NOT_SERVING)
@@ -250,7 +262,7 @@ func TestStatusProblems(t *testing.T) {
 			if text := p.Problem + " " + p.Service + " " + p.Detail; code != 1 || got.Well || !strings.Contains(text, c.want) {
 				t.Errorf("exit %d, problem %q; want 1 and %q", code, text, c.want)
 			}
-			if !strings.Contains(errOut, "not well: "+p.Service+" "+p.Problem) {
+			if !strings.Contains(errOut, "not well: "+strings.TrimSpace(p.Service+" "+p.Problem)) {
 				t.Errorf("stderr %q does not name the problem", errOut)
 			}
 			if code, out, _ := s.run("status"); code != 1 || !strings.Contains(out, p.Detail) {
