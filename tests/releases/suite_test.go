@@ -159,7 +159,8 @@ func (s *suite) summary() string { return filepath.Join(s.dir, "summary.json") }
 
 var wall = regexp.MustCompile(`"wall_seconds": [0-9.]+`)
 
-// played waits for the end of a day and holds its summary against the example: the same bytes, but for the time that it took.
+// played waits for the end of a day and holds its summary against the example: the same bytes, but for the time that it took and how
+// programs found each other.
 func (s *suite) played(day *process) {
 	s.t.Helper()
 	<-day.ended
@@ -170,6 +171,7 @@ func (s *suite) played(day *process) {
 	must(s.t, err)
 	want, err := os.ReadFile(filepath.Join(days(s.t), "summary.example.json"))
 	must(s.t, err)
+	want = bytes.Replace(want, []byte(`"discovery": "static"`), []byte(`"discovery": "`+*discovery+`"`), 1)
 	s.t.Log(string(wall.Find(got)))
 	if diff := cmp.Diff(string(bytes.TrimSpace(wall.ReplaceAll(want, nil))), string(bytes.TrimSpace(wall.ReplaceAll(got, nil)))); diff != "" {
 		s.t.Errorf("summary (-want +got):\n%s", diff)
