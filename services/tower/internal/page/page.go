@@ -148,7 +148,7 @@ func (p *Page) case_(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
-		found, err := p.Cases.Explain(ctx, &towerv1.ExplainRequest{Reference: "orders/" + id})
+		found, err := p.Cases.Explain(ctx, &towerv1.ExplainRequest{Reference: "orders/" + id, Amount: "*"})
 		if err != nil {
 			return nil, err
 		}

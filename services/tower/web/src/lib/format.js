@@ -68,6 +68,7 @@ export const between = (from, to) => (new Date(to) - new Date(from)) / 1000
 /** TENDERS_EXHAUSTED as "Tenders exhausted". */
 export function words(s) {
   const low = (s ?? '').replaceAll('_', ' ').toLowerCase()
+  if (low === 'po' || low === 'pro') return low.toUpperCase()
   return low.charAt(0).toUpperCase() + low.slice(1)
 }
 
