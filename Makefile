@@ -27,6 +27,10 @@ demo: build ## play the working day on fresh stores and stop; SUMMARY=file.json 
 capabilities: build ## try what the suite is said to be able to do, on a freshly played day; ONLY=S2.8,S4.4 for some
 	@$(bin)/capabilities $(if $(ONLY),-only '$(ONLY)')
 
+.PHONY: consul
+consul: ## build a Consul agent into a cache outside the tree; crossdock up and the tests then use it
+	@build/consul.sh
+
 .PHONY: test
 test: ## run all tests
 	@go test $$(go list -m -f '{{.Dir}}/...')
