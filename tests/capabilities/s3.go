@@ -20,10 +20,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	governancev1 "crossdock.dev/gen/crossdock/governance/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
+	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/tests/outcome"
+	"crossdock.dev/tests/story"
 )
 
 // s3 is the architecture.
@@ -39,7 +42,7 @@ var s3 = []Capability{
 	{ID: "S3.9", What: "REST for orders, customers, billing and financial status", Missing: "customers and the ledger have no REST"},
 	{ID: "S3.10", What: "adapters for ERP, TMS, WMS, carrier APIs, EDI and finance", Missing: "there is EDI, and a REST door for carriers and customers; no others"},
 	{ID: "S3.11", What: "latency from what happened to what is shown, as a histogram", Missing: "the three times of a fact are kept; no histogram is made of them"},
-	{ID: "S3.12", What: "from a figure to the message, segment and sender", Missing: "an invoice leads to the proof of delivery and the case to the bytes of a segment; the two are not one tree"},
+	{ID: "S3.12", What: "from an invoice line to the message, the segment and its sender", Check: lineage},
 }
 
 // ownStores looks at which files each running program has open, and at who knows whose code.
@@ -253,6 +256,74 @@ func quantile(text, method string, percent uint64) (bound string, calls uint64, 
 		}
 	}
 	return "+Inf", calls, nil
+}
+
+// lineage follows the first line of the day's first invoice down to the bytes that its customer and its carrier sent.
+func lineage(ctx context.Context, w *World) (e Evidence, err error) {
+	found, err := w.tower().Explain(ctx, &towerv1.ExplainRequest{Reference: story.PurchaseOrder, Amount: "*"})
+	if err != nil {
+		return e, err
+	}
+	sent, err := os.ReadFile(filepath.Join(w.Root, "tests", "day", "x12", "850.edi"))
+	if err != nil {
+		return e, err
+	}
+	// What the customer's file says of line 1, and what the carrier said of the delivery (page 01: 09:20 in Solon).
+	want := []struct{ figure, segment, sender string }{
+		{"goods.1", "PO1*1*120*EA*9.25*", "parties/CUS-XYZ"},
+		{"invoice", "AT7*D1*NS***20260304*0920", "parties/CAR-CXBB"},
+	}
+	if !strings.Contains(string(sent), want[0].segment) {
+		return e, fmt.Errorf("the customer's file has no %s", want[0].segment)
+	}
+	for _, x := range want {
+		i := slices.IndexFunc(found.GetThreads()[0].GetAmounts(), func(a *towerv1.Amount) bool { return a.GetKey() == x.figure })
+		if i < 0 {
+			return e, fmt.Errorf("no figure %s", x.figure)
+		}
+		figure := found.GetThreads()[0].GetAmounts()[i]
+		reached := false
+		for _, origin := range origins(figure.GetReason()) {
+			if origin.GetDocument() == "" {
+				continue
+			}
+			doc, err := w.edi().GetDocument(ctx, &ediv1.GetDocumentRequest{Name: origin.GetDocument()})
+			if err != nil {
+				return e, err
+			}
+			from, to := origin.GetOffset(), origin.GetOffset()+origin.GetLength()
+			if from < 0 || to > int64(len(doc.GetContent())) || !strings.HasPrefix(string(doc.GetContent()[from:to]), x.segment) {
+				continue
+			}
+			name, _, _ := strings.Cut(origin.GetSet(), "/sets/")
+			in, err := w.edi().GetInterchange(ctx, &ediv1.GetInterchangeRequest{Name: name})
+			if err := first(err, same("sender of "+name, in.GetParty(), x.sender)); err != nil {
+				return e, err
+			}
+			reached = true
+			e.say("%s, %s: %s in %s, bytes %d to %d of %.22s: %s; sent by %s as %s", figure.GetLabel(), amount(figure.GetValue()), origin.GetSetId(), name, from, to, origin.GetDocument(),
+				strings.TrimSpace(string(doc.GetContent()[from:to])), x.sender, in.GetSender())
+			break
+		}
+		if !reached {
+			return e, fmt.Errorf("%s leads to no bytes with %s", x.figure, x.segment)
+		}
+	}
+	return e, nil
+}
+
+// origins are the places in documents that a figure leads to.
+func origins(r *towerv1.Reason) []*towerv1.Origin {
+	var out []*towerv1.Origin
+	for _, s := range r.GetSources() {
+		if s.GetOrigin() != nil {
+			out = append(out, s.GetOrigin())
+		}
+	}
+	for _, c := range r.GetChildren() {
+		out = append(out, origins(c)...)
+	}
+	return out
 }
 
 // backlogDrains stops freight, who follows others and is followed, and sends orders in meanwhile.
