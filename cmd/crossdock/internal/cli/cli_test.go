@@ -23,6 +23,7 @@ import (
 	"crossdock.dev/cmd/crossdock/internal/cli"
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	edgev1 "crossdock.dev/gen/crossdock/edge/v1"
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
@@ -185,6 +186,16 @@ func (f *fakeWorkflow) CloseWorkItem(_ context.Context, req *workflowv1.CloseWor
 	return &workflowv1.WorkItem{Name: req.GetName(), State: workflowv1.WorkItem_CLOSED}, nil
 }
 
+// fakeEdi keeps one document, with a 990's B1 at byte 164.
+type fakeEdi struct{ ediv1.EdiServiceServer }
+
+func (fakeEdi) GetDocument(_ context.Context, req *ediv1.GetDocumentRequest) (*ediv1.Document, error) {
+	if req.GetName() != "documents/"+strings.Repeat("b0", 32) {
+		return nil, rpcerr.NotFound(req.GetName())
+	}
+	return &ediv1.Document{Name: req.GetName(), Content: []byte(strings.Repeat(" ", 164) + "B1*CXBB*NL26030001*20260302*A~")}, nil
+}
+
 type fakeTower struct{ towerv1.TowerServiceServer }
 
 func (fakeTower) Explain(_ context.Context, req *towerv1.ExplainRequest) (*towerv1.ExplainResponse, error) {
@@ -194,7 +205,7 @@ func (fakeTower) Explain(_ context.Context, req *towerv1.ExplainRequest) (*tower
 		OrderTotal: usd(13045, 94), FreightCost: usd(425, 24), OpenWorkItems: 1,
 		References: []*towerv1.Case_Reference{{Kind: "po", Value: "08292233294"}, {Kind: "load_number", Value: "NL26030001"}, {Kind: "order", Value: "orders/" + orderID}, {Kind: "order", Value: orderID}, {Kind: "po", Value: "po:08292233294"}, {Kind: "control_number", Value: "000003438"}},
 	}
-	accepted := &towerv1.Origin{Set: "interchanges/edi_1/sets/1", SetId: "990", Segment: "B1", Document: "documents/b03a", Offset: 164, Length: 29, FileName: "990.edi"}
+	accepted := &towerv1.Origin{Set: "interchanges/edi_1/sets/1", SetId: "990", Segment: "B1", Document: "documents/" + strings.Repeat("b0", 32), Offset: 164, Length: 29, FileName: "990.edi"}
 	call := &towerv1.Call{Principal: "service/edi", Method: "/crossdock.freight.v1.FreightService/AcceptTender", RequestId: "edi_1/1"}
 	position := &eventlogv1.Position{Log: "freight", Epoch: 1, Sequence: 4}
 	thread := &towerv1.Thread{
@@ -336,7 +347,7 @@ func newServices(t *testing.T) *services {
 		"tower":      func(r grpc.ServiceRegistrar) { towerv1.RegisterTowerServiceServer(r, fakeTower{}) },
 		"edge":       func(r grpc.ServiceRegistrar) { edgev1.RegisterEdgeServiceServer(r, s.edge) },
 		"masterdata": func(grpc.ServiceRegistrar) {},
-		"edi":        func(grpc.ServiceRegistrar) {},
+		"edi":        func(r grpc.ServiceRegistrar) { ediv1.RegisterEdiServiceServer(r, fakeEdi{}) },
 	} {
 		log := fakeLog{}
 		if service == "freight" {

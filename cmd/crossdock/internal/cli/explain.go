@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	towerv1 "crossdock.dev/gen/crossdock/tower/v1"
 
 	"crossdock.dev/cmd/crossdock/internal/show"
@@ -48,6 +50,15 @@ func (c *explainCmd) Run(ctx context.Context, env *Env) error {
 	}
 	p := &explained{style: env.Style}
 	if c.Amount != "" {
+		if cc, err := env.Connect("edi"); err == nil {
+			p.document = func(name string) []byte {
+				doc, err := ediv1.NewEdiServiceClient(cc).GetDocument(ctx, &ediv1.GetDocumentRequest{Name: name})
+				if err != nil {
+					return nil // its place is told all the same
+				}
+				return doc.GetContent()
+			}
+		}
 		if err := p.amounts(resp.GetThreads(), c.Amount); err != nil {
 			return err
 		}
@@ -76,7 +87,32 @@ func nowhere(err error, reference string) error {
 // explained is what is printed.
 type explained struct {
 	strings.Builder
-	style show.Style
+	style     show.Style
+	document  func(name string) []byte // nil where nobody can be asked
+	documents map[string][]byte        // that were asked for
+}
+
+// bytes are what stands at a place, when its document can be had and it is a segment: a set is too long for a line.
+func (p *explained) bytes(o *towerv1.Origin) string {
+	if o.GetSegment() == "" || o.GetDocument() == "" || p.document == nil {
+		return ""
+	}
+	if _, asked := p.documents[o.GetDocument()]; !asked {
+		if p.documents == nil {
+			p.documents = map[string][]byte{}
+		}
+		p.documents[o.GetDocument()] = p.document(o.GetDocument())
+	}
+	content, end := p.documents[o.GetDocument()], o.GetOffset()+o.GetLength()
+	if o.GetOffset() < 0 || o.GetLength() < 0 || end > int64(len(content)) {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, string(content[o.GetOffset():end]))
 }
 
 func (p *explained) printf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
@@ -141,6 +177,9 @@ func (p *explained) head(t *towerv1.Thread, whole bool) {
 	line("leads here", strings.Join(numbers(c.GetReferences()), " · "))
 }
 
+// manyFigures is how many figures are listed with those of each line.
+const manyFigures = 40
+
 // thread prints what a case waits for, its messages, its figures and its steps, oldest first.
 func (p *explained) thread(t *towerv1.Thread) {
 	if n := len(t.GetWaits()); n > 0 {
@@ -159,6 +198,9 @@ func (p *explained) thread(t *towerv1.Thread) {
 	if n := len(t.GetAmounts()); n > 0 {
 		p.printf("\n%s\n", p.style.Bold("figures, each explained by --amount"))
 		for _, a := range t.GetAmounts() {
+			if n > manyFigures && strings.Contains(a.GetKey(), "goods.") {
+				continue // lines of a long order
+			}
 			p.printf("  %-20s %15s  %s\n", a.GetKey(), show.Money(a.GetValue()), a.GetLabel())
 		}
 	}
@@ -259,6 +301,9 @@ func (p *explained) reason(r *towerv1.Reason, indent string, last bool) {
 	}
 	for _, s := range r.GetSources() {
 		p.printf("%s%s%s%s\n", indent, below, inner, p.style.Dim("from "+source(s)))
+		if text := p.bytes(s.GetOrigin()); text != "" {
+			p.printf("%s%s%s  %s\n", indent, below, inner, text)
+		}
 	}
 	for i, c := range r.GetChildren() {
 		p.reason(c, indent+below, i == len(r.GetChildren())-1)
