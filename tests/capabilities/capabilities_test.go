@@ -2,6 +2,8 @@ package capabilities
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -43,6 +45,39 @@ func TestTableHasEveryNumberOnce(t *testing.T) {
 	}
 	for id := range seen {
 		t.Errorf("%s is nobody's number", id)
+	}
+}
+
+func TestSelect(t *testing.T) {
+	if _, err := Select([]string{"S2.8", "S2.80"}); err == nil || !strings.Contains(err.Error(), "S2.80") {
+		t.Errorf("a number that does not exist: got %v, want an error that names it", err)
+	}
+	got, err := Select([]string{"S4.4", "S2.8"})
+	must(t, err)
+	if len(got) != 2 || got[0].ID != "S4.4" || got[1].ID != "S2.8" {
+		t.Errorf("got %v, want S4.4 and S2.8", got)
+	}
+}
+
+// A claimed capability that fails is broken; one that misses something, or is not there, only falls short.
+func TestRunTellsBroken(t *testing.T) {
+	fine := func(context.Context, *World) (Evidence, error) { return Evidence{"seen"}, nil }
+	list := []Capability{
+		{ID: "S1.1", What: "a", Check: func(context.Context, *World) (Evidence, error) { return nil, errors.New("got 1, want 2") }},
+		{ID: "S1.2", What: "b", Check: fine, Missing: "the chart"},
+		{ID: "S1.3", What: "c", Check: fine},
+		{ID: "S1.4", What: "d", Missing: "all of it"},
+	}
+	var out bytes.Buffer
+	r, err := Run(t.Context(), nil, list, &out)
+	must(t, err)
+	want := "S1.1 falls short: got 1, want 2\n    a\nS1.2 falls short: the chart\n    b\n    - seen\nS1.3 works\n    c\n    - seen\n" +
+		"S1.4 falls short: all of it\n    d\n\n1 of 4 work, 3 fall short; claimed and not so: S1.1\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+	if len(r.Broken) != 1 || r.Broken[0] != "S1.1" {
+		t.Errorf("broken: got %v, want S1.1", r.Broken)
 	}
 }
 
