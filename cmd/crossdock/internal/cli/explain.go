@@ -124,7 +124,14 @@ func (p *explained) threads(resp *towerv1.ExplainResponse, asked string) {
 		p.printf("%s is taken for %s\n\n", asked, resp.GetReference())
 	}
 	if len(threads) > 1 {
-		p.printf("%s leads to %d cases\n\n", resp.GetReference(), len(threads))
+		what := resp.GetReference()
+		for _, r := range threads[0].GetCase().GetReferences() {
+			if r.GetValue() == what {
+				what = strings.ReplaceAll(r.GetKind(), "_", " ") + " " + what
+				break
+			}
+		}
+		p.printf("%s leads to %d cases\n\n", what, len(threads))
 	}
 	for i, t := range threads {
 		if i > 0 {
