@@ -36,14 +36,15 @@ var logs = []string{"masterdata", "orders", "freight", "billing", "workflow", "e
 
 // world is tower behind its real interceptors, and the logs and services that it reads, played by the test.
 type world struct {
-	t      *testing.T
-	dir    string
-	clock  *clock.Manual
-	logs   map[string]*store.Store
-	peers  map[string]*peer
-	core   *core.Core
-	server *platformtest.Server
-	tower  towerv1.TowerServiceClient
+	t       *testing.T
+	dir     string
+	clock   *clock.Manual
+	machine clock.Machine // of tower
+	logs    map[string]*store.Store
+	peers   map[string]*peer
+	core    *core.Core
+	server  *platformtest.Server
+	tower   towerv1.TowerServiceClient
 }
 
 // peer is what another service says of itself when tower checks.
@@ -92,6 +93,7 @@ func newWorld(t *testing.T) *world {
 		w.must(err)
 		w.logs[log], w.peers[log] = s, &peer{}
 	}
+	w.machine = w.clock
 	w.open()
 	t.Cleanup(func() {
 		w.must(w.core.Close())
@@ -124,7 +126,7 @@ func (w *world) open() {
 		}}).As("tower")
 	}
 	var err error
-	w.core, err = core.Open(w.t.Context(), core.Deps{DataDir: w.dir, Business: w.clock, Machine: w.clock, IDs: typeid.Sequence(1), Feeds: feeds, Peers: conns})
+	w.core, err = core.Open(w.t.Context(), core.Deps{DataDir: w.dir, Business: w.clock, Machine: w.machine, IDs: typeid.Sequence(1), Feeds: feeds, Peers: conns})
 	w.must(err)
 	w.core.Followers().Stepping = true
 	w.server = platformtest.New(w.t, platformtest.Config{Service: "tower", Register: w.core.Register, Own: w.core.Store(), Waiter: w.core.Followers()})
