@@ -36,7 +36,7 @@ test: ## run all tests
 	@go test $$(go list -m -f '{{.Dir}}/...')
 
 .PHONY: check
-check: verify-gen lint breaking standalone test-race ## what the build server runs beside the tests
+check: verify-gen verify-web lint breaking standalone test-race ## what the build server runs beside the tests
 
 .PHONY: lint
 lint: ## formatting, go vet, buf lint
@@ -60,6 +60,16 @@ gen: ## generate gen/ from proto/
 .PHONY: verify-gen
 verify-gen: gen ## generate and compare with what is committed
 	@git diff --exit-code --stat -- gen && [ -z "$$(git status --porcelain -- gen)" ] || { echo "gen/ is stale: run make gen and commit it"; exit 1; }
+
+.PHONY: web
+web: ## build tower's page from services/tower/web; Node is needed for this alone
+	@services/tower/web/build.sh
+
+.PHONY: verify-web
+verify-web: ## build tower's page and compare with what is committed; the tests tell without Node when it is stale
+	@if command -v npm >/dev/null; then services/tower/web/build.sh && git diff --exit-code --stat -- services/tower/internal/page/dist || \
+	{ echo "services/tower/internal/page/dist is stale: run make web and commit it"; exit 1; }; \
+	else echo "no npm here: that tower's page is built from its sources is told by the tests alone"; fi
 
 .PHONY: standalone
 standalone: ## build and vet each module without the workspace
