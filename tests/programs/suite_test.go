@@ -43,7 +43,7 @@ func newSuite(t *testing.T) *suite {
 // start runs `crossdock up`, on ports that no other suite has.
 func (s *suite) start(args ...string) {
 	s.t.Helper()
-	s.up = launch(s.t, "crossdock", append([]string{"--data", s.dir, "up", "--story-clock", "--port-base", "0",
+	s.up = launch(s.t, "crossdock", append([]string{"--data", s.dir, "up", "--story-clock", "--port-base", "0", "--discovery", "static",
 		"--profiles", filepath.Join(sim.Root(s.t), "integrations", "edi", "partners", "day.yaml")}, args...)...)
 }
 
@@ -104,7 +104,7 @@ func (s *suite) cli(want int, args ...string) string {
 }
 
 // started finds the lines with which up tells the process id of a program.
-var started = regexp.MustCompile(`(?m)^([a-z]+)(?:  .*?  (\d+)  /|: started again, pid (\d+)$)`)
+var started = regexp.MustCompile(`(?m)^([a-z]+)(?:  .*?  (\d+)  [/i]|: started again, pid (\d+)$)`)
 
 // pids are the process ids of a program, oldest first.
 func (s *suite) pids(name string) []int {

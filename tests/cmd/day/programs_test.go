@@ -46,9 +46,19 @@ func TestDayOfPrograms(t *testing.T) {
 }
 
 // The day is played while programs, the supervisor and the player itself are killed at any moment: the summary is the same, byte
-// for byte but for the time that it took.
+// for byte but for the time that it took. So it is with a Consul agent, which is killed too and comes back with nothing in it.
 func TestDayWithKills(t *testing.T) {
+	for _, discovery := range []string{"static", "consul"} {
+		t.Run(discovery, func(t *testing.T) { dayWithKills(t, discovery) })
+	}
+}
+
+func dayWithKills(t *testing.T, discovery string) {
 	s := newSuite(t)
+	s.discovery = discovery
+	if discovery == "consul" {
+		withAgent(t)
+	}
 	s.start()
 	s.ready()
 	summary := filepath.Join(s.dir, "summary.json")
@@ -58,6 +68,9 @@ func TestDayWithKills(t *testing.T) {
 	day := play()
 	random := rand.New(rand.NewPCG(*seed, 0))
 	victims := append([]string{"day", "up"}, outcome.Services...)
+	if discovery == "consul" {
+		victims = append(victims, "consul")
+	}
 	limit, kills := time.After(patience), 0
 	for {
 		select {
@@ -99,6 +112,7 @@ type suite struct {
 	bin, dir  string
 	day, root string
 	base      string
+	discovery string
 	up        *process
 }
 
@@ -107,7 +121,7 @@ func newSuite(t *testing.T) *suite {
 	if !*long {
 		t.Skip("runs with -long")
 	}
-	s := &suite{t: t, bin: t.TempDir(), dir: t.TempDir(), root: sim.Root(t)}
+	s := &suite{t: t, bin: t.TempDir(), dir: t.TempDir(), root: sim.Root(t), discovery: "static"}
 	s.day = filepath.Join(s.root, "tests", "day")
 	args := []string{"build", "-o", s.bin + string(filepath.Separator), "./cmd/crossdock", "./tests/cmd/day", "./integrations/edi/cmd/edi"}
 	for _, name := range outcome.Services {
@@ -144,7 +158,7 @@ func free(base int) bool {
 
 func (s *suite) start(args ...string) {
 	s.t.Helper()
-	s.up = launch(s.t, s.bin, "crossdock", append([]string{"--data", s.dir, "up", "--story-clock", "--port-base", s.base,
+	s.up = launch(s.t, s.bin, "crossdock", append([]string{"--data", s.dir, "up", "--story-clock", "--port-base", s.base, "--discovery", s.discovery,
 		"--profiles", filepath.Join(s.root, "integrations", "edi", "partners", "day.yaml")}, args...)...)
 }
 
@@ -176,7 +190,7 @@ func (s *suite) ready() {
 }
 
 // started finds the lines with which up tells the process id of a program.
-var started = regexp.MustCompile(`(?m)^([a-z]+)(?:  .*?  (\d+)  /|: started again, pid (\d+)$)`)
+var started = regexp.MustCompile(`(?m)^([a-z]+)(?:  .*?  (\d+)  [/i]|: started again, pid (\d+)$)`)
 
 // pid is the process id that a program was started with last.
 func (s *suite) pid(name string) int {
@@ -200,7 +214,7 @@ func (s *suite) kill(name string) {
 	s.t.Helper()
 	pid := s.pid(name)
 	program, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "exe"))
-	if err != nil || program != filepath.Join(s.bin, name) {
+	if err != nil || filepath.Base(program) != name {
 		return
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -210,6 +224,21 @@ func (s *suite) kill(name string) {
 
 var wall = regexp.MustCompile(`"wall_seconds": [0-9.]+`)
 
+// withAgent puts the Consul agent that was built on the PATH.
+func withAgent(t *testing.T) {
+	t.Helper()
+	bin := os.Getenv("CONSUL_BIN")
+	if bin == "" {
+		out, err := exec.Command(filepath.Join(sim.Root(t), "build", "consul.sh"), "--cached").Output()
+		if err != nil {
+			t.Skip("no Consul agent: make consul builds one")
+		}
+		bin = strings.TrimSpace(string(out))
+	}
+	t.Setenv("PATH", filepath.Dir(bin)+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	t.Setenv("CONSUL_HTTP_ADDR", "") // an agent of the test's own
+}
+
 // compare holds a summary against the example.
 func (s *suite) compare(path string) {
 	s.t.Helper()
@@ -218,6 +247,7 @@ func (s *suite) compare(path string) {
 	want, err := fs.ReadFile(os.DirFS(s.day), "summary.example.json")
 	must(s.t, err)
 	s.t.Log(string(wall.Find(got)))
+	got = bytes.Replace(got, []byte(`"discovery": "`+s.discovery+`"`), []byte(`"discovery": "static"`), 1) // as the example says
 	if diff := cmp.Diff(string(bytes.TrimSpace(wall.ReplaceAll(want, nil))), string(bytes.TrimSpace(wall.ReplaceAll(got, nil)))); diff != "" {
 		s.t.Errorf("summary (-want +got):\n%s", diff)
 	}

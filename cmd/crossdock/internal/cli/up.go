@@ -381,6 +381,9 @@ func (w *watcher) summary(storyClock bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var rows [][]string
+	if pid := w.pids[suite.Consul]; pid != 0 {
+		rows = append(rows, []string{suite.Consul, "-", w.run.Consul.Address, fmt.Sprint(pid), "in memory"})
+	}
 	for _, name := range suite.Names() {
 		a, pid := w.run.Services[name], "held"
 		if w.pids[name] != 0 {
