@@ -169,6 +169,13 @@ func TestFindByLooks(t *testing.T) {
 			t.Errorf("%s: %v, near %q; want NOT_FOUND, near %q", reference, err, near, want)
 		}
 	}
+	for i := range 120 {
+		order(fmt.Sprintf("ord_x%d", i), fmt.Sprintf("MANY-%03d", i), "parties/CUS-PIN")
+	}
+	_, err := w.tower.Explain(t.Context(), &towerv1.ExplainRequest{Reference: "MANY-"})
+	if near := rpcerr.From(err).Metadata["near"]; near != "MANY-000, MANY-001, MANY-002, MANY-003, MANY-004" {
+		t.Errorf("MANY-: %v, near %q; want NOT_FOUND, near the first five", err, near)
+	}
 	for _, thread := range w.ask("TWICE-1", "").GetThreads() {
 		if len(thread.GetSteps()) != 1 || thread.GetSteps()[0].GetSubject() != thread.GetCase().GetOrder() {
 			t.Errorf("%s has the steps %v, want its own order alone", thread.GetCase().GetName(), thread.GetSteps())

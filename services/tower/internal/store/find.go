@@ -25,6 +25,7 @@ type Found struct {
 // Bounds of a search by beginnings.
 const (
 	shortest  = 4    // characters of a beginning
+	maxBegun  = 100  // references that begin alike and are looked at for the one case that is meant
 	maxNear   = 5    // references that look alike
 	maxLooked = 2000 // references that are looked at for them
 )
@@ -40,7 +41,7 @@ func Find(ctx context.Context, r store.Reader, reference string) (Found, error) 
 	var same, begun []string
 	lower := strings.ToLower(reference)
 	begins := []byte(lower)
-	rows, err := r.Scan(ctx, folded, prefixed(begins, maxNear*20))
+	rows, err := r.Scan(ctx, folded, prefixed(begins, maxBegun))
 	if err != nil {
 		return f, err
 	}
@@ -51,10 +52,13 @@ func Find(ctx context.Context, r store.Reader, reference string) (Found, error) 
 		}
 		begun = append(begun, string(value))
 	}
-	if utf8.RuneCountInString(reference) < shortest || len(rows) == maxNear*20 {
+	if utf8.RuneCountInString(reference) < shortest {
 		begun = nil
 	}
 	for _, values := range [][]string{same, begun} {
+		if len(values) == maxBegun {
+			continue // there may be more, of other cases
+		}
 		cases, err := casesOf(ctx, r, values)
 		if err != nil {
 			return f, err
