@@ -283,6 +283,12 @@ func TestExceptions(t *testing.T) {
 	if got := list(); !slices.Equal(got, want) {
 		t.Errorf("exceptions:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+	// What is invoiced is at stake no more; a bill is.
+	w.tell("billing", departed, &billingv1.InvoiceIssued{Invoice: &billingv1.Invoice{Name: "invoices/inv_1", Shipment: shipment, Total: usd(4301)}}, "invoices/inv_1", orderName)
+	want[0] = strings.Replace(want[0], "stake 0 USD", "stake ", 1)
+	if got := list(); !slices.Equal(got, want) {
+		t.Errorf("exceptions of an invoiced order:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 	w.restart()
 	w.tell("workflow", departed, &workflowv1.WorkItemClosed{WorkItem: exhausted}, exhausted.Name, orderName)
 	if got := list(); !slices.Equal(got, want[1:]) {

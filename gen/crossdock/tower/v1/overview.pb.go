@@ -215,7 +215,8 @@ type Exception struct {
 	DueTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
 	// What is due then, in words.
 	DueFor string `protobuf:"bytes,9,opt,name=due_for,json=dueFor,proto3" json:"due_for,omitempty"`
-	// What is at stake: the bill that it is about, else the goods of those cases; one amount for each currency.
+	// What is at stake: the bill that it is about, else the goods of those cases that are not invoiced or cancelled; one amount for each
+	// currency, none when there is nothing.
 	AtStake       []*money.Money `protobuf:"bytes,10,rep,name=at_stake,json=atStake,proto3" json:"at_stake,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

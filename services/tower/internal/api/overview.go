@@ -269,7 +269,9 @@ func whole(ctx context.Context, r platform.Reader, rec *storagev1.Exception) (*t
 			if due != nil && (e.GetDueTime() == nil || due.AsTime().Before(e.GetDueTime().AsTime())) {
 				e.DueTime, e.DueFor = due, what
 			}
-			goods.add(c.GetOrderTotal())
+			if c.GetStage() < towerv1.Case_INVOICED {
+				goods.add(c.GetOrderTotal())
+			}
 			for _, a := range p.GetAmounts() {
 				if a.GetResource() == e.GetSubject() && len(bills.list()) == 0 {
 					bills.add(a.GetAmount())
