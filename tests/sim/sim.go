@@ -218,9 +218,10 @@ func (s *Suite) Open(name string) {
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 	case "edge":
-		c, err := edgecore.Open(s.ctx, edgecore.Deps{DataDir: dir, Business: s.Clock, Machine: clock.SystemMachine(), IDs: s.ids, Rand: s.randomness(name), Log: log})
+		c, err := edgecore.Open(s.ctx, edgecore.Deps{DataDir: dir, Business: s.Clock, Machine: clock.SystemMachine(), IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds, Development: true})
 		must(s.T, err)
-		p.store, p.register, p.close = c.Store(), c.Register, c.Close
+		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
+		p.gateways = c.Gateways()
 		p.handler = s.openDoor(c)
 	case "tower":
 		c, err := towercore.Open(s.ctx, towercore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds, Peers: peers})
@@ -251,7 +252,7 @@ func gateways[G ~func(context.Context, *runtime.ServeMux, *grpc.ClientConn) erro
 func (s *Suite) openDoor(c *edgecore.Core) http.Handler {
 	routes := map[string]string{
 		"/v1/orders": "orders", "/v1/loads": "freight", "/v1/tenders": "freight", "/v1/shipments": "freight", "/v1/proofsOfDelivery": "freight",
-		"/v1/invoices": "billing", "/v1/freightBills": "billing",
+		"/v1/invoices": "billing", "/v1/freightBills": "billing", "/v1/webhooks": "edge",
 	}
 	d := edgecore.Door{
 		Signer: signer{s}, Backends: map[string]edgecore.Backend{}, OpenAPI: openapi.Files,

@@ -1,6 +1,7 @@
 package steelthread
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"sort"
@@ -52,6 +53,14 @@ var calls = map[string]call{
 	"billing.SubmitFreightBill":     {}, // bills for the caller alone; see TestPartnerActsForItselfAlone
 	"billing.GetFreightBill":        {"GET", "/v1/freightBills/{id}", "", "bill", "fbl" + noID, ""},
 	"billing.ListFreightBills":      {"GET", "/v1/freightBills", "", "", "", "freightBills"},
+	"edge.CreateWebhook":            {}, // makes the caller's own endpoint; see TestPartnerActsForItselfAlone
+	"edge.GetWebhook":               {"GET", "/v1/webhooks/{id}", "", "webhook", "whk" + noID, ""},
+	"edge.ListWebhooks":             {"GET", "/v1/webhooks", "", "", "", "webhooks"},
+	"edge.RollWebhookSecret":        {"POST", "/v1/webhooks/{id}:roll", "{}", "webhook", "whk" + noID, ""},
+	"edge.DisableWebhook":           {"POST", "/v1/webhooks/{id}:disable", "{}", "webhook", "whk" + noID, ""},
+	"edge.EnableWebhook":            {"POST", "/v1/webhooks/{id}:enable", "{}", "webhook", "whk" + noID, ""},
+	"edge.ListWebhookDeliveries":    {"GET", "/v1/webhooks/{id}/deliveries", "", "webhook", "whk" + noID, ""},
+	"edge.ResendWebhookDelivery":    {"POST", "/v1/webhooks/{id}:resend", "{}", "delivery", "whk" + noID + "/deliveries/whd" + noID, ""},
 }
 
 func TestForeignPartnerSeesNothing(t *testing.T) {
@@ -62,8 +71,10 @@ func TestForeignPartnerSeesNothing(t *testing.T) {
 	}
 	s := sim.New(t)
 	s.Seed()
+	webhook, told := webhookOf(t, s), webhookOf(t, s)
 	names := play(t, s, nil)
 	ids := map[string]string{
+		"webhook": bare(webhook), "delivery": bare(deliveryTo(t, s, told)),
 		"order": bare(names.Order), "tender": bare(names.Tender), "load": bare(names.Load), "load_number": names.LoadNumber,
 		"shipment": bare(names.Shipment), "invoice": bare(names.Invoice), "proof": bare(proofOf(t, s, names)), "bill": bare(billOf(t, s)),
 	}
@@ -163,6 +174,10 @@ func TestPartnerActsForItselfAlone(t *testing.T) {
 	if status, answer := s.Do("parties/CAR-CXEE", "POST", "/v1/freightBills", "strange-1", []byte(bill)); status/100 != 4 {
 		t.Errorf("a bill in another carrier's name: %d %s", status, answer)
 	}
+	webhook := `{"party":"parties/CUS-XYZ","url":"http://127.0.0.1:1/","eventTypes":["order.shipped"]}`
+	if status, answer := s.Do("parties/CUS-HHS", "POST", "/v1/webhooks", "strange-3", []byte(webhook)); status/100 != 4 {
+		t.Errorf("an endpoint in another's name: %d %s", status, answer)
+	}
 	// In its own name it may bill, and what it learns of a load that is not its own is that it matches none.
 	own := strings.Replace(bill, `"carrier":"parties/CAR-CXBB",`, "", 1)
 	status, answer := s.Do("parties/CAR-CXEE", "POST", "/v1/freightBills", "strange-2", []byte(own))
@@ -191,6 +206,29 @@ func TestBadInputNamesEveryField(t *testing.T) {
 	if status != http.StatusBadRequest || len(problem.Fields) < 7 {
 		t.Errorf("status %d with %d fields, want 400 and all 7", status, len(problem.Fields))
 	}
+}
+
+// webhookOf registers an endpoint of the thread's customer, which nobody listens at.
+func webhookOf(t *testing.T, s *sim.Suite) string {
+	t.Helper()
+	body := `{"url":"http://127.0.0.1:1/","eventTypes":["order.shipped"]}`
+	answer, err := s.REST(t.Context(), "parties/CUS-XYZ", "POST", "/v1/webhooks", rand.Text(), []byte(body))
+	must(t, err)
+	var created struct{ Webhook struct{ Name string } }
+	must(t, json.Unmarshal(answer, &created))
+	return created.Webhook.Name
+}
+
+func deliveryTo(t *testing.T, s *sim.Suite, webhook string) string {
+	t.Helper()
+	answer, err := s.REST(t.Context(), "parties/CUS-XYZ", "GET", "/v1/"+webhook+"/deliveries", "", nil)
+	must(t, err)
+	var page struct{ Deliveries []struct{ Name string } }
+	must(t, json.Unmarshal(answer, &page))
+	if len(page.Deliveries) != 1 {
+		t.Fatalf("the customer's endpoint has %s, want the departure of its order", answer)
+	}
+	return page.Deliveries[0].Name
 }
 
 func bare(name string) string { return name[strings.IndexByte(name, '/')+1:] }

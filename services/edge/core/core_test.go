@@ -288,7 +288,7 @@ func TestHandover(t *testing.T) {
 	}
 	want := origin.Principal{
 		Kind: origin.Partner, Name: strings.TrimPrefix(key.GetApiKey().GetName(), "apiKeys/"), Party: "parties/CAR-CXBB", Roles: []string{"carrier"},
-		Scopes:        []string{"billing.read", "billing.submit", "freight.read", "freight.report", "freight.respond"},
+		Scopes:        []string{"billing.read", "billing.submit", "freight.read", "freight.report", "freight.respond", "webhooks.read", "webhooks.write"},
 		LegalEntities: []string{"legalEntities/NLS"},
 	}
 	if diff := cmp.Diff(want, p); diff != "" {

@@ -63,7 +63,7 @@ func configOf(s Service, l Layout, r Run, pki *auth.PKI, profiles string) file {
 		f.HTTPTLS, f.TokenKeys = "mutual", pki.TokenKeys()
 	}
 	if s.Name == "edge" {
-		f.TokenKey, f.Gateways = pki.TokenKey(), map[string]string{}
+		f.TokenKey, f.TokenKeys, f.Gateways = pki.TokenKey(), pki.TokenKeys(), map[string]string{}
 		for _, other := range services {
 			if other.gateway {
 				f.Gateways[other.Name] = "https://" + r.Services[other.Name].HTTP

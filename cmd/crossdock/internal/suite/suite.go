@@ -38,7 +38,7 @@ var services = []Service{
 	{Name: "freight", number: 3, gateway: true, peers: []string{"masterdata"}},
 	{Name: "billing", number: 4, gateway: true, peers: []string{"masterdata", "orders", "freight"}},
 	{Name: "workflow", number: 5, peers: []string{"orders", "freight", "billing", "edi"}},
-	{Name: "edge", number: 6, page: 980},
+	{Name: "edge", number: 6, page: 980, peers: []string{"orders", "freight", "billing"}},
 	{Name: "tower", number: 7, page: 981, peers: []string{"masterdata", "orders", "freight", "billing", "workflow", "edi"}},
 	{Name: "edi", number: 8, peers: []string{"masterdata", "orders", "freight", "billing"}},
 }

@@ -36,6 +36,12 @@ const (
 	Reason_UNKNOWN_ROLE Reason = 3
 	// The field is needed.
 	Reason_MISSING Reason = 4
+	// The address of an endpoint is not one that may be sent to.
+	Reason_URL_REFUSED Reason = 5
+	// There is no event of this name.
+	Reason_UNKNOWN_EVENT_TYPE Reason = 6
+	// The party has as many endpoints as it may have.
+	Reason_TOO_MANY Reason = 7
 )
 
 // Enum value maps for Reason.
@@ -46,6 +52,9 @@ var (
 		2: "DUPLICATE",
 		3: "UNKNOWN_ROLE",
 		4: "MISSING",
+		5: "URL_REFUSED",
+		6: "UNKNOWN_EVENT_TYPE",
+		7: "TOO_MANY",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED": 0,
@@ -53,6 +62,9 @@ var (
 		"DUPLICATE":          2,
 		"UNKNOWN_ROLE":       3,
 		"MISSING":            4,
+		"URL_REFUSED":        5,
+		"UNKNOWN_EVENT_TYPE": 6,
+		"TOO_MANY":           7,
 	}
 )
 
@@ -87,13 +99,16 @@ var File_crossdock_edge_v1_errors_proto protoreflect.FileDescriptor
 
 const file_crossdock_edge_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecrossdock/edge/v1/errors.proto\x12\x11crossdock.edge.v1*]\n" +
+	"\x1ecrossdock/edge/v1/errors.proto\x12\x11crossdock.edge.v1*\x94\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tMALFORMED\x10\x01\x12\r\n" +
 	"\tDUPLICATE\x10\x02\x12\x10\n" +
 	"\fUNKNOWN_ROLE\x10\x03\x12\v\n" +
-	"\aMISSING\x10\x04B,Z*crossdock.dev/gen/crossdock/edge/v1;edgev1b\x06proto3"
+	"\aMISSING\x10\x04\x12\x0f\n" +
+	"\vURL_REFUSED\x10\x05\x12\x16\n" +
+	"\x12UNKNOWN_EVENT_TYPE\x10\x06\x12\f\n" +
+	"\bTOO_MANY\x10\aB,Z*crossdock.dev/gen/crossdock/edge/v1;edgev1b\x06proto3"
 
 var (
 	file_crossdock_edge_v1_errors_proto_rawDescOnce sync.Once

@@ -113,15 +113,159 @@ func (x *ApiKeyRevoked) GetApiKey() *ApiKey {
 	return nil
 }
 
+// WebhookCreated: a partner is told of events from now on.
+type WebhookCreated struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The endpoint, never its secret.
+	Webhook       *Webhook `protobuf:"bytes,1,opt,name=webhook,proto3" json:"webhook,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookCreated) Reset() {
+	*x = WebhookCreated{}
+	mi := &file_crossdock_edge_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookCreated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookCreated) ProtoMessage() {}
+
+func (x *WebhookCreated) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edge_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookCreated.ProtoReflect.Descriptor instead.
+func (*WebhookCreated) Descriptor() ([]byte, []int) {
+	return file_crossdock_edge_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WebhookCreated) GetWebhook() *Webhook {
+	if x != nil {
+		return x.Webhook
+	}
+	return nil
+}
+
+// WebhookChanged: the state of an endpoint changed, or its secret was rolled.
+type WebhookChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The endpoint, never its secret.
+	Webhook       *Webhook `protobuf:"bytes,1,opt,name=webhook,proto3" json:"webhook,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookChanged) Reset() {
+	*x = WebhookChanged{}
+	mi := &file_crossdock_edge_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookChanged) ProtoMessage() {}
+
+func (x *WebhookChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edge_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookChanged.ProtoReflect.Descriptor instead.
+func (*WebhookChanged) Descriptor() ([]byte, []int) {
+	return file_crossdock_edge_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *WebhookChanged) GetWebhook() *Webhook {
+	if x != nil {
+		return x.Webhook
+	}
+	return nil
+}
+
+// WebhookDeliveryFailed: an event was given up. What was to be sent is not told.
+type WebhookDeliveryFailed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery.
+	Delivery      *WebhookDelivery `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookDeliveryFailed) Reset() {
+	*x = WebhookDeliveryFailed{}
+	mi := &file_crossdock_edge_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookDeliveryFailed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookDeliveryFailed) ProtoMessage() {}
+
+func (x *WebhookDeliveryFailed) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edge_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookDeliveryFailed.ProtoReflect.Descriptor instead.
+func (*WebhookDeliveryFailed) Descriptor() ([]byte, []int) {
+	return file_crossdock_edge_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *WebhookDeliveryFailed) GetDelivery() *WebhookDelivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
 var File_crossdock_edge_v1_events_proto protoreflect.FileDescriptor
 
 const file_crossdock_edge_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1ecrossdock/edge/v1/events.proto\x12\x11crossdock.edge.v1\x1a\x1ccrossdock/edge/v1/edge.proto\"C\n" +
+	"\x1ecrossdock/edge/v1/events.proto\x12\x11crossdock.edge.v1\x1a\x1ccrossdock/edge/v1/edge.proto\x1a\x1fcrossdock/edge/v1/webhook.proto\"C\n" +
 	"\rApiKeyCreated\x122\n" +
 	"\aapi_key\x18\x01 \x01(\v2\x19.crossdock.edge.v1.ApiKeyR\x06apiKey\"C\n" +
 	"\rApiKeyRevoked\x122\n" +
-	"\aapi_key\x18\x01 \x01(\v2\x19.crossdock.edge.v1.ApiKeyR\x06apiKeyB,Z*crossdock.dev/gen/crossdock/edge/v1;edgev1b\x06proto3"
+	"\aapi_key\x18\x01 \x01(\v2\x19.crossdock.edge.v1.ApiKeyR\x06apiKey\"F\n" +
+	"\x0eWebhookCreated\x124\n" +
+	"\awebhook\x18\x01 \x01(\v2\x1a.crossdock.edge.v1.WebhookR\awebhook\"F\n" +
+	"\x0eWebhookChanged\x124\n" +
+	"\awebhook\x18\x01 \x01(\v2\x1a.crossdock.edge.v1.WebhookR\awebhook\"W\n" +
+	"\x15WebhookDeliveryFailed\x12>\n" +
+	"\bdelivery\x18\x01 \x01(\v2\".crossdock.edge.v1.WebhookDeliveryR\bdeliveryB,Z*crossdock.dev/gen/crossdock/edge/v1;edgev1b\x06proto3"
 
 var (
 	file_crossdock_edge_v1_events_proto_rawDescOnce sync.Once
@@ -135,20 +279,28 @@ func file_crossdock_edge_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_edge_v1_events_proto_rawDescData
 }
 
-var file_crossdock_edge_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_crossdock_edge_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_crossdock_edge_v1_events_proto_goTypes = []any{
-	(*ApiKeyCreated)(nil), // 0: crossdock.edge.v1.ApiKeyCreated
-	(*ApiKeyRevoked)(nil), // 1: crossdock.edge.v1.ApiKeyRevoked
-	(*ApiKey)(nil),        // 2: crossdock.edge.v1.ApiKey
+	(*ApiKeyCreated)(nil),         // 0: crossdock.edge.v1.ApiKeyCreated
+	(*ApiKeyRevoked)(nil),         // 1: crossdock.edge.v1.ApiKeyRevoked
+	(*WebhookCreated)(nil),        // 2: crossdock.edge.v1.WebhookCreated
+	(*WebhookChanged)(nil),        // 3: crossdock.edge.v1.WebhookChanged
+	(*WebhookDeliveryFailed)(nil), // 4: crossdock.edge.v1.WebhookDeliveryFailed
+	(*ApiKey)(nil),                // 5: crossdock.edge.v1.ApiKey
+	(*Webhook)(nil),               // 6: crossdock.edge.v1.Webhook
+	(*WebhookDelivery)(nil),       // 7: crossdock.edge.v1.WebhookDelivery
 }
 var file_crossdock_edge_v1_events_proto_depIdxs = []int32{
-	2, // 0: crossdock.edge.v1.ApiKeyCreated.api_key:type_name -> crossdock.edge.v1.ApiKey
-	2, // 1: crossdock.edge.v1.ApiKeyRevoked.api_key:type_name -> crossdock.edge.v1.ApiKey
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	5, // 0: crossdock.edge.v1.ApiKeyCreated.api_key:type_name -> crossdock.edge.v1.ApiKey
+	5, // 1: crossdock.edge.v1.ApiKeyRevoked.api_key:type_name -> crossdock.edge.v1.ApiKey
+	6, // 2: crossdock.edge.v1.WebhookCreated.webhook:type_name -> crossdock.edge.v1.Webhook
+	6, // 3: crossdock.edge.v1.WebhookChanged.webhook:type_name -> crossdock.edge.v1.Webhook
+	7, // 4: crossdock.edge.v1.WebhookDeliveryFailed.delivery:type_name -> crossdock.edge.v1.WebhookDelivery
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edge_v1_events_proto_init() }
@@ -157,13 +309,14 @@ func file_crossdock_edge_v1_events_proto_init() {
 		return
 	}
 	file_crossdock_edge_v1_edge_proto_init()
+	file_crossdock_edge_v1_webhook_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edge_v1_events_proto_rawDesc), len(file_crossdock_edge_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

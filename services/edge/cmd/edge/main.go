@@ -44,26 +44,32 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
 	tel := cfg.Telemetry(errOut)
 	business, machine := cfg.Business(), clock.SystemMachine()
-	c, err := core.Open(ctx, core.Deps{
-		DataDir: cfg.DataDir, Business: business, Machine: machine, IDs: typeid.Random(business), Rand: rand.Reader, Log: tel.Log,
-	})
+	peers, err := cfg.Dial(tel.Log, config.Feeds()...)
 	if err != nil {
 		return err
 	}
+	c, err := core.Open(ctx, core.Deps{
+		DataDir: cfg.DataDir, Business: business, Machine: machine, IDs: typeid.Random(business), Rand: rand.Reader, Log: tel.Log,
+		Feeds: peers.Feeds(), Parallel: 32, Development: cfg.Development,
+	})
+	if err != nil {
+		return errors.Join(err, peers.Close())
+	}
 	door, closeDoor, err := openDoor(cfg, c, machine, tel.Log)
 	if err != nil {
-		return errors.Join(err, closeDoor(), c.Close())
+		return errors.Join(err, closeDoor(), c.Close(), peers.Close())
 	}
 	return serve.Run(ctx, cfg.Config, serve.Service{
-		Log: tel.Log, Registry: tel.Registry, Ready: c.Store().Ready, Own: c.Store(),
-		Register: c.Register, HTTP: door, Close: []func() error{closeDoor, c.Close},
+		Log: tel.Log, Registry: tel.Registry, Ready: c.Store().Ready, Own: c.Store(), Waiter: c.Followers(),
+		Register: c.Register, HTTP: door, Loops: c.Steppers(), Close: []func() error{closeDoor, c.Close, peers.Close},
 	})
 }
 
 func openDoor(cfg config.Config, c *core.Core, machine clock.Machine, log *slog.Logger) (_ http.Handler, closeDoor func() error, _ error) {
 	var followed []*consul.Addresses
+	closeOwn := func() error { return nil }
 	closeDoor = func() error {
-		var err error
+		err := closeOwn()
 		for _, f := range followed {
 			err = errors.Join(err, f.Close())
 		}
@@ -81,6 +87,11 @@ func openDoor(cfg config.Config, c *core.Core, machine clock.Machine, log *slog.
 	for _, r := range cfg.Routes {
 		door.Routes = append(door.Routes, core.Route{Prefix: r.Prefix, Service: r.Service})
 	}
+	own, end, err := c.Own(cfg.TLS, cfg.TokenKeys)
+	if err != nil {
+		return nil, closeDoor, err
+	}
+	door.Backends[config.Own], closeOwn = own, end
 	for service, base := range cfg.Gateways {
 		u, err := url.Parse(base)
 		if err != nil {

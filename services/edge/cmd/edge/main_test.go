@@ -32,10 +32,12 @@ http_addr: 127.0.0.1:0
 admin_addr: 127.0.0.1:0
 tls: {cert_file: %s, key_file: %s, ca_file: %s}
 token_key_file: %s
+token_keys_file: %s
+peers: {orders: "static:///127.0.0.1:1", freight: "static:///127.0.0.1:1", billing: "static:///127.0.0.1:1"}
 data_dir: %s
 gateways: {orders: "https://127.0.0.1:1", freight: "https://127.0.0.1:1", billing: "https://127.0.0.1:1"}
 development: true
-`, id.Cert, id.Key, id.CA, pki.TokenKey(), dir)
+`, id.Cert, id.Key, id.CA, pki.TokenKey(), pki.TokenKeys(), dir)
 	file = filepath.Join(dir, "edge.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/services/edge/internal/apikey"
 	edgestore "crossdock.dev/services/edge/internal/store"
+	"crossdock.dev/services/edge/internal/webhook"
 )
 
 // reasons says how the contract names each kind of bad field.
@@ -20,11 +21,22 @@ var reasons = map[apikey.Problem]edgev1.Reason{
 	apikey.Missing:     edgev1.Reason_MISSING,
 }
 
+var webhookReasons = map[webhook.Problem]edgev1.Reason{
+	webhook.Malformed:    edgev1.Reason_MALFORMED,
+	webhook.Duplicate:    edgev1.Reason_DUPLICATE,
+	webhook.Missing:      edgev1.Reason_MISSING,
+	webhook.Refused:      edgev1.Reason_URL_REFUSED,
+	webhook.UnknownEvent: edgev1.Reason_UNKNOWN_EVENT_TYPE,
+	webhook.TooMany:      edgev1.Reason_TOO_MANY,
+}
+
 // refusal is the only place where an error of the domain becomes one that callers see; subject names what was asked for.
 // Any other error goes on as it is and is INTERNAL with a reference.
 func refusal(err error, subject string) error {
 	var fields apikey.FieldErrors
 	var transition *apikey.TransitionError
+	var webhookFields webhook.FieldErrors
+	var webhookTransition *webhook.TransitionError
 	switch {
 	case err == nil:
 		return nil
@@ -35,12 +47,24 @@ func refusal(err error, subject string) error {
 		}
 		return rpcerr.Invalid(bad...)
 	case errors.As(err, &transition):
-		return &rpcerr.Error{Code: codes.FailedPrecondition, Reason: rpcerr.ReasonTransitionRefused, Message: transition.Error(),
-			Metadata: map[string]string{"state": transition.From.String(), "verb": string(transition.Verb)}}
+		return refused(transition, transition.From.String(), string(transition.Verb))
+	case errors.As(err, &webhookFields):
+		bad := make([]rpcerr.Field, len(webhookFields))
+		for i, f := range webhookFields {
+			bad[i] = rpcerr.Field{Path: "webhook." + f.Path, Description: f.Description, Reason: webhookReasons[f.Problem].String()}
+		}
+		return rpcerr.Invalid(bad...)
+	case errors.As(err, &webhookTransition):
+		return refused(webhookTransition, webhookTransition.From, string(webhookTransition.Verb))
 	case errors.Is(err, edgestore.ErrNotFound):
 		return rpcerr.NotFound(subject)
 	case errors.Is(err, page.ErrToken):
 		return rpcerr.InvalidPageToken("page_token")
 	}
 	return err
+}
+
+func refused(err error, state, verb string) error {
+	return &rpcerr.Error{Code: codes.FailedPrecondition, Reason: rpcerr.ReasonTransitionRefused, Message: err.Error(),
+		Metadata: map[string]string{"state": state, "verb": verb}}
 }

@@ -11,6 +11,7 @@ import (
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/services/edge/internal/apikey"
 	edgestore "crossdock.dev/services/edge/internal/store"
+	"crossdock.dev/services/edge/internal/webhook"
 )
 
 // Every reason of the contract is given for a bad field, and no other.
@@ -21,6 +22,14 @@ func TestEveryReasonIsMapped(t *testing.T) {
 		e := rpcerr.From(err)
 		if e.Code != codes.InvalidArgument || len(e.Fields) != 1 || e.Fields[0].Path != "api_key.party" || e.Fields[0].Reason != reason.String() {
 			t.Errorf("problem %d: %v, want INVALID_ARGUMENT at api_key.party with %v", problem, err, reason)
+		}
+		given[reason.String()] = true
+	}
+	for problem, reason := range webhookReasons {
+		err := refusal(webhook.FieldErrors{{Path: "url", Problem: problem, Description: "d"}}, "")
+		e := rpcerr.From(err)
+		if e.Code != codes.InvalidArgument || len(e.Fields) != 1 || e.Fields[0].Path != "webhook.url" || e.Fields[0].Reason != reason.String() {
+			t.Errorf("problem %d: %v, want INVALID_ARGUMENT at webhook.url with %v", problem, err, reason)
 		}
 		given[reason.String()] = true
 	}
@@ -41,6 +50,7 @@ func TestOtherRefusals(t *testing.T) {
 	}{
 		{fmt.Errorf("read: %w", edgestore.ErrNotFound), "NOT_FOUND"},
 		{&apikey.TransitionError{Verb: apikey.VerbRevoke}, "TRANSITION_REFUSED"},
+		{&webhook.TransitionError{What: "an endpoint", From: "DISABLED", Verb: webhook.VerbRoll}, "TRANSITION_REFUSED"},
 	} {
 		if got := rpcerr.Reason(refusal(c.err, "apiKeys/key_1")); got != c.want {
 			t.Errorf("%v: %s, want %s", c.err, got, c.want)

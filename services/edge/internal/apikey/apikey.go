@@ -78,8 +78,8 @@ func (k Key) Scopes() []string {
 
 // roles says what each role of a partner may do. The scopes are those of the services' contracts.
 var roles = map[string][]string{
-	"customer": {"orders.read", "orders.write", "freight.read", "billing.read"},
-	"carrier":  {"freight.read", "freight.respond", "freight.report", "billing.read", "billing.submit"},
+	"customer": {"orders.read", "orders.write", "freight.read", "billing.read", "webhooks.read", "webhooks.write"},
+	"carrier":  {"freight.read", "freight.respond", "freight.report", "billing.read", "billing.submit", "webhooks.read", "webhooks.write"},
 }
 
 // Fact is what became of a key.

@@ -85,10 +85,11 @@ func TestScopes(t *testing.T) {
 		roles []string
 		want  []string
 	}{
-		{[]string{"customer"}, []string{"billing.read", "freight.read", "orders.read", "orders.write"}},
-		{[]string{"carrier"}, []string{"billing.read", "billing.submit", "freight.read", "freight.report", "freight.respond"}},
+		{[]string{"customer"}, []string{"billing.read", "freight.read", "orders.read", "orders.write", "webhooks.read", "webhooks.write"}},
+		{[]string{"carrier"}, []string{"billing.read", "billing.submit", "freight.read", "freight.report", "freight.respond", "webhooks.read", "webhooks.write"}},
 		{[]string{"carrier", "customer"}, []string{
-			"billing.read", "billing.submit", "freight.read", "freight.report", "freight.respond", "orders.read", "orders.write"}},
+			"billing.read", "billing.submit", "freight.read", "freight.report", "freight.respond", "orders.read", "orders.write",
+			"webhooks.read", "webhooks.write"}},
 	} {
 		if diff := cmp.Diff(c.want, Key{Roles: c.roles}.Scopes()); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", c.roles, diff)

@@ -55,11 +55,18 @@ func Default() Config {
 			{"/v1/orders", "orders"},
 			{"/v1/loads", "freight"}, {"/v1/tenders", "freight"}, {"/v1/shipments", "freight"}, {"/v1/proofsOfDelivery", "freight"},
 			{"/v1/invoices", "billing"}, {"/v1/freightBills", "billing"},
+			{"/v1/webhooks", Own},
 		},
 		Quota:          Quota{PerSecond: 50, Burst: 100, Partners: 10_000},
 		GatewayTimeout: 15 * time.Second,
 	}
 }
+
+// Own is the name of edge among the services that routes lead to: it needs no gateway.
+const Own = "edge"
+
+// Feeds are the services whose logs edge follows to tell partners.
+func Feeds() []string { return []string{"orders", "freight", "billing"} }
 
 // Load reads the file at path over the defaults and checks it.
 func Load(path string) (Config, error) {
@@ -71,7 +78,8 @@ func Load(path string) (Config, error) {
 func (c *Config) Check(p *conf.Problems) {
 	c.Config.Check(p)
 	p.Require("http_addr", c.HTTPAddr)
-	c.CheckPeers(p)
+	c.CheckPeers(p, Feeds()...)
+	c.CheckPartners(p)
 	p.Require("token_key_file", c.TokenKey)
 	if c.HTTPTLS == serve.HTTPMutual {
 		p.Add("http_tls", "partners have no certificate of the suite: want public, or nothing on loopback")
@@ -80,7 +88,7 @@ func (c *Config) Check(p *conf.Problems) {
 		if !strings.HasPrefix(r.Prefix, "/v1/") || strings.HasSuffix(r.Prefix, "/") {
 			p.Add("routes", "prefix %q: want /v1/<collection>", r.Prefix)
 		}
-		if _, ok := c.Gateways[r.Service]; !ok {
+		if _, ok := c.Gateways[r.Service]; !ok && r.Service != Own {
 			p.Add("routes", "prefix %q leads to %q, which is not among the gateways", r.Prefix, r.Service)
 		}
 	}

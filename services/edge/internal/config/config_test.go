@@ -38,7 +38,7 @@ quota: {per_second: 0, burst: 1, partners: 1}
 	if !errors.As(err, &e) {
 		t.Fatalf("got %v, want *conf.Error", err)
 	}
-	for _, key := range []string{"http_tls", "token_key_file", "routes", "gateways.orders", "gateways.freight", "gateways.tower", "quota.per_second"} {
+	for _, key := range []string{"http_tls", "token_key_file", "token_keys_file", "peers.orders", "peers.freight", "peers.billing", "routes", "gateways.orders", "gateways.freight", "gateways.tower", "quota.per_second"} {
 		if !strings.Contains(err.Error(), key+":") {
 			t.Errorf("%s is not named in:\n%v", key, err)
 		}

@@ -12,6 +12,7 @@ import (
 	v1 "crossdock.dev/gen/crossdock/edge/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -79,15 +80,238 @@ func (x *KeyRecord) GetSecretHash() []byte {
 	return nil
 }
 
+// WebhookRecord is one endpoint. Key: its id, "whk_...".
+type WebhookRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The endpoint as callers see it.
+	Webhook       *v1.Webhook `protobuf:"bytes,1,opt,name=webhook,proto3" json:"webhook,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookRecord) Reset() {
+	*x = WebhookRecord{}
+	mi := &file_crossdock_edge_storage_v1_storage_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookRecord) ProtoMessage() {}
+
+func (x *WebhookRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edge_storage_v1_storage_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookRecord.ProtoReflect.Descriptor instead.
+func (*WebhookRecord) Descriptor() ([]byte, []int) {
+	return file_crossdock_edge_storage_v1_storage_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *WebhookRecord) GetWebhook() *v1.Webhook {
+	if x != nil {
+		return x.Webhook
+	}
+	return nil
+}
+
+// WebhookSecretRecord is what an endpoint's messages are signed with. Key: the endpoint's id. It has to be kept readable; the log holds
+// a salted hash of it.
+type WebhookSecretRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 32 random bytes.
+	Current []byte `protobuf:"bytes,1,opt,name=current,proto3" json:"current,omitempty"`
+	// The one before the last roll; empty when there was none.
+	Previous []byte `protobuf:"bytes,2,opt,name=previous,proto3" json:"previous,omitempty"`
+	// Until when messages are signed with the one before too (machine time).
+	PreviousUntil *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=previous_until,json=previousUntil,proto3" json:"previous_until,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookSecretRecord) Reset() {
+	*x = WebhookSecretRecord{}
+	mi := &file_crossdock_edge_storage_v1_storage_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookSecretRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookSecretRecord) ProtoMessage() {}
+
+func (x *WebhookSecretRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edge_storage_v1_storage_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookSecretRecord.ProtoReflect.Descriptor instead.
+func (*WebhookSecretRecord) Descriptor() ([]byte, []int) {
+	return file_crossdock_edge_storage_v1_storage_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *WebhookSecretRecord) GetCurrent() []byte {
+	if x != nil {
+		return x.Current
+	}
+	return nil
+}
+
+func (x *WebhookSecretRecord) GetPrevious() []byte {
+	if x != nil {
+		return x.Previous
+	}
+	return nil
+}
+
+func (x *WebhookSecretRecord) GetPreviousUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.PreviousUntil
+	}
+	return nil
+}
+
+// DeliveryRecord is one event for one endpoint. Key: its id, "whd_...".
+type DeliveryRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The delivery as callers see it.
+	Delivery *v1.WebhookDelivery `protobuf:"bytes,1,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// What is sent, JSON; the same in every attempt.
+	Body          []byte `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeliveryRecord) Reset() {
+	*x = DeliveryRecord{}
+	mi := &file_crossdock_edge_storage_v1_storage_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeliveryRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeliveryRecord) ProtoMessage() {}
+
+func (x *DeliveryRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edge_storage_v1_storage_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeliveryRecord.ProtoReflect.Descriptor instead.
+func (*DeliveryRecord) Descriptor() ([]byte, []int) {
+	return file_crossdock_edge_storage_v1_storage_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *DeliveryRecord) GetDelivery() *v1.WebhookDelivery {
+	if x != nil {
+		return x.Delivery
+	}
+	return nil
+}
+
+func (x *DeliveryRecord) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// PromiseRecord is what an endpoint was last told of an order's promise. Key: the endpoint's id, the order.
+type PromiseRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// SHA-256 over the promise as it is sent.
+	Fingerprint   []byte `protobuf:"bytes,1,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromiseRecord) Reset() {
+	*x = PromiseRecord{}
+	mi := &file_crossdock_edge_storage_v1_storage_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromiseRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromiseRecord) ProtoMessage() {}
+
+func (x *PromiseRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_edge_storage_v1_storage_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromiseRecord.ProtoReflect.Descriptor instead.
+func (*PromiseRecord) Descriptor() ([]byte, []int) {
+	return file_crossdock_edge_storage_v1_storage_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PromiseRecord) GetFingerprint() []byte {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return nil
+}
+
 var File_crossdock_edge_storage_v1_storage_proto protoreflect.FileDescriptor
 
 const file_crossdock_edge_storage_v1_storage_proto_rawDesc = "" +
 	"\n" +
-	"'crossdock/edge/storage/v1/storage.proto\x12\x19crossdock.edge.storage.v1\x1a\x1ccrossdock/edge/v1/edge.proto\"`\n" +
+	"'crossdock/edge/storage/v1/storage.proto\x12\x19crossdock.edge.storage.v1\x1a\x1ccrossdock/edge/v1/edge.proto\x1a\x1fcrossdock/edge/v1/webhook.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"`\n" +
 	"\tKeyRecord\x122\n" +
 	"\aapi_key\x18\x01 \x01(\v2\x19.crossdock.edge.v1.ApiKeyR\x06apiKey\x12\x1f\n" +
 	"\vsecret_hash\x18\x02 \x01(\fR\n" +
-	"secretHashB7Z5crossdock.dev/gen/crossdock/edge/storage/v1;storagev1b\x06proto3"
+	"secretHash\"E\n" +
+	"\rWebhookRecord\x124\n" +
+	"\awebhook\x18\x01 \x01(\v2\x1a.crossdock.edge.v1.WebhookR\awebhook\"\x8e\x01\n" +
+	"\x13WebhookSecretRecord\x12\x18\n" +
+	"\acurrent\x18\x01 \x01(\fR\acurrent\x12\x1a\n" +
+	"\bprevious\x18\x02 \x01(\fR\bprevious\x12A\n" +
+	"\x0eprevious_until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rpreviousUntil\"d\n" +
+	"\x0eDeliveryRecord\x12>\n" +
+	"\bdelivery\x18\x01 \x01(\v2\".crossdock.edge.v1.WebhookDeliveryR\bdelivery\x12\x12\n" +
+	"\x04body\x18\x02 \x01(\fR\x04body\"1\n" +
+	"\rPromiseRecord\x12 \n" +
+	"\vfingerprint\x18\x01 \x01(\fR\vfingerprintB7Z5crossdock.dev/gen/crossdock/edge/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_crossdock_edge_storage_v1_storage_proto_rawDescOnce sync.Once
@@ -101,18 +325,28 @@ func file_crossdock_edge_storage_v1_storage_proto_rawDescGZIP() []byte {
 	return file_crossdock_edge_storage_v1_storage_proto_rawDescData
 }
 
-var file_crossdock_edge_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_crossdock_edge_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_crossdock_edge_storage_v1_storage_proto_goTypes = []any{
-	(*KeyRecord)(nil), // 0: crossdock.edge.storage.v1.KeyRecord
-	(*v1.ApiKey)(nil), // 1: crossdock.edge.v1.ApiKey
+	(*KeyRecord)(nil),             // 0: crossdock.edge.storage.v1.KeyRecord
+	(*WebhookRecord)(nil),         // 1: crossdock.edge.storage.v1.WebhookRecord
+	(*WebhookSecretRecord)(nil),   // 2: crossdock.edge.storage.v1.WebhookSecretRecord
+	(*DeliveryRecord)(nil),        // 3: crossdock.edge.storage.v1.DeliveryRecord
+	(*PromiseRecord)(nil),         // 4: crossdock.edge.storage.v1.PromiseRecord
+	(*v1.ApiKey)(nil),             // 5: crossdock.edge.v1.ApiKey
+	(*v1.Webhook)(nil),            // 6: crossdock.edge.v1.Webhook
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*v1.WebhookDelivery)(nil),    // 8: crossdock.edge.v1.WebhookDelivery
 }
 var file_crossdock_edge_storage_v1_storage_proto_depIdxs = []int32{
-	1, // 0: crossdock.edge.storage.v1.KeyRecord.api_key:type_name -> crossdock.edge.v1.ApiKey
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	5, // 0: crossdock.edge.storage.v1.KeyRecord.api_key:type_name -> crossdock.edge.v1.ApiKey
+	6, // 1: crossdock.edge.storage.v1.WebhookRecord.webhook:type_name -> crossdock.edge.v1.Webhook
+	7, // 2: crossdock.edge.storage.v1.WebhookSecretRecord.previous_until:type_name -> google.protobuf.Timestamp
+	8, // 3: crossdock.edge.storage.v1.DeliveryRecord.delivery:type_name -> crossdock.edge.v1.WebhookDelivery
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_edge_storage_v1_storage_proto_init() }
@@ -126,7 +360,7 @@ func file_crossdock_edge_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_edge_storage_v1_storage_proto_rawDesc), len(file_crossdock_edge_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
