@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
