@@ -46,7 +46,7 @@ const tests = {
     for (const [scheme, width] of process.env.REQUIRE_CHROMIUM ? all : all.slice(0, 2)) {
       for (const [name, base, path] of [
         ['overview', full, '/'], ['exceptions', full, '/exceptions'], ['orders', full, '/cases'], ['thread', full, '/cases/ord_1'],
-        ['nothing', full, '/find?q=nothing'], ['filtered', full, '/exceptions?q=nothing'], ['empty', empty, '/'], ['none', empty, '/exceptions'],
+        ['nothing', full, '/find?q=nothing'], ['noorder', full, '/find?q=interchanges/edi_1'], ['filtered', full, '/exceptions?q=nothing'], ['empty', empty, '/'], ['none', empty, '/exceptions'],
       ]) {
         const page = await open(base, path, { width, scheme })
         const what = `${name} ${scheme} ${width}`
