@@ -25,7 +25,7 @@ import (
 // s1 is coordination of orders, freight and invoices.
 var s1 = []Capability{
 	{ID: "S1.1", What: "any id or number leads to one case", Check: oneCase},
-	{ID: "S1.2", What: "three times of every milestone, and each carrier's lag", Missing: "no page draws the lag of each carrier", Check: threeTimes},
+	{ID: "S1.2", What: "three times of every milestone, and each carrier's lag", Check: threeTimes},
 	{ID: "S1.3", What: "entered once, known everywhere (by REST; there is no ERP adapter)", Check: enteredOnce, Kind: Acts},
 	{ID: "S1.4", What: "dispute of an invoice line, with a credit memo", Missing: "only carriers' bills can be disputed, and there are no memos"},
 	{ID: "S1.5", What: "one definition of each KPI, the same on page, API and export", Missing: "there are no KPIs"},
@@ -134,8 +134,20 @@ func threeTimes(ctx context.Context, w *World) (e Evidence, err error) {
 			lags[load.GetCarrier()] = l
 		}
 	}
+	// The page's figures are what freight's claims say.
+	overview, err := w.overview().GetOverview(ctx, &towerv1.GetOverviewRequest{})
+	if err != nil {
+		return e, err
+	}
+	drawn := map[string]string{}
+	for _, l := range overview.GetLags() {
+		drawn[l.GetCarrier()] = fmt.Sprint(l.GetMilestones(), " milestones, longest ", l.GetLongest().AsDuration())
+	}
 	for _, carrier := range slices.Sorted(maps.Keys(lags)) {
 		l := lags[carrier]
+		if err := same("lag of "+carrier+" on the page", drawn[carrier], fmt.Sprint(l.n, " milestones, longest ", l.max)); err != nil {
+			return e, err
+		}
 		e.say("%s: %d milestones, heard of %s after they happened on average, %s at most", bare(carrier), l.n, (l.sum / time.Duration(l.n)).Round(time.Minute), l.max)
 	}
 	// Page 09: the departure of PC-1009 happened at 01:15Z and was told at 14:45Z.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
@@ -237,6 +238,39 @@ func TestOverview(t *testing.T) {
 		if f.got != f.want {
 			t.Errorf("%s: got %v, want %v", f.what, f.got, f.want)
 		}
+	}
+}
+
+// How late a carrier tells us, over all its milestones: the two orders of a shared load have one milestone, not two.
+func TestLags(t *testing.T) {
+	w := newWorld(t)
+	for _, n := range []string{"orders/ord_1", "orders/ord_2"} {
+		w.tell("orders", morning, &ordersv1.OrderCreated{Order: &ordersv1.Order{Name: n, CurrencyCode: "USD"}}, n)
+	}
+	for i, m := range []struct {
+		carrier string
+		lag     time.Duration
+		orders  []string
+	}{
+		{"parties/CAR-CXAA", 13*time.Hour + 30*time.Minute, []string{"orders/ord_1", "orders/ord_2"}},
+		{"parties/CAR-CXAA", 10 * time.Minute, []string{"orders/ord_1"}},
+		{"parties/CAR-CXAA", 20 * time.Minute, []string{"orders/ord_2"}},
+		{"parties/CAR-CXDD", 2 * time.Minute, []string{"orders/ord_2"}},
+		{"parties/CAR-CXDD", 6 * time.Minute, []string{"orders/ord_2"}},
+	} {
+		name := fmt.Sprintf("loads/load_1/claims/clm_%d", i)
+		w.tell("freight", departed, &freightv1.MilestoneRecorded{Carrier: m.carrier, Orders: m.orders, Claim: &freightv1.Claim{
+			Name: name, Occurred: at(departed.Add(-m.lag)), ReceiveTime: timestamppb.New(departed),
+		}}, name, m.orders...)
+	}
+	o, err := w.overview().GetOverview(t.Context(), &towerv1.GetOverviewRequest{})
+	w.must(err)
+	var got []string
+	for _, l := range o.GetLags() {
+		got = append(got, fmt.Sprintf("%s %d %v %v", l.GetCarrier(), l.GetMilestones(), l.GetMedian().AsDuration(), l.GetLongest().AsDuration()))
+	}
+	if want := []string{"parties/CAR-CXAA 3 20m0s 13h30m0s", "parties/CAR-CXDD 2 4m0s 6m0s"}; !slices.Equal(got, want) {
+		t.Errorf("lags %q, want %q", got, want)
 	}
 }
 

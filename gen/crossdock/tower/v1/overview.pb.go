@@ -60,7 +60,9 @@ type Overview struct {
 	// Open exceptions by reason and owner, the oldest first.
 	Exceptions []*Overview_Group `protobuf:"bytes,13,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
 	// Cases that have passed a promise or a time limit that they wait for.
-	Overdue       int32 `protobuf:"varint,14,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	Overdue int32 `protobuf:"varint,14,opt,name=overdue,proto3" json:"overdue,omitempty"`
+	// How late the suite hears of what each carrier does, by carrier.
+	Lags          []*Overview_Lag `protobuf:"bytes,15,rep,name=lags,proto3" json:"lags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,6 +193,13 @@ func (x *Overview) GetOverdue() int32 {
 		return x.Overdue
 	}
 	return 0
+}
+
+func (x *Overview) GetLags() []*Overview_Lag {
+	if x != nil {
+		return x.Lags
+	}
+	return nil
 }
 
 // Exception is something that waits for a person: an open work item with what it is about.
@@ -825,6 +834,89 @@ func (x *Overview_Group) GetOldestTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// Lag is how late the suite hears of what a carrier does: from when a milestone happened to when it was received. Both are
+// business time.
+type Overview_Lag struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The carrier.
+	Carrier string `protobuf:"bytes,1,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	// The carrier's name for people.
+	CarrierName string `protobuf:"bytes,2,opt,name=carrier_name,json=carrierName,proto3" json:"carrier_name,omitempty"`
+	// How many milestones were heard of.
+	Milestones int32 `protobuf:"varint,3,opt,name=milestones,proto3" json:"milestones,omitempty"`
+	// The median.
+	Median *durationpb.Duration `protobuf:"bytes,4,opt,name=median,proto3" json:"median,omitempty"`
+	// The longest.
+	Longest       *durationpb.Duration `protobuf:"bytes,5,opt,name=longest,proto3" json:"longest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Overview_Lag) Reset() {
+	*x = Overview_Lag{}
+	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Overview_Lag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Overview_Lag) ProtoMessage() {}
+
+func (x *Overview_Lag) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Overview_Lag.ProtoReflect.Descriptor instead.
+func (*Overview_Lag) Descriptor() ([]byte, []int) {
+	return file_crossdock_tower_v1_overview_proto_rawDescGZIP(), []int{0, 3}
+}
+
+func (x *Overview_Lag) GetCarrier() string {
+	if x != nil {
+		return x.Carrier
+	}
+	return ""
+}
+
+func (x *Overview_Lag) GetCarrierName() string {
+	if x != nil {
+		return x.CarrierName
+	}
+	return ""
+}
+
+func (x *Overview_Lag) GetMilestones() int32 {
+	if x != nil {
+		return x.Milestones
+	}
+	return 0
+}
+
+func (x *Overview_Lag) GetMedian() *durationpb.Duration {
+	if x != nil {
+		return x.Median
+	}
+	return nil
+}
+
+func (x *Overview_Lag) GetLongest() *durationpb.Duration {
+	if x != nil {
+		return x.Longest
+	}
+	return nil
+}
+
 // Link is a case that the exception is about.
 type Exception_Link struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -840,7 +932,7 @@ type Exception_Link struct {
 
 func (x *Exception_Link) Reset() {
 	*x = Exception_Link{}
-	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[10]
+	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -852,7 +944,7 @@ func (x *Exception_Link) String() string {
 func (*Exception_Link) ProtoMessage() {}
 
 func (x *Exception_Link) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[10]
+	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -912,7 +1004,7 @@ type CaseProgress_Milestone struct {
 
 func (x *CaseProgress_Milestone) Reset() {
 	*x = CaseProgress_Milestone{}
-	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[11]
+	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1016,7 @@ func (x *CaseProgress_Milestone) String() string {
 func (*CaseProgress_Milestone) ProtoMessage() {}
 
 func (x *CaseProgress_Milestone) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[11]
+	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1010,7 +1102,7 @@ type CaseProgress_Amount struct {
 
 func (x *CaseProgress_Amount) Reset() {
 	*x = CaseProgress_Amount{}
-	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[12]
+	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1022,7 +1114,7 @@ func (x *CaseProgress_Amount) String() string {
 func (*CaseProgress_Amount) ProtoMessage() {}
 
 func (x *CaseProgress_Amount) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[12]
+	mi := &file_crossdock_tower_v1_overview_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1084,7 +1176,8 @@ var File_crossdock_tower_v1_overview_proto protoreflect.FileDescriptor
 
 const file_crossdock_tower_v1_overview_proto_rawDesc = "" +
 	"\n" +
-	"!crossdock/tower/v1/overview.proto\x12\x12crossdock.tower.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1ecrossdock/tower/v1/tower.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xe7\b\n" +
+	"!crossdock/tower/v1/overview.proto\x12\x12crossdock.tower.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1ecrossdock/tower/v1/tower.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xea\n" +
+	"\n" +
 	"\bOverview\x128\n" +
 	"\n" +
 	"as_of_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\x12\x14\n" +
@@ -1105,7 +1198,8 @@ const file_crossdock_tower_v1_overview_proto_rawDesc = "" +
 	"\n" +
 	"exceptions\x18\r \x03(\v2\".crossdock.tower.v1.Overview.GroupR\n" +
 	"exceptions\x12\x18\n" +
-	"\aoverdue\x18\x0e \x01(\x05R\aoverdue\x1a\xa1\x01\n" +
+	"\aoverdue\x18\x0e \x01(\x05R\aoverdue\x124\n" +
+	"\x04lags\x18\x0f \x03(\v2 .crossdock.tower.v1.Overview.LagR\x04lags\x1a\xa1\x01\n" +
 	"\x04Step\x124\n" +
 	"\x05stage\x18\x01 \x01(\x0e2\x1e.crossdock.tower.v1.Case.StageR\x05stage\x12\x18\n" +
 	"\areached\x18\x02 \x01(\x05R\areached\x12\x12\n" +
@@ -1119,7 +1213,15 @@ const file_crossdock_tower_v1_overview_proto_rawDesc = "" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x12\n" +
 	"\x04open\x18\x03 \x01(\x05R\x04open\x12;\n" +
 	"\voldest_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"oldestTime\"\xea\x03\n" +
+	"oldestTime\x1a\xca\x01\n" +
+	"\x03Lag\x12\x18\n" +
+	"\acarrier\x18\x01 \x01(\tR\acarrier\x12!\n" +
+	"\fcarrier_name\x18\x02 \x01(\tR\vcarrierName\x12\x1e\n" +
+	"\n" +
+	"milestones\x18\x03 \x01(\x05R\n" +
+	"milestones\x121\n" +
+	"\x06median\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06median\x123\n" +
+	"\alongest\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\alongest\"\xea\x03\n" +
 	"\tException\x12\x1b\n" +
 	"\twork_item\x18\x01 \x01(\tR\bworkItem\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
@@ -1207,7 +1309,7 @@ func file_crossdock_tower_v1_overview_proto_rawDescGZIP() []byte {
 	return file_crossdock_tower_v1_overview_proto_rawDescData
 }
 
-var file_crossdock_tower_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_crossdock_tower_v1_overview_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_crossdock_tower_v1_overview_proto_goTypes = []any{
 	(*Overview)(nil),               // 0: crossdock.tower.v1.Overview
 	(*Exception)(nil),              // 1: crossdock.tower.v1.Exception
@@ -1219,54 +1321,58 @@ var file_crossdock_tower_v1_overview_proto_goTypes = []any{
 	(*Overview_Step)(nil),          // 7: crossdock.tower.v1.Overview.Step
 	(*Overview_Rate)(nil),          // 8: crossdock.tower.v1.Overview.Rate
 	(*Overview_Group)(nil),         // 9: crossdock.tower.v1.Overview.Group
-	(*Exception_Link)(nil),         // 10: crossdock.tower.v1.Exception.Link
-	(*CaseProgress_Milestone)(nil), // 11: crossdock.tower.v1.CaseProgress.Milestone
-	(*CaseProgress_Amount)(nil),    // 12: crossdock.tower.v1.CaseProgress.Amount
-	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 14: google.protobuf.Duration
-	(*money.Money)(nil),            // 15: google.type.Money
-	(Case_Stage)(0),                // 16: crossdock.tower.v1.Case.Stage
+	(*Overview_Lag)(nil),           // 10: crossdock.tower.v1.Overview.Lag
+	(*Exception_Link)(nil),         // 11: crossdock.tower.v1.Exception.Link
+	(*CaseProgress_Milestone)(nil), // 12: crossdock.tower.v1.CaseProgress.Milestone
+	(*CaseProgress_Amount)(nil),    // 13: crossdock.tower.v1.CaseProgress.Amount
+	(*timestamppb.Timestamp)(nil),  // 14: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 15: google.protobuf.Duration
+	(*money.Money)(nil),            // 16: google.type.Money
+	(Case_Stage)(0),                // 17: crossdock.tower.v1.Case.Stage
 }
 var file_crossdock_tower_v1_overview_proto_depIdxs = []int32{
-	13, // 0: crossdock.tower.v1.Overview.as_of_time:type_name -> google.protobuf.Timestamp
+	14, // 0: crossdock.tower.v1.Overview.as_of_time:type_name -> google.protobuf.Timestamp
 	7,  // 1: crossdock.tower.v1.Overview.steps:type_name -> crossdock.tower.v1.Overview.Step
 	8,  // 2: crossdock.tower.v1.Overview.on_time:type_name -> crossdock.tower.v1.Overview.Rate
 	8,  // 3: crossdock.tower.v1.Overview.accepted_tenders:type_name -> crossdock.tower.v1.Overview.Rate
-	14, // 4: crossdock.tower.v1.Overview.order_to_invoice:type_name -> google.protobuf.Duration
-	15, // 5: crossdock.tower.v1.Overview.uninvoiced_totals:type_name -> google.type.Money
-	15, // 6: crossdock.tower.v1.Overview.invoiced_totals:type_name -> google.type.Money
-	15, // 7: crossdock.tower.v1.Overview.approved_freight_totals:type_name -> google.type.Money
-	15, // 8: crossdock.tower.v1.Overview.open_freight_totals:type_name -> google.type.Money
+	15, // 4: crossdock.tower.v1.Overview.order_to_invoice:type_name -> google.protobuf.Duration
+	16, // 5: crossdock.tower.v1.Overview.uninvoiced_totals:type_name -> google.type.Money
+	16, // 6: crossdock.tower.v1.Overview.invoiced_totals:type_name -> google.type.Money
+	16, // 7: crossdock.tower.v1.Overview.approved_freight_totals:type_name -> google.type.Money
+	16, // 8: crossdock.tower.v1.Overview.open_freight_totals:type_name -> google.type.Money
 	9,  // 9: crossdock.tower.v1.Overview.exceptions:type_name -> crossdock.tower.v1.Overview.Group
-	13, // 10: crossdock.tower.v1.Exception.create_time:type_name -> google.protobuf.Timestamp
-	10, // 11: crossdock.tower.v1.Exception.cases:type_name -> crossdock.tower.v1.Exception.Link
-	13, // 12: crossdock.tower.v1.Exception.due_time:type_name -> google.protobuf.Timestamp
-	15, // 13: crossdock.tower.v1.Exception.at_stake:type_name -> google.type.Money
-	11, // 14: crossdock.tower.v1.CaseProgress.milestones:type_name -> crossdock.tower.v1.CaseProgress.Milestone
-	12, // 15: crossdock.tower.v1.CaseProgress.amounts:type_name -> crossdock.tower.v1.CaseProgress.Amount
-	1,  // 16: crossdock.tower.v1.CaseProgress.exceptions:type_name -> crossdock.tower.v1.Exception
-	13, // 17: crossdock.tower.v1.CaseProgress.as_of_time:type_name -> google.protobuf.Timestamp
-	1,  // 18: crossdock.tower.v1.ListExceptionsResponse.exceptions:type_name -> crossdock.tower.v1.Exception
-	13, // 19: crossdock.tower.v1.ListExceptionsResponse.as_of_time:type_name -> google.protobuf.Timestamp
-	16, // 20: crossdock.tower.v1.Overview.Step.stage:type_name -> crossdock.tower.v1.Case.Stage
-	15, // 21: crossdock.tower.v1.Overview.Step.order_totals:type_name -> google.type.Money
-	13, // 22: crossdock.tower.v1.Overview.Group.oldest_time:type_name -> google.protobuf.Timestamp
-	13, // 23: crossdock.tower.v1.CaseProgress.Milestone.plan_time:type_name -> google.protobuf.Timestamp
-	13, // 24: crossdock.tower.v1.CaseProgress.Milestone.times:type_name -> google.protobuf.Timestamp
-	14, // 25: crossdock.tower.v1.CaseProgress.Milestone.difference:type_name -> google.protobuf.Duration
-	15, // 26: crossdock.tower.v1.CaseProgress.Amount.amount:type_name -> google.type.Money
-	13, // 27: crossdock.tower.v1.CaseProgress.Amount.time:type_name -> google.protobuf.Timestamp
-	3,  // 28: crossdock.tower.v1.OverviewService.GetOverview:input_type -> crossdock.tower.v1.GetOverviewRequest
-	4,  // 29: crossdock.tower.v1.OverviewService.ListExceptions:input_type -> crossdock.tower.v1.ListExceptionsRequest
-	6,  // 30: crossdock.tower.v1.OverviewService.GetCaseProgress:input_type -> crossdock.tower.v1.GetCaseProgressRequest
-	0,  // 31: crossdock.tower.v1.OverviewService.GetOverview:output_type -> crossdock.tower.v1.Overview
-	5,  // 32: crossdock.tower.v1.OverviewService.ListExceptions:output_type -> crossdock.tower.v1.ListExceptionsResponse
-	2,  // 33: crossdock.tower.v1.OverviewService.GetCaseProgress:output_type -> crossdock.tower.v1.CaseProgress
-	31, // [31:34] is the sub-list for method output_type
-	28, // [28:31] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	10, // 10: crossdock.tower.v1.Overview.lags:type_name -> crossdock.tower.v1.Overview.Lag
+	14, // 11: crossdock.tower.v1.Exception.create_time:type_name -> google.protobuf.Timestamp
+	11, // 12: crossdock.tower.v1.Exception.cases:type_name -> crossdock.tower.v1.Exception.Link
+	14, // 13: crossdock.tower.v1.Exception.due_time:type_name -> google.protobuf.Timestamp
+	16, // 14: crossdock.tower.v1.Exception.at_stake:type_name -> google.type.Money
+	12, // 15: crossdock.tower.v1.CaseProgress.milestones:type_name -> crossdock.tower.v1.CaseProgress.Milestone
+	13, // 16: crossdock.tower.v1.CaseProgress.amounts:type_name -> crossdock.tower.v1.CaseProgress.Amount
+	1,  // 17: crossdock.tower.v1.CaseProgress.exceptions:type_name -> crossdock.tower.v1.Exception
+	14, // 18: crossdock.tower.v1.CaseProgress.as_of_time:type_name -> google.protobuf.Timestamp
+	1,  // 19: crossdock.tower.v1.ListExceptionsResponse.exceptions:type_name -> crossdock.tower.v1.Exception
+	14, // 20: crossdock.tower.v1.ListExceptionsResponse.as_of_time:type_name -> google.protobuf.Timestamp
+	17, // 21: crossdock.tower.v1.Overview.Step.stage:type_name -> crossdock.tower.v1.Case.Stage
+	16, // 22: crossdock.tower.v1.Overview.Step.order_totals:type_name -> google.type.Money
+	14, // 23: crossdock.tower.v1.Overview.Group.oldest_time:type_name -> google.protobuf.Timestamp
+	15, // 24: crossdock.tower.v1.Overview.Lag.median:type_name -> google.protobuf.Duration
+	15, // 25: crossdock.tower.v1.Overview.Lag.longest:type_name -> google.protobuf.Duration
+	14, // 26: crossdock.tower.v1.CaseProgress.Milestone.plan_time:type_name -> google.protobuf.Timestamp
+	14, // 27: crossdock.tower.v1.CaseProgress.Milestone.times:type_name -> google.protobuf.Timestamp
+	15, // 28: crossdock.tower.v1.CaseProgress.Milestone.difference:type_name -> google.protobuf.Duration
+	16, // 29: crossdock.tower.v1.CaseProgress.Amount.amount:type_name -> google.type.Money
+	14, // 30: crossdock.tower.v1.CaseProgress.Amount.time:type_name -> google.protobuf.Timestamp
+	3,  // 31: crossdock.tower.v1.OverviewService.GetOverview:input_type -> crossdock.tower.v1.GetOverviewRequest
+	4,  // 32: crossdock.tower.v1.OverviewService.ListExceptions:input_type -> crossdock.tower.v1.ListExceptionsRequest
+	6,  // 33: crossdock.tower.v1.OverviewService.GetCaseProgress:input_type -> crossdock.tower.v1.GetCaseProgressRequest
+	0,  // 34: crossdock.tower.v1.OverviewService.GetOverview:output_type -> crossdock.tower.v1.Overview
+	5,  // 35: crossdock.tower.v1.OverviewService.ListExceptions:output_type -> crossdock.tower.v1.ListExceptionsResponse
+	2,  // 36: crossdock.tower.v1.OverviewService.GetCaseProgress:output_type -> crossdock.tower.v1.CaseProgress
+	34, // [34:37] is the sub-list for method output_type
+	31, // [31:34] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_tower_v1_overview_proto_init() }
@@ -1281,7 +1387,7 @@ func file_crossdock_tower_v1_overview_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_tower_v1_overview_proto_rawDesc), len(file_crossdock_tower_v1_overview_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +49,7 @@ func (o *Overview) GetOverview(ctx context.Context, _ *towerv1.GetOverviewReques
 	now := o.clock.Now().UTC()
 	t := &tally{
 		now: now, out: &towerv1.Overview{AsOfTime: timestamppb.New(now), OnTime: &towerv1.Overview_Rate{}, AcceptedTenders: &towerv1.Overview_Rate{}},
-		seen: map[string]bool{}, orders: make([]totals, len(way)),
+		seen: map[string]bool{}, orders: make([]totals, len(way)), lags: map[string][]time.Duration{}, names: map[string]string{},
 	}
 	for _, stage := range way {
 		t.out.Steps = append(t.out.Steps, &towerv1.Overview_Step{Stage: stage})
@@ -69,6 +70,11 @@ func (o *Overview) GetOverview(ctx context.Context, _ *towerv1.GetOverviewReques
 		})
 		if err != nil {
 			return err
+		}
+		for carrier := range t.lags {
+			if t.names[carrier], err = store.PartyName(ctx, r, carrier); err != nil {
+				return err
+			}
 		}
 		return store.EachException(ctx, r, func(e *storagev1.Exception) error {
 			t.except(e.GetException())
@@ -99,6 +105,8 @@ type tally struct {
 	approved   totals
 	open       totals
 	waits      []time.Duration
+	lags       map[string][]time.Duration // by carrier
+	names      map[string]string          // of carriers
 }
 
 func (t *tally) add(c *towerv1.Case, p *storagev1.Progress, promise *timestamppb.Timestamp) {
@@ -138,6 +146,11 @@ func (t *tally) add(c *towerv1.Case, p *storagev1.Progress, promise *timestamppb
 	}
 	for _, a := range p.GetAmounts() {
 		t.amount(a)
+	}
+	for _, m := range p.GetClaims() {
+		if !t.again(m.GetName()) {
+			t.lags[m.GetCarrier()] = append(t.lags[m.GetCarrier()], m.GetReceiveTime().AsTime().Sub(m.GetOccurTime().AsTime()))
+		}
 	}
 }
 
@@ -199,11 +212,24 @@ func (t *tally) finish() *towerv1.Overview {
 	slices.SortStableFunc(t.out.Exceptions, func(a, b *towerv1.Overview_Group) int {
 		return a.GetOldestTime().AsTime().Compare(b.GetOldestTime().AsTime())
 	})
-	if n := len(t.waits); n > 0 {
-		slices.Sort(t.waits)
-		t.out.OrderToInvoice = durationpb.New((t.waits[(n-1)/2] + t.waits[n/2]) / 2)
+	if len(t.waits) > 0 {
+		t.out.OrderToInvoice = durationpb.New(median(t.waits))
+	}
+	for _, carrier := range slices.Sorted(maps.Keys(t.lags)) {
+		lags := t.lags[carrier]
+		t.out.Lags = append(t.out.Lags, &towerv1.Overview_Lag{
+			Carrier: carrier, CarrierName: t.names[carrier], Milestones: int32(len(lags)),
+			Median: durationpb.New(median(lags)), Longest: durationpb.New(slices.Max(lags)),
+		})
 	}
 	return t.out
+}
+
+// median is the middle of a list that is not empty; the list is sorted.
+func median(list []time.Duration) time.Duration {
+	slices.Sort(list)
+	n := len(list)
+	return (list[(n-1)/2] + list[n/2]) / 2
 }
 
 // ListExceptions pages through what waits for a person.

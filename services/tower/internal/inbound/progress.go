@@ -48,6 +48,9 @@ func followOrder(ctx context.Context, tx *platform.Tx, id string, f eventlog.Fac
 		happened(rec, f)
 	}
 	amounts(rec, "orders/"+id, f)
+	if m, ok := f.Payload.(*freightv1.MilestoneRecorded); ok {
+		claimed(rec, m)
+	}
 	if proto.Equal(before, rec) {
 		return nil
 	}
@@ -62,6 +65,15 @@ func happened(rec *storagev1.Progress, f eventlog.Fact) {
 	}
 	if !slices.ContainsFunc(rec.Events, func(x *storagev1.Progress_Event) bool { return proto.Equal(x, e) }) {
 		rec.Events = append(rec.Events, e)
+	}
+}
+
+func claimed(rec *storagev1.Progress, m *freightv1.MilestoneRecorded) {
+	c := &storagev1.Progress_Claim{
+		Name: m.GetClaim().GetName(), Carrier: m.GetCarrier(), OccurTime: m.GetClaim().GetOccurred().GetTime(), ReceiveTime: m.GetClaim().GetReceiveTime(),
+	}
+	if !slices.ContainsFunc(rec.Claims, func(x *storagev1.Progress_Claim) bool { return x.GetName() == c.GetName() }) {
+		rec.Claims = append(rec.Claims, c)
 	}
 }
 

@@ -86,7 +86,9 @@ type Progress struct {
 	// In the order in which it was told.
 	Events []*Progress_Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	// One for each kind and resource.
-	Amounts       []*v1.CaseProgress_Amount `protobuf:"bytes,2,rep,name=amounts,proto3" json:"amounts,omitempty"`
+	Amounts []*v1.CaseProgress_Amount `protobuf:"bytes,2,rep,name=amounts,proto3" json:"amounts,omitempty"`
+	// In the order in which they were told.
+	Claims        []*Progress_Claim `protobuf:"bytes,3,rep,name=claims,proto3" json:"claims,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -131,6 +133,13 @@ func (x *Progress) GetEvents() []*Progress_Event {
 func (x *Progress) GetAmounts() []*v1.CaseProgress_Amount {
 	if x != nil {
 		return x.Amounts
+	}
+	return nil
+}
+
+func (x *Progress) GetClaims() []*Progress_Claim {
+	if x != nil {
+		return x.Claims
 	}
 	return nil
 }
@@ -199,6 +208,79 @@ func (x *Progress_Event) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// Claim is a milestone that a carrier told.
+type Progress_Claim struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The claim; an order that shares a load shares its claims.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The carrier.
+	Carrier string `protobuf:"bytes,2,opt,name=carrier,proto3" json:"carrier,omitempty"`
+	// When it happened (business time), UTC.
+	OccurTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=occur_time,json=occurTime,proto3" json:"occur_time,omitempty"`
+	// When the suite heard of it (business time), UTC.
+	ReceiveTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=receive_time,json=receiveTime,proto3" json:"receive_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Progress_Claim) Reset() {
+	*x = Progress_Claim{}
+	mi := &file_crossdock_tower_storage_v1_progress_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Progress_Claim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Progress_Claim) ProtoMessage() {}
+
+func (x *Progress_Claim) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_tower_storage_v1_progress_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Progress_Claim.ProtoReflect.Descriptor instead.
+func (*Progress_Claim) Descriptor() ([]byte, []int) {
+	return file_crossdock_tower_storage_v1_progress_proto_rawDescGZIP(), []int{1, 1}
+}
+
+func (x *Progress_Claim) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Progress_Claim) GetCarrier() string {
+	if x != nil {
+		return x.Carrier
+	}
+	return ""
+}
+
+func (x *Progress_Claim) GetOccurTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurTime
+	}
+	return nil
+}
+
+func (x *Progress_Claim) GetReceiveTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReceiveTime
+	}
+	return nil
+}
+
 var File_crossdock_tower_storage_v1_progress_proto protoreflect.FileDescriptor
 
 const file_crossdock_tower_storage_v1_progress_proto_rawDesc = "" +
@@ -208,14 +290,21 @@ const file_crossdock_tower_storage_v1_progress_proto_rawDesc = "" +
 	"\texception\x18\x01 \x01(\v2\x1d.crossdock.tower.v1.ExceptionR\texception\x12\x1e\n" +
 	"\n" +
 	"references\x18\x02 \x03(\tR\n" +
-	"references\"\xf8\x01\n" +
+	"references\"\xee\x03\n" +
 	"\bProgress\x12B\n" +
 	"\x06events\x18\x01 \x03(\v2*.crossdock.tower.storage.v1.Progress.EventR\x06events\x12A\n" +
-	"\aamounts\x18\x02 \x03(\v2'.crossdock.tower.v1.CaseProgress.AmountR\aamounts\x1ae\n" +
+	"\aamounts\x18\x02 \x03(\v2'.crossdock.tower.v1.CaseProgress.AmountR\aamounts\x12B\n" +
+	"\x06claims\x18\x03 \x03(\v2*.crossdock.tower.storage.v1.Progress.ClaimR\x06claims\x1ae\n" +
 	"\x05Event\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12.\n" +
-	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04timeB8Z6crossdock.dev/gen/crossdock/tower/storage/v1;storagev1b\x06proto3"
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x1a\xaf\x01\n" +
+	"\x05Claim\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\acarrier\x18\x02 \x01(\tR\acarrier\x129\n" +
+	"\n" +
+	"occur_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\toccurTime\x12=\n" +
+	"\freceive_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vreceiveTimeB8Z6crossdock.dev/gen/crossdock/tower/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_crossdock_tower_storage_v1_progress_proto_rawDescOnce sync.Once
@@ -229,25 +318,29 @@ func file_crossdock_tower_storage_v1_progress_proto_rawDescGZIP() []byte {
 	return file_crossdock_tower_storage_v1_progress_proto_rawDescData
 }
 
-var file_crossdock_tower_storage_v1_progress_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_crossdock_tower_storage_v1_progress_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_crossdock_tower_storage_v1_progress_proto_goTypes = []any{
 	(*Exception)(nil),              // 0: crossdock.tower.storage.v1.Exception
 	(*Progress)(nil),               // 1: crossdock.tower.storage.v1.Progress
 	(*Progress_Event)(nil),         // 2: crossdock.tower.storage.v1.Progress.Event
-	(*v1.Exception)(nil),           // 3: crossdock.tower.v1.Exception
-	(*v1.CaseProgress_Amount)(nil), // 4: crossdock.tower.v1.CaseProgress.Amount
-	(*timestamppb.Timestamp)(nil),  // 5: google.protobuf.Timestamp
+	(*Progress_Claim)(nil),         // 3: crossdock.tower.storage.v1.Progress.Claim
+	(*v1.Exception)(nil),           // 4: crossdock.tower.v1.Exception
+	(*v1.CaseProgress_Amount)(nil), // 5: crossdock.tower.v1.CaseProgress.Amount
+	(*timestamppb.Timestamp)(nil),  // 6: google.protobuf.Timestamp
 }
 var file_crossdock_tower_storage_v1_progress_proto_depIdxs = []int32{
-	3, // 0: crossdock.tower.storage.v1.Exception.exception:type_name -> crossdock.tower.v1.Exception
+	4, // 0: crossdock.tower.storage.v1.Exception.exception:type_name -> crossdock.tower.v1.Exception
 	2, // 1: crossdock.tower.storage.v1.Progress.events:type_name -> crossdock.tower.storage.v1.Progress.Event
-	4, // 2: crossdock.tower.storage.v1.Progress.amounts:type_name -> crossdock.tower.v1.CaseProgress.Amount
-	5, // 3: crossdock.tower.storage.v1.Progress.Event.time:type_name -> google.protobuf.Timestamp
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 2: crossdock.tower.storage.v1.Progress.amounts:type_name -> crossdock.tower.v1.CaseProgress.Amount
+	3, // 3: crossdock.tower.storage.v1.Progress.claims:type_name -> crossdock.tower.storage.v1.Progress.Claim
+	6, // 4: crossdock.tower.storage.v1.Progress.Event.time:type_name -> google.protobuf.Timestamp
+	6, // 5: crossdock.tower.storage.v1.Progress.Claim.occur_time:type_name -> google.protobuf.Timestamp
+	6, // 6: crossdock.tower.storage.v1.Progress.Claim.receive_time:type_name -> google.protobuf.Timestamp
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_tower_storage_v1_progress_proto_init() }
@@ -261,7 +354,7 @@ func file_crossdock_tower_storage_v1_progress_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_tower_storage_v1_progress_proto_rawDesc), len(file_crossdock_tower_storage_v1_progress_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
