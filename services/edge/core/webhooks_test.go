@@ -304,7 +304,9 @@ func TestPromiseIsToldWhenItChanges(t *testing.T) {
 		{ordersv1.Order_IN_TRANSIT, promise(late, "LOW", "FEED_SILENT"),
 			`{"deliverBy":"2026-03-05T17:00:00-05:00","estimate":"2026-03-06T10:30:00-05:00","confidence":"LOW","reasons":["FEED_SILENT"]}`},
 		{ordersv1.Order_IN_TRANSIT, promise(late, "LOW", "FEED_SILENT"), ""},
-		{ordersv1.Order_DELIVERED, promise(time.Time{}, ""), ""},
+		{ordersv1.Order_IN_TRANSIT, promise(late, ""), ""},                                                 // nobody watches any more
+		{ordersv1.Order_IN_TRANSIT, promise(time.Time{}, ""), `{"deliverBy":"2026-03-05T17:00:00-05:00"}`}, // in time after all
+		{ordersv1.Order_DELIVERED, promise(late, ""), ""},
 	} {
 		h.tell("orders", &ordersv1.CommitmentChanged{Order: "orders/ord_1", Customer: "parties/CUS-PIN", CustomerOrderNumber: "PC-1016", Fulfilment: c.fulfilment, Promise: c.promise})
 		h.settle()

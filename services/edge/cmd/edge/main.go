@@ -44,9 +44,12 @@ func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
 	tel := cfg.Telemetry(errOut)
 	business, machine := cfg.Business(), clock.SystemMachine()
-	peers, err := cfg.Dial(tel.Log, config.Feeds()...)
-	if err != nil {
-		return err
+	peers := serve.Peers{}
+	if cfg.Webhooks() {
+		var err error
+		if peers, err = cfg.Dial(tel.Log, config.Feeds()...); err != nil {
+			return err
+		}
 	}
 	c, err := core.Open(ctx, core.Deps{
 		DataDir: cfg.DataDir, Business: business, Machine: machine, IDs: typeid.Random(business), Rand: rand.Reader, Log: tel.Log,
@@ -85,13 +88,18 @@ func openDoor(cfg config.Config, c *core.Core, machine clock.Machine, log *slog.
 		MaxBody: cfg.MaxBodyBytes, MaxInFlight: cfg.MaxInFlight, Timeout: cfg.GatewayTimeout,
 	}
 	for _, r := range cfg.Routes {
+		if r.Service == config.Own && !cfg.Webhooks() {
+			continue
+		}
 		door.Routes = append(door.Routes, core.Route{Prefix: r.Prefix, Service: r.Service})
 	}
-	own, end, err := c.Own(cfg.TLS, cfg.TokenKeys)
-	if err != nil {
-		return nil, closeDoor, err
+	if cfg.Webhooks() {
+		own, end, err := c.Own(cfg.TLS, cfg.TokenKeys)
+		if err != nil {
+			return nil, closeDoor, err
+		}
+		door.Backends[config.Own], closeOwn = own, end
 	}
-	door.Backends[config.Own], closeOwn = own, end
 	for service, base := range cfg.Gateways {
 		u, err := url.Parse(base)
 		if err != nil {

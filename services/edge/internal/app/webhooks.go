@@ -1,10 +1,7 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"io"
 	"time"
@@ -294,19 +291,18 @@ func isNews(ctx context.Context, tx *store.Tx, to webhook.Endpoint, e webhook.Ev
 	if e.Data.Promise == nil {
 		return true, nil
 	}
-	was, err := edgestore.Told(ctx, tx, to.ID, e.Resource)
-	if err != nil || was == nil && e.Data.Promise.Plain() {
-		return false, err
-	}
-	text, err := json.Marshal(e.Data.Promise)
+	was, ok, err := edgestore.Told(ctx, tx, to.ID, e.Resource)
 	if err != nil {
 		return false, err
 	}
-	is := sha256.Sum256(text)
-	if bytes.Equal(was, is[:]) {
+	is := *e.Data.Promise
+	if !ok { // it knows what was promised when the order was confirmed
+		was = webhook.Promise{DeliverBy: is.DeliverBy}
+	}
+	if !is.Differs(was) {
 		return false, nil
 	}
-	return true, edgestore.SaveTold(ctx, tx, to.ID, e.Resource, is[:])
+	return true, edgestore.SaveTold(ctx, tx, to.ID, e.Resource, is)
 }
 
 // Deliver is the handler of the tasks: one attempt, whose outcome ends the task.

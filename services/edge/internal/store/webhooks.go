@@ -121,18 +121,22 @@ func SaveSecrets(ctx context.Context, tx *store.Tx, endpoint string, s webhook.S
 	})
 }
 
-// Told is the fingerprint of what an endpoint was last told of an order's promise; nil when it was told nothing.
-func Told(ctx context.Context, r store.Reader, endpoint, order string) ([]byte, error) {
+// Told is what an endpoint was last told of an order's promise; ok is false when it was told nothing.
+func Told(ctx context.Context, r store.Reader, endpoint, order string) (p webhook.Promise, ok bool, err error) {
 	rec, err := promiseTable.Get(ctx, r, store.Key(endpoint, order))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
+		return p, false, nil
 	}
-	return rec.GetFingerprint(), err
+	return webhook.Promise{
+		DeliverBy: rec.GetDeliverBy(), Estimate: rec.GetEstimate(), Confidence: rec.GetConfidence(), Reasons: rec.GetReasons(),
+	}, err == nil, err
 }
 
 // SaveTold writes it.
-func SaveTold(ctx context.Context, tx *store.Tx, endpoint, order string, fingerprint []byte) error {
-	return promiseTable.Put(ctx, tx, store.Key(endpoint, order), &storagev1.PromiseRecord{Fingerprint: fingerprint})
+func SaveTold(ctx context.Context, tx *store.Tx, endpoint, order string, p webhook.Promise) error {
+	return promiseTable.Put(ctx, tx, store.Key(endpoint, order), &storagev1.PromiseRecord{
+		DeliverBy: p.DeliverBy, Estimate: p.Estimate, Confidence: p.Confidence, Reasons: p.Reasons,
+	})
 }
 
 // Delivery reads a delivery by its id.

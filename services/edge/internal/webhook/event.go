@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -65,8 +66,12 @@ type Promise struct {
 	Reasons    []string `json:"reasons,omitempty"`    // why it is not high
 }
 
-// Plain reports that nothing is to be told beside what was promised when the order was confirmed.
-func (p Promise) Plain() bool { return p.Estimate == "" && p.Confidence == "" && len(p.Reasons) == 0 }
+// Differs reports whether a partner that was told was wants to know: of another time, or of another trust in it. That nobody watches
+// any more, as at the delivery, is no news.
+func (p Promise) Differs(was Promise) bool {
+	return p.DeliverBy != was.DeliverBy || p.Estimate != was.Estimate ||
+		p.Confidence != "" && (p.Confidence != was.Confidence || !slices.Equal(p.Reasons, was.Reasons))
+}
 
 // Body is the event as it is sent.
 func (e Event) Body() ([]byte, error) {

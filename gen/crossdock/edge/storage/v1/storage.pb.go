@@ -249,8 +249,14 @@ func (x *DeliveryRecord) GetBody() []byte {
 // PromiseRecord is what an endpoint was last told of an order's promise. Key: the endpoint's id, the order.
 type PromiseRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// SHA-256 over the promise as it is sent.
-	Fingerprint   []byte `protobuf:"bytes,1,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	// Not later than this, as it was sent.
+	DeliverBy string `protobuf:"bytes,1,opt,name=deliver_by,json=deliverBy,proto3" json:"deliver_by,omitempty"`
+	// The estimate as it was sent; empty when it equalled the promise.
+	Estimate string `protobuf:"bytes,2,opt,name=estimate,proto3" json:"estimate,omitempty"`
+	// How far it could be trusted.
+	Confidence string `protobuf:"bytes,3,opt,name=confidence,proto3" json:"confidence,omitempty"`
+	// Why it was not high.
+	Reasons       []string `protobuf:"bytes,4,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -285,9 +291,30 @@ func (*PromiseRecord) Descriptor() ([]byte, []int) {
 	return file_crossdock_edge_storage_v1_storage_proto_rawDescGZIP(), []int{4}
 }
 
-func (x *PromiseRecord) GetFingerprint() []byte {
+func (x *PromiseRecord) GetDeliverBy() string {
 	if x != nil {
-		return x.Fingerprint
+		return x.DeliverBy
+	}
+	return ""
+}
+
+func (x *PromiseRecord) GetEstimate() string {
+	if x != nil {
+		return x.Estimate
+	}
+	return ""
+}
+
+func (x *PromiseRecord) GetConfidence() string {
+	if x != nil {
+		return x.Confidence
+	}
+	return ""
+}
+
+func (x *PromiseRecord) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
 	}
 	return nil
 }
@@ -309,9 +336,15 @@ const file_crossdock_edge_storage_v1_storage_proto_rawDesc = "" +
 	"\x0eprevious_until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\rpreviousUntil\"d\n" +
 	"\x0eDeliveryRecord\x12>\n" +
 	"\bdelivery\x18\x01 \x01(\v2\".crossdock.edge.v1.WebhookDeliveryR\bdelivery\x12\x12\n" +
-	"\x04body\x18\x02 \x01(\fR\x04body\"1\n" +
-	"\rPromiseRecord\x12 \n" +
-	"\vfingerprint\x18\x01 \x01(\fR\vfingerprintB7Z5crossdock.dev/gen/crossdock/edge/storage/v1;storagev1b\x06proto3"
+	"\x04body\x18\x02 \x01(\fR\x04body\"\x84\x01\n" +
+	"\rPromiseRecord\x12\x1d\n" +
+	"\n" +
+	"deliver_by\x18\x01 \x01(\tR\tdeliverBy\x12\x1a\n" +
+	"\bestimate\x18\x02 \x01(\tR\bestimate\x12\x1e\n" +
+	"\n" +
+	"confidence\x18\x03 \x01(\tR\n" +
+	"confidence\x12\x18\n" +
+	"\areasons\x18\x04 \x03(\tR\areasonsB7Z5crossdock.dev/gen/crossdock/edge/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_crossdock_edge_storage_v1_storage_proto_rawDescOnce sync.Once
