@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	crossdock.dev/gen v0.0.0
+	crossdock.dev/kernel v0.0.0
 	crossdock.dev/platform v0.0.0
 	google.golang.org/grpc v1.85.0
 	google.golang.org/protobuf v1.36.12

@@ -24,6 +24,7 @@ import (
 	"crossdock.dev/services/workflow/internal/app"
 	"crossdock.dev/services/workflow/internal/inbound"
 	"crossdock.dev/services/workflow/internal/peers"
+	"crossdock.dev/services/workflow/internal/process"
 	workflowstore "crossdock.dev/services/workflow/internal/store"
 )
 
@@ -41,6 +42,7 @@ type Deps struct {
 	Feeds    map[string]eventlog.Source          // orders, freight, billing, edi
 	Peers    map[string]grpc.ClientConnInterface // freight, billing
 	Parallel int                                 // commands under way at once; 0 in a simulation
+	Limits   *process.Limits                     // how long steps and work items may take; nil is the default
 }
 
 // Core is the running service without its listeners.
@@ -58,7 +60,11 @@ func Open(ctx context.Context, d Deps) (*Core, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", Service, err)
 	}
-	a := app.New(db, d.Business, d.IDs)
+	limits := process.DefaultLimits()
+	if d.Limits != nil {
+		limits = *d.Limits
+	}
+	a := app.New(db, d.Business, d.IDs, limits)
 	runner := tasks.NewRunner(tasks.Config{
 		Store: db, Handlers: a.Handlers(peers.New(d.Peers["freight"], d.Peers["billing"])),
 		Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,

@@ -26,6 +26,7 @@ import (
 	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/telemetry"
 	"crossdock.dev/platform/typeid"
+	"crossdock.dev/services/workflow/internal/process"
 )
 
 const (
@@ -44,12 +45,14 @@ type world struct {
 	logs  map[string]*store.Store
 	peer  *peer
 	core  *Core
+	// limits are the service's; nil is the default.
+	limits *process.Limits
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, ctx: t.Context(), clock: clock.NewManual(time.Date(2026, 3, 2, 11, 5, 0, 0, time.UTC)), dir: t.TempDir(),
-		logs: map[string]*store.Store{}, peer: &peer{refuse: map[string]error{}},
+		logs: map[string]*store.Store{}, peer: &peer{refuse: map[string]error{}, offered: freightv1.Load_PLANNED},
 	}
 	for _, name := range []string{"orders", "freight", "billing", "edi"} {
 		s, err := store.Open(w.ctx, store.Options{Path: t.TempDir() + "/" + name + ".db", Schema: store.Schema{Service: name, Version: 1}, Clock: w.clock})
@@ -70,7 +73,7 @@ func (w *world) open() {
 	var err error
 	w.core, err = Open(w.ctx, Deps{
 		DataDir: w.dir, Business: w.clock, Machine: clock.SystemMachine(), IDs: typeid.Sequence(1), Log: telemetry.Discard(), Feeds: feeds,
-		Peers: map[string]grpc.ClientConnInterface{"freight": w.peer, "billing": w.peer},
+		Peers: map[string]grpc.ClientConnInterface{"freight": w.peer, "billing": w.peer}, Limits: w.limits,
 	})
 	w.must(err)
 	w.core.Followers().Stepping = true
@@ -109,14 +112,18 @@ func (w *world) must(err error) {
 
 // peer answers every call, or refuses it, and notes method and request id.
 type peer struct {
-	calls  []string
-	refuse map[string]error // by method name
+	calls   []string
+	refuse  map[string]error // by method name
+	offered freightv1.Load_State
 }
 
-func (p *peer) Invoke(_ context.Context, method string, args, _ any, _ ...grpc.CallOption) error {
+func (p *peer) Invoke(_ context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
 	name := method[len(method)-len(lastPart(method)):]
 	call := name
 	switch m := args.(type) {
+	case *freightv1.GetLoadRequest:
+		reply.(*freightv1.Load).State = p.offered
+		return p.refuse[name]
 	case *freightv1.PlanShipmentRequest:
 		call = fmt.Sprintf("%s %s %d lines", name, m.GetOrderRelease(), len(m.GetLines()))
 	case *freightv1.TenderLoadRequest:

@@ -79,6 +79,8 @@ func workItems() resource[*workflowv1.WorkItem, *workflowv1.ListWorkItemsRequest
 			{head: "REASON", text: func(m *workflowv1.WorkItem) string { return show.Text(m.GetReason()) }},
 			{head: "SUBJECT", text: func(m *workflowv1.WorkItem) string { return show.Text(m.GetSubject()) }},
 			{head: "OPENED", text: func(m *workflowv1.WorkItem) string { return show.Time(m.GetCreateTime()) }},
+			{head: "DUE", text: func(m *workflowv1.WorkItem) string { return show.Time(m.GetDueTime()) }},
+			{head: "OVERDUE", text: func(m *workflowv1.WorkItem) string { return show.Time(m.GetOverdueTime()) }},
 			{head: "DETAIL", text: func(m *workflowv1.WorkItem) string { return show.Text(m.GetDetail()) }},
 		},
 	}
@@ -92,12 +94,14 @@ type workItemsCmd struct {
 
 type workItemsListCmd struct {
 	Paging
-	State string `help:"open, closed or all." enum:"open,closed,all" default:"open"`
+	State   string `help:"open, closed or all." enum:"open,closed,all" default:"open"`
+	Owner   string `help:"Only of this team: operations, finance, masterdata or integration."`
+	Overdue bool   `help:"Only those that were not dealt with until they were due."`
 }
 
 func (c *workItemsListCmd) Run(ctx context.Context, env *Env) error {
 	state := workflowv1.WorkItem_State(workflowv1.WorkItem_State_value[strings.ToUpper(c.State)]) // all is none of them
-	return workItems().runList(ctx, env, &workflowv1.ListWorkItemsRequest{State: state}, c.Limit)
+	return workItems().runList(ctx, env, &workflowv1.ListWorkItemsRequest{State: state, Owner: c.Owner, Overdue: c.Overdue}, c.Limit)
 }
 
 type workItemsGetCmd struct{ ref }

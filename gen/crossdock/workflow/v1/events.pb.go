@@ -205,6 +205,98 @@ func (x *WorkItemClosed) GetWorkItem() *WorkItem {
 	return nil
 }
 
+// WorkItemChanged: what an open one is about was told anew: another owner, other words.
+type WorkItemChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The work item.
+	WorkItem      *WorkItem `protobuf:"bytes,1,opt,name=work_item,json=workItem,proto3" json:"work_item,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkItemChanged) Reset() {
+	*x = WorkItemChanged{}
+	mi := &file_crossdock_workflow_v1_events_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkItemChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkItemChanged) ProtoMessage() {}
+
+func (x *WorkItemChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_workflow_v1_events_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkItemChanged.ProtoReflect.Descriptor instead.
+func (*WorkItemChanged) Descriptor() ([]byte, []int) {
+	return file_crossdock_workflow_v1_events_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *WorkItemChanged) GetWorkItem() *WorkItem {
+	if x != nil {
+		return x.WorkItem
+	}
+	return nil
+}
+
+// WorkItemOverdue: an open one was not dealt with until its due time. It stays open, and its owner stays.
+type WorkItemOverdue struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The work item.
+	WorkItem      *WorkItem `protobuf:"bytes,1,opt,name=work_item,json=workItem,proto3" json:"work_item,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkItemOverdue) Reset() {
+	*x = WorkItemOverdue{}
+	mi := &file_crossdock_workflow_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkItemOverdue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkItemOverdue) ProtoMessage() {}
+
+func (x *WorkItemOverdue) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_workflow_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkItemOverdue.ProtoReflect.Descriptor instead.
+func (*WorkItemOverdue) Descriptor() ([]byte, []int) {
+	return file_crossdock_workflow_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *WorkItemOverdue) GetWorkItem() *WorkItem {
+	if x != nil {
+		return x.WorkItem
+	}
+	return nil
+}
+
 var File_crossdock_workflow_v1_events_proto protoreflect.FileDescriptor
 
 const file_crossdock_workflow_v1_events_proto_rawDesc = "" +
@@ -217,6 +309,10 @@ const file_crossdock_workflow_v1_events_proto_rawDesc = "" +
 	"\x0eWorkItemOpened\x12<\n" +
 	"\twork_item\x18\x01 \x01(\v2\x1f.crossdock.workflow.v1.WorkItemR\bworkItem\"N\n" +
 	"\x0eWorkItemClosed\x12<\n" +
+	"\twork_item\x18\x01 \x01(\v2\x1f.crossdock.workflow.v1.WorkItemR\bworkItem\"O\n" +
+	"\x0fWorkItemChanged\x12<\n" +
+	"\twork_item\x18\x01 \x01(\v2\x1f.crossdock.workflow.v1.WorkItemR\bworkItem\"O\n" +
+	"\x0fWorkItemOverdue\x12<\n" +
 	"\twork_item\x18\x01 \x01(\v2\x1f.crossdock.workflow.v1.WorkItemR\bworkItemB4Z2crossdock.dev/gen/crossdock/workflow/v1;workflowv1b\x06proto3"
 
 var (
@@ -231,25 +327,29 @@ func file_crossdock_workflow_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_workflow_v1_events_proto_rawDescData
 }
 
-var file_crossdock_workflow_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_crossdock_workflow_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_crossdock_workflow_v1_events_proto_goTypes = []any{
 	(*ProcessAdvanced)(nil), // 0: crossdock.workflow.v1.ProcessAdvanced
 	(*ProcessEnded)(nil),    // 1: crossdock.workflow.v1.ProcessEnded
 	(*WorkItemOpened)(nil),  // 2: crossdock.workflow.v1.WorkItemOpened
 	(*WorkItemClosed)(nil),  // 3: crossdock.workflow.v1.WorkItemClosed
-	(*Process)(nil),         // 4: crossdock.workflow.v1.Process
-	(*WorkItem)(nil),        // 5: crossdock.workflow.v1.WorkItem
+	(*WorkItemChanged)(nil), // 4: crossdock.workflow.v1.WorkItemChanged
+	(*WorkItemOverdue)(nil), // 5: crossdock.workflow.v1.WorkItemOverdue
+	(*Process)(nil),         // 6: crossdock.workflow.v1.Process
+	(*WorkItem)(nil),        // 7: crossdock.workflow.v1.WorkItem
 }
 var file_crossdock_workflow_v1_events_proto_depIdxs = []int32{
-	4, // 0: crossdock.workflow.v1.ProcessAdvanced.process:type_name -> crossdock.workflow.v1.Process
-	4, // 1: crossdock.workflow.v1.ProcessEnded.process:type_name -> crossdock.workflow.v1.Process
-	5, // 2: crossdock.workflow.v1.WorkItemOpened.work_item:type_name -> crossdock.workflow.v1.WorkItem
-	5, // 3: crossdock.workflow.v1.WorkItemClosed.work_item:type_name -> crossdock.workflow.v1.WorkItem
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	6, // 0: crossdock.workflow.v1.ProcessAdvanced.process:type_name -> crossdock.workflow.v1.Process
+	6, // 1: crossdock.workflow.v1.ProcessEnded.process:type_name -> crossdock.workflow.v1.Process
+	7, // 2: crossdock.workflow.v1.WorkItemOpened.work_item:type_name -> crossdock.workflow.v1.WorkItem
+	7, // 3: crossdock.workflow.v1.WorkItemClosed.work_item:type_name -> crossdock.workflow.v1.WorkItem
+	7, // 4: crossdock.workflow.v1.WorkItemChanged.work_item:type_name -> crossdock.workflow.v1.WorkItem
+	7, // 5: crossdock.workflow.v1.WorkItemOverdue.work_item:type_name -> crossdock.workflow.v1.WorkItem
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_workflow_v1_events_proto_init() }
@@ -264,7 +364,7 @@ func file_crossdock_workflow_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_workflow_v1_events_proto_rawDesc), len(file_crossdock_workflow_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

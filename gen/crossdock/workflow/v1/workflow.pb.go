@@ -339,7 +339,11 @@ type WorkItem struct {
 	// Who closed it; "service/workflow" when the cause went away.
 	ClosedBy string `protobuf:"bytes,10,opt,name=closed_by,json=closedBy,proto3" json:"closed_by,omitempty"`
 	// Revision; give it back to change only what you have seen. A stale one is ABORTED.
-	Etag          string `protobuf:"bytes,11,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,11,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Until when its owner is to have dealt with it (business time), UTC, by its reason and owner; absent when it has no clock.
+	DueTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
+	// When it was found overdue (business time), UTC; absent before, and in an item that was closed in time.
+	OverdueTime   *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=overdue_time,json=overdueTime,proto3" json:"overdue_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -449,6 +453,20 @@ func (x *WorkItem) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *WorkItem) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
+func (x *WorkItem) GetOverdueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OverdueTime
+	}
+	return nil
 }
 
 // GetProcessRequest names a process.
@@ -670,7 +688,11 @@ type ListWorkItemsRequest struct {
 	// From the answer before; only with the same other arguments.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only in this state; STATE_UNSPECIFIED means all.
-	State         WorkItem_State `protobuf:"varint,3,opt,name=state,proto3,enum=crossdock.workflow.v1.WorkItem_State" json:"state,omitempty"`
+	State WorkItem_State `protobuf:"varint,3,opt,name=state,proto3,enum=crossdock.workflow.v1.WorkItem_State" json:"state,omitempty"`
+	// Only of this owner; empty means all.
+	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// Only those that were found overdue.
+	Overdue       bool `protobuf:"varint,5,opt,name=overdue,proto3" json:"overdue,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -724,6 +746,20 @@ func (x *ListWorkItemsRequest) GetState() WorkItem_State {
 		return x.State
 	}
 	return WorkItem_STATE_UNSPECIFIED
+}
+
+func (x *ListWorkItemsRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ListWorkItemsRequest) GetOverdue() bool {
+	if x != nil {
+		return x.Overdue
+	}
+	return false
 }
 
 // ListWorkItemsResponse is a page, newest first.
@@ -957,7 +993,7 @@ const file_crossdock_workflow_v1_workflow_proto_rawDesc = "" +
 	"\x05STUCK\x10\a\x12\t\n" +
 	"\x05ENDED\x10\b\x12\x0e\n" +
 	"\n" +
-	"CANCELLING\x10\t\"\xbd\x03\n" +
+	"CANCELLING\x10\t\"\xb3\x04\n" +
 	"\bWorkItem\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
@@ -972,7 +1008,9 @@ const file_crossdock_workflow_v1_workflow_proto_rawDesc = "" +
 	"close_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\x12\x1b\n" +
 	"\tclosed_by\x18\n" +
 	" \x01(\tR\bclosedBy\x12\x1b\n" +
-	"\x04etag\x18\v \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\"4\n" +
+	"\x04etag\x18\v \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x125\n" +
+	"\bdue_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x12=\n" +
+	"\foverdue_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\voverdueTime\"4\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04OPEN\x10\x01\x12\n" +
@@ -989,12 +1027,14 @@ const file_crossdock_workflow_v1_workflow_proto_rawDesc = "" +
 	"\tprocesses\x18\x01 \x03(\v2\x1e.crossdock.workflow.v1.ProcessR\tprocesses\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"O\n" +
 	"\x12GetWorkItemRequest\x129\n" +
-	"\x04name\x18\x01 \x01(\tB%\xe0A\x02\xbaH\x1fr\x1d2\x1b^workItems/[a-z0-9_]{1,64}$R\x04name\"\xac\x01\n" +
+	"\x04name\x18\x01 \x01(\tB%\xe0A\x02\xbaH\x1fr\x1d2\x1b^workItems/[a-z0-9_]{1,64}$R\x04name\"\xe5\x01\n" +
 	"\x14ListWorkItemsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12E\n" +
-	"\x05state\x18\x03 \x01(\x0e2%.crossdock.workflow.v1.WorkItem.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\"\x7f\n" +
+	"\x05state\x18\x03 \x01(\x0e2%.crossdock.workflow.v1.WorkItem.StateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12\x1d\n" +
+	"\x05owner\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05owner\x12\x18\n" +
+	"\aoverdue\x18\x05 \x01(\bR\aoverdue\"\x7f\n" +
 	"\x15ListWorkItemsResponse\x12>\n" +
 	"\n" +
 	"work_items\x18\x01 \x03(\v2\x1f.crossdock.workflow.v1.WorkItemR\tworkItems\x12&\n" +
@@ -1062,25 +1102,27 @@ var file_crossdock_workflow_v1_workflow_proto_depIdxs = []int32{
 	1,  // 5: crossdock.workflow.v1.WorkItem.state:type_name -> crossdock.workflow.v1.WorkItem.State
 	12, // 6: crossdock.workflow.v1.WorkItem.create_time:type_name -> google.protobuf.Timestamp
 	12, // 7: crossdock.workflow.v1.WorkItem.close_time:type_name -> google.protobuf.Timestamp
-	2,  // 8: crossdock.workflow.v1.ListProcessesResponse.processes:type_name -> crossdock.workflow.v1.Process
-	1,  // 9: crossdock.workflow.v1.ListWorkItemsRequest.state:type_name -> crossdock.workflow.v1.WorkItem.State
-	3,  // 10: crossdock.workflow.v1.ListWorkItemsResponse.work_items:type_name -> crossdock.workflow.v1.WorkItem
-	12, // 11: crossdock.workflow.v1.Process.Step.time:type_name -> google.protobuf.Timestamp
-	4,  // 12: crossdock.workflow.v1.WorkflowService.GetProcess:input_type -> crossdock.workflow.v1.GetProcessRequest
-	5,  // 13: crossdock.workflow.v1.WorkflowService.ListProcesses:input_type -> crossdock.workflow.v1.ListProcessesRequest
-	7,  // 14: crossdock.workflow.v1.WorkflowService.GetWorkItem:input_type -> crossdock.workflow.v1.GetWorkItemRequest
-	8,  // 15: crossdock.workflow.v1.WorkflowService.ListWorkItems:input_type -> crossdock.workflow.v1.ListWorkItemsRequest
-	10, // 16: crossdock.workflow.v1.WorkflowService.CloseWorkItem:input_type -> crossdock.workflow.v1.CloseWorkItemRequest
-	2,  // 17: crossdock.workflow.v1.WorkflowService.GetProcess:output_type -> crossdock.workflow.v1.Process
-	6,  // 18: crossdock.workflow.v1.WorkflowService.ListProcesses:output_type -> crossdock.workflow.v1.ListProcessesResponse
-	3,  // 19: crossdock.workflow.v1.WorkflowService.GetWorkItem:output_type -> crossdock.workflow.v1.WorkItem
-	9,  // 20: crossdock.workflow.v1.WorkflowService.ListWorkItems:output_type -> crossdock.workflow.v1.ListWorkItemsResponse
-	3,  // 21: crossdock.workflow.v1.WorkflowService.CloseWorkItem:output_type -> crossdock.workflow.v1.WorkItem
-	17, // [17:22] is the sub-list for method output_type
-	12, // [12:17] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	12, // 8: crossdock.workflow.v1.WorkItem.due_time:type_name -> google.protobuf.Timestamp
+	12, // 9: crossdock.workflow.v1.WorkItem.overdue_time:type_name -> google.protobuf.Timestamp
+	2,  // 10: crossdock.workflow.v1.ListProcessesResponse.processes:type_name -> crossdock.workflow.v1.Process
+	1,  // 11: crossdock.workflow.v1.ListWorkItemsRequest.state:type_name -> crossdock.workflow.v1.WorkItem.State
+	3,  // 12: crossdock.workflow.v1.ListWorkItemsResponse.work_items:type_name -> crossdock.workflow.v1.WorkItem
+	12, // 13: crossdock.workflow.v1.Process.Step.time:type_name -> google.protobuf.Timestamp
+	4,  // 14: crossdock.workflow.v1.WorkflowService.GetProcess:input_type -> crossdock.workflow.v1.GetProcessRequest
+	5,  // 15: crossdock.workflow.v1.WorkflowService.ListProcesses:input_type -> crossdock.workflow.v1.ListProcessesRequest
+	7,  // 16: crossdock.workflow.v1.WorkflowService.GetWorkItem:input_type -> crossdock.workflow.v1.GetWorkItemRequest
+	8,  // 17: crossdock.workflow.v1.WorkflowService.ListWorkItems:input_type -> crossdock.workflow.v1.ListWorkItemsRequest
+	10, // 18: crossdock.workflow.v1.WorkflowService.CloseWorkItem:input_type -> crossdock.workflow.v1.CloseWorkItemRequest
+	2,  // 19: crossdock.workflow.v1.WorkflowService.GetProcess:output_type -> crossdock.workflow.v1.Process
+	6,  // 20: crossdock.workflow.v1.WorkflowService.ListProcesses:output_type -> crossdock.workflow.v1.ListProcessesResponse
+	3,  // 21: crossdock.workflow.v1.WorkflowService.GetWorkItem:output_type -> crossdock.workflow.v1.WorkItem
+	9,  // 22: crossdock.workflow.v1.WorkflowService.ListWorkItems:output_type -> crossdock.workflow.v1.ListWorkItemsResponse
+	3,  // 23: crossdock.workflow.v1.WorkflowService.CloseWorkItem:output_type -> crossdock.workflow.v1.WorkItem
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_workflow_v1_workflow_proto_init() }

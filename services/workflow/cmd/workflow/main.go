@@ -40,9 +40,10 @@ func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	limits := cfg.Limits.Read()
 	c, err := core.Open(ctx, core.Deps{
 		DataDir: cfg.DataDir, Business: business, Machine: clock.SystemMachine(), IDs: typeid.Random(business), Rand: rand.Reader, Log: tel.Log,
-		Feeds: peers.Feeds(), Peers: peers.Conns(), Parallel: 32,
+		Feeds: peers.Feeds(), Peers: peers.Conns(), Parallel: 32, Limits: &limits,
 	})
 	if err != nil {
 		return errors.Join(err, peers.Close())

@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
@@ -100,14 +101,16 @@ func (s *Server) GetWorkItem(ctx context.Context, req *workflowv1.GetWorkItemReq
 
 // ListWorkItems pages through the work items.
 func (s *Server) ListWorkItems(ctx context.Context, req *workflowv1.ListWorkItemsRequest) (*workflowv1.ListWorkItemsResponse, error) {
-	before, err := page.Parse(req.GetPageToken(), req.GetState().String())
+	same := fmt.Sprintf("%s/%s/%t", req.GetState(), req.GetOwner(), req.GetOverdue())
+	before, err := page.Parse(req.GetPageToken(), same)
 	if err != nil {
 		return nil, answer(err, "workItems")
 	}
+	filter := store.ItemFilter{State: process.ItemState(req.GetState()), Owner: req.GetOwner(), Overdue: req.GetOverdue()}
 	size := page.Size(req.GetPageSize(), defaultPage, maxPage)
 	var found []*workflowv1.WorkItem
 	err = s.store.View(ctx, func(r platform.Reader) (err error) {
-		found, err = store.ItemPage(ctx, r, string(before), process.ItemState(req.GetState()), size+1)
+		found, err = store.ItemPage(ctx, r, string(before), filter, size+1)
 		return err
 	})
 	if err != nil {
@@ -116,7 +119,7 @@ func (s *Server) ListWorkItems(ctx context.Context, req *workflowv1.ListWorkItem
 	resp := &workflowv1.ListWorkItemsResponse{WorkItems: found}
 	if len(found) > size {
 		resp.WorkItems = found[:size]
-		resp.NextPageToken = page.Token([]byte(itemID(found[size-1].GetName())), req.GetState().String())
+		resp.NextPageToken = page.Token([]byte(itemID(found[size-1].GetName())), same)
 	}
 	return resp, nil
 }

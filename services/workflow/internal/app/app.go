@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -18,14 +19,15 @@ import (
 
 // App lets things happen to processes.
 type App struct {
-	store *platform.Store
-	clock clock.Business
-	ids   typeid.Source
+	store  *platform.Store
+	clock  clock.Business
+	ids    typeid.Source
+	limits process.Limits
 }
 
 // New returns an App over a store.
-func New(s *platform.Store, business clock.Business, ids typeid.Source) *App {
-	return &App{store: s, clock: business, ids: ids}
+func New(s *platform.Store, business clock.Business, ids typeid.Source, limits process.Limits) *App {
+	return &App{store: s, clock: business, ids: ids, limits: limits}
 }
 
 // Start begins the process of a release, unless it runs already. plan is the planning request of its first command, kept as
@@ -40,7 +42,7 @@ func (a *App) Start(ctx context.Context, tx *platform.Tx, e process.Released, pl
 	if err := store.Begin(ctx, tx, out.Process, plan, history(out, at)...); err != nil {
 		return err
 	}
-	return a.send(ctx, tx, out)
+	return errors.Join(a.watch(ctx, tx, out), a.send(ctx, tx, out))
 }
 
 // Happened lets an event happen to every process that name leads to. It tells whether there was one.
@@ -75,11 +77,11 @@ func (a *App) happened(ctx context.Context, tx *platform.Tx, p process.Process, 
 		if it.Related, err = a.related(ctx, tx, p, it.Subject); err != nil {
 			return err
 		}
-		if err := store.OpenItem(ctx, tx, a.ids.New("wki"), it, at); err != nil {
+		if err := a.open(ctx, tx, it, at); err != nil {
 			return err
 		}
 	}
-	return a.send(ctx, tx, out)
+	return errors.Join(a.watch(ctx, tx, out), a.send(ctx, tx, out))
 }
 
 // related are the orders that a work item of a process is about: what concerns the load or its bill concerns every order aboard.
@@ -100,7 +102,23 @@ func (a *App) related(ctx context.Context, tx *platform.Tx, p process.Process, s
 
 // Open opens a work item that belongs to no process, such as one about a message or a held order.
 func (a *App) Open(ctx context.Context, tx *platform.Tx, it process.Item) error {
-	return store.OpenItem(ctx, tx, a.ids.New("wki"), it, a.clock.Now())
+	return a.open(ctx, tx, it, a.clock.Now())
+}
+
+// open opens a work item; one of its subject and reason that is open follows what is told now.
+func (a *App) open(ctx context.Context, tx *platform.Tx, it process.Item, at time.Time) error {
+	open, err := store.OpenItemsOf(ctx, tx, it.Subject, it.Reason)
+	if err != nil {
+		return err
+	}
+	if len(open) == 0 {
+		return a.saveItem(ctx, tx, process.Begin(a.ids.New("wki"), it, a.limits, at))
+	}
+	w, changed := open[0].Follow(it, a.limits, at)
+	if !changed {
+		return nil
+	}
+	return a.saveItem(ctx, tx, w)
 }
 
 // Close closes work items whose cause went away.
@@ -115,7 +133,7 @@ func (a *App) closeItems(ctx context.Context, tx *platform.Tx, c process.Closing
 	}
 	for _, w := range items {
 		if w, changed := w.Close("service/workflow", "", at); changed {
-			if err := store.SaveItem(ctx, tx, w); err != nil {
+			if err := a.saveItem(ctx, tx, w); err != nil {
 				return err
 			}
 		}
@@ -153,5 +171,7 @@ func history(out process.Outcome, at time.Time) []store.Step {
 	return steps
 }
 
-// processID is the id in a process's resource name.
+// processID is the id in a process's resource name, and itemID the one in a work item's.
 func processID(name string) string { return strings.TrimPrefix(name, "processes/") }
+
+func itemID(name string) string { return strings.TrimPrefix(name, "workItems/") }

@@ -26,7 +26,7 @@ func (a *App) CloseItem(ctx context.Context, tx *platform.Tx, id, etag, by, note
 	if !changed {
 		return w, nil
 	}
-	if err := store.SaveItem(ctx, tx, w); err != nil {
+	if err := a.saveItem(ctx, tx, w); err != nil {
 		return process.WorkItem{}, err
 	}
 	if w.Reason != process.CommandRefused && w.Reason != process.CancellationRefused {

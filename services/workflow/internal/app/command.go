@@ -24,6 +24,8 @@ type Peers interface {
 	AuthorizeBilling(ctx context.Context, requestID, shipment, orderRelease string) error
 	// IssueInvoice asks billing for the invoice of an authorisation.
 	IssueInvoice(ctx context.Context, requestID, authorization string) error
+	// Offered asks freight whether a load was offered to a carrier; of one that freight does not know it is false.
+	Offered(ctx context.Context, load string) (bool, error)
 }
 
 // RefusedError says that a service refused a command for good.
@@ -32,9 +34,11 @@ type RefusedError struct{ Detail string }
 // Error returns the refusal in words.
 func (e *RefusedError) Error() string { return e.Detail }
 
-// Handlers carry out the commands. What a command leads to comes back as a fact; a refusal is told to the process.
+// Handlers carry out the commands, and what is due when a limit has passed. What a command leads to comes back as a fact; a refusal is
+// told to the process.
 func (a *App) Handlers(peers Peers) map[string]tasks.Handler {
 	return map[string]tasks.Handler{
+		kindStep: a.overran(peers), kindItem: a.overdue,
 		string(process.PlanShipment): a.handler(process.PlanShipment, func(ctx context.Context, id, _ string, p process.Process) error {
 			if p.Shipment != "" { // the answer was lost, its fact was not
 				return nil

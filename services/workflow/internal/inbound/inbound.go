@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
@@ -151,6 +153,13 @@ func (fr freight) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) erro
 	return nil
 }
 
+func timeOf(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
 type named struct {
 	name  string // the order release
 	event process.Event
@@ -166,7 +175,9 @@ func freightEvents(payload proto.Message) []named {
 	}
 	switch m := payload.(type) {
 	case *freightv1.ShipmentPlanned:
-		return []named{{m.GetShipment().GetOrderRelease(), process.Planned{Shipment: m.GetShipment().GetName(), Load: m.GetLoad().GetName()}}}
+		return []named{{m.GetShipment().GetOrderRelease(), process.Planned{
+			Shipment: m.GetShipment().GetName(), Load: m.GetLoad().GetName(), JoinUntil: timeOf(m.GetLoad().GetJoinUntil()),
+		}}}
 	case *freightv1.LoadTendered:
 		t := m.GetTender()
 		return aboard(m.GetShipments(), process.Tendered{Tender: t.GetName(), Carrier: t.GetCarrier(), RespondBy: t.GetRespondBy().GetTime().AsTime()})
@@ -219,6 +230,11 @@ func (b billing) Apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error
 	}
 	switch x := e.event.(type) {
 	case process.BillExcepted:
+		for _, c := range x.Overruled() {
+			if err := b.app.Close(ctx, tx, c); err != nil {
+				return err
+			}
+		}
 		return b.app.Open(ctx, tx, process.Item{Reason: x.Reason, Owner: x.Owner, Subject: x.FreightBill, Related: f.Related, Detail: x.Detail})
 	case process.BillApproved:
 		return b.app.Close(ctx, tx, process.Closing{Subject: x.FreightBill})

@@ -1,4 +1,4 @@
-// Package peers sends workflow's commands to freight and billing.
+// Package peers sends workflow's commands to freight and billing, and asks freight what it needs to know.
 package peers
 
 import (
@@ -63,6 +63,15 @@ func (p *Peers) AuthorizeBilling(ctx context.Context, requestID, shipment, order
 func (p *Peers) IssueInvoice(ctx context.Context, requestID, authorization string) error {
 	_, err := p.billing.IssueInvoice(ctx, &billingv1.IssueInvoiceRequest{BillingAuthorization: authorization, RequestId: requestID})
 	return judge(err)
+}
+
+// Offered asks freight whether a load was offered.
+func (p *Peers) Offered(ctx context.Context, load string) (bool, error) {
+	l, err := p.freight.GetLoad(ctx, &freightv1.GetLoadRequest{Name: load})
+	if err != nil && rpcerr.From(err).Code == codes.NotFound {
+		return false, nil
+	}
+	return l.GetState() > freightv1.Load_PLANNED, err
 }
 
 // judge tells a refusal for good, which a person must see, from trouble that passes.

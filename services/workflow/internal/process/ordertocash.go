@@ -54,6 +54,8 @@ type Process struct {
 	NoBill bool
 	// Booked is true when a carrier took the load, Left when the goods are on their way.
 	Booked, Left bool
+	// Offered is true when its load was offered to a carrier since freight was asked to.
+	Offered bool
 	// Refused is the command that a service refused for good; somebody may send it again.
 	Refused Command
 	// CancelReason is why the customer wants it called off; empty when it does not, or when the goods have left.
@@ -90,8 +92,12 @@ type Event interface{ describe() string }
 type (
 	// Released: an order release was handed over; it begins the process.
 	Released struct{ OrderRelease, Order, CustomerOrderNumber string }
-	// Planned: freight made a shipment and put it on a load.
-	Planned struct{ Shipment, Load string }
+	// Planned: freight made a shipment and put it on a load. Until JoinUntil others may join the load, and it is not offered; zero when
+	// nobody may.
+	Planned struct {
+		Shipment, Load string
+		JoinUntil      time.Time
+	}
 	// Tendered: the load was offered to a carrier.
 	Tendered struct {
 		Tender, Carrier string
@@ -153,6 +159,11 @@ type (
 	}
 	// SentAgain: a person dealt with the refusal and wants the command sent again.
 	SentAgain struct{}
+	// Overran: the effect of a command has not come about within its limit.
+	Overran struct {
+		Step  Step
+		Limit time.Duration
+	}
 )
 
 func (e Released) describe() string              { return "fact OrderReleased" }
@@ -175,6 +186,7 @@ func (e Raised) describe() string                { return "fact ExceptionRaised"
 func (e Cleared) describe() string               { return "fact ExceptionCleared" }
 func (e Refused) describe() string               { return "refusal of " + string(e.Command.Step) }
 func (e SentAgain) describe() string             { return "retry by a person" }
+func (e Overran) describe() string               { return "limit of " + string(e.Step) }
 
 // Outcome is what an event made of a process.
 type Outcome struct {
@@ -187,6 +199,9 @@ type Outcome struct {
 	Close []Closing
 	// Action is what happened, in words, for the process's history.
 	Action string
+	// Unwatch is the step whose limit counts no more, Watch the one whose limit counts from WatchFrom on; empty when there is none.
+	Unwatch, Watch Step
+	WatchFrom      time.Time
 }
 
 // Start begins the process of a release.
@@ -196,18 +211,23 @@ func Start(id string, e Released, at time.Time) Outcome {
 		OrderRelease: e.OrderRelease, Order: e.Order, CustomerOrderNumber: e.CustomerOrderNumber,
 		WaitsFor: "freight to plan the shipment",
 	}
-	return Outcome{Process: p, Changed: true, Action: e.describe(), Commands: []Command{{PlanShipment, e.OrderRelease}}}
+	return Outcome{
+		Process: p, Changed: true, Action: e.describe(), Commands: []Command{{PlanShipment, e.OrderRelease}}, Watch: PlanShipment, WatchFrom: at,
+	}
 }
 
 // Next is the process after an event. Facts of different services may arrive in any order; what came is kept under its
 // name, and the state moves when everything that it waits for is there.
 func Next(p Process, e Event, at time.Time) Outcome {
 	before := p
-	out := Outcome{Action: e.describe()}
+	out := Outcome{Action: e.describe(), WatchFrom: at}
 	switch e := e.(type) {
 	case Planned:
 		if p.Shipment == "" {
 			p.Shipment, p.Load = e.Shipment, e.Load
+			if e.JoinUntil.After(at) {
+				out.WatchFrom = e.JoinUntil
+			}
 			switch {
 			case p.State != Planning:
 			case p.CancelReason != "": // the customer was faster than the plan
@@ -221,6 +241,7 @@ func Next(p Process, e Event, at time.Time) Outcome {
 			p.State, p.WaitsFor, p.WaitsUntil = Tendering, "the answer of "+e.Carrier+" to "+e.Tender, e.RespondBy
 			out.Close = append(out.Close, Closing{TendersExhausted, p.Load})
 		}
+		p.Offered = p.Offered || p.State == Tendering || p.State == Cancelling
 	case Booked:
 		p.Booked = true
 		switch {
@@ -233,6 +254,7 @@ func Next(p Process, e Event, at time.Time) Outcome {
 		}
 	case Exhausted:
 		if p.State == Tendering {
+			p.Offered = true
 			p.WaitsFor, p.WaitsUntil = "a person: every carrier of the routing guide was asked for "+e.Load, time.Time{}
 			out.Open = append(out.Open, Item{
 				Reason: TendersExhausted, Owner: Operations, Subject: e.Load,
@@ -274,6 +296,7 @@ func Next(p Process, e Event, at time.Time) Outcome {
 			out.Close = append(out.Close, Closing{"", e.FreightBill})
 		}
 	case BillExcepted:
+		out.Close = append(out.Close, e.Overruled()...)
 		out.Open = append(out.Open, Item{Reason: e.Reason, Owner: e.Owner, Subject: e.FreightBill, Detail: e.Detail})
 		if p.State == Settling {
 			p.WaitsFor = "a decision of " + e.Owner + " on " + e.FreightBill
@@ -333,12 +356,25 @@ func Next(p Process, e Event, at time.Time) Outcome {
 			p.Refused = Command{}
 			out.Commands = append(out.Commands, p.await(stateOf[c.Step], "the answer to "+string(c.Step), c.Step, c.Subject)...)
 		}
+	case Overran:
+		if e.Step == p.Awaits() {
+			out.Open = append(out.Open, Item{
+				Reason: overranOf[e.Step], Owner: Operations, Subject: p.Name(),
+				Detail: fmt.Sprintf("%s took longer than %s. It waits for %s.", e.Step, inWords(e.Limit), p.WaitsFor),
+			})
+		}
 	}
 	if before.State == Stuck && p.State != Stuck { // what was refused came about in another way, or is not wanted any more
 		p.Refused = Command{}
 		out.Close = append(out.Close, Closing{CommandRefused, p.Name()})
 	}
 	out.Commands = append(out.Commands, p.advance(at)...)
+	if was, is := before.Awaits(), p.Awaits(); was != is {
+		out.Unwatch, out.Watch = was, is
+		if was != "" {
+			out.Close = append(out.Close, Closing{overranOf[was], p.Name()})
+		}
+	}
 	out.Process, out.Changed = p, p != before
 	return out
 }
@@ -346,6 +382,32 @@ func Next(p Process, e Event, at time.Time) Outcome {
 // stateOf is the state that waits for a step's effect.
 var stateOf = map[Step]State{
 	PlanShipment: Planning, TenderLoad: Tendering, AuthorizeBilling: Authorizing, IssueInvoice: Invoicing, CancelShipment: Cancelling,
+}
+
+// overranOf is the reason for a person to look when a step's effect has not come about within its limit.
+var overranOf = map[Step]Reason{PlanShipment: PlanningOverdue, TenderLoad: TenderingOverdue}
+
+// Awaits is the step whose effect the process waits for against a limit of ours; empty when there is none. A carrier's answer and the
+// delivery are due by what was agreed on, which others watch.
+func (p Process) Awaits() Step {
+	switch {
+	case p.State == Planning:
+		return PlanShipment
+	case p.State == Tendering && !p.Offered:
+		return TenderLoad
+	}
+	return ""
+}
+
+// Overruled are the items of earlier audits of the bill that came to another end: the newest audit counts.
+func (e BillExcepted) Overruled() []Closing {
+	var out []Closing
+	for _, r := range []Reason{FreightBillOverTolerance, FreightBillRejected, FreightBillUnmatched} {
+		if r != e.Reason {
+			out = append(out, Closing{r, e.FreightBill})
+		}
+	}
+	return out
 }
 
 // left notes that the goods are on their way: the customer's wish to call them off is over.
@@ -371,6 +433,9 @@ func (p *Process) callOff() []Command {
 // await moves to the state that waits for a command's effect, and returns the command.
 func (p *Process) await(s State, waitsFor string, step Step, subject string) []Command {
 	p.State, p.WaitsFor, p.WaitsUntil = s, waitsFor, time.Time{}
+	if s == Tendering {
+		p.Offered = false
+	}
 	return []Command{{step, subject}}
 }
 

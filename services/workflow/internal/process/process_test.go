@@ -37,6 +37,8 @@ var events = []Event{
 	Departed{},
 	BillDisputed{FreightBill: "freightBills/fbl_1"},
 	BillRejected{FreightBill: "freightBills/fbl_1"},
+	Overran{Step: PlanShipment, Limit: 15 * time.Minute},
+	Overran{Step: TenderLoad, Limit: 15 * time.Minute},
 	Refused{Command: Command{CancelShipment, "shipments/shp_1"}, Detail: "it has left"},
 }
 
@@ -274,8 +276,9 @@ func TestTable(t *testing.T) {
 	states := []Process{begin()}
 	p := begin()
 	for _, e := range events[:undisturbed] {
+		was := p
 		p = Next(p, e, start).Process
-		if p.State != states[len(states)-1].State {
+		if p.State != was.State || p.Awaits() != was.Awaits() {
 			states = append(states, p)
 		}
 	}
@@ -298,13 +301,21 @@ func TestTable(t *testing.T) {
 			for _, c := range out.Close {
 				closes = append(closes, strings.TrimSpace(string(c.Reason)+" of "+c.Subject))
 			}
-			after := out.Process.State.String()
+			after := named(out.Process)
 			if !out.Changed {
 				after = "unchanged"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", p.State, e.describe(), after,
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", named(p), e.describe(), after,
 				strings.Join(commands, ", "), strings.Join(opens, ", "), strings.Join(closes, ", "))
 		}
 	}
 	golden.Check(t, "table.md", []byte(b.String()))
+}
+
+// named is a process's state; of tendering, whether the load was offered.
+func named(p Process) string {
+	if p.State == Tendering && p.Offered {
+		return "TENDERING, offered"
+	}
+	return p.State.String()
 }

@@ -21,6 +21,8 @@ const (
 	MessageParked            Reason = "MESSAGE_PARKED"
 	FeedSilent               Reason = "FEED_SILENT"
 	AckOverdue               Reason = "ACK_OVERDUE"
+	PlanningOverdue          Reason = "PLANNING_OVERDUE"
+	TenderingOverdue         Reason = "TENDERING_OVERDUE"
 )
 
 // The teams that work items are routed to.
@@ -61,9 +63,18 @@ type WorkItem struct {
 	Item
 	State      ItemState
 	CreateTime time.Time // business time, UTC
-	CloseTime  time.Time // business time, UTC; zero before
-	ClosedBy   string    // the principal; "service/workflow" when the cause went away
-	Note       string    // what was done, in the words of whoever closed it
+	// DueTime is until when its owner is to have dealt with it (business time, UTC); zero when it has no clock.
+	DueTime time.Time
+	// OverdueTime is when it was found that the due time had passed (business time, UTC); zero before.
+	OverdueTime time.Time
+	CloseTime   time.Time // business time, UTC; zero before
+	ClosedBy    string    // the principal; "service/workflow" when the cause went away
+	Note        string    // what was done, in the words of whoever closed it
+}
+
+// Begin is a new open work item, with its clock.
+func Begin(id string, it Item, limits Limits, at time.Time) WorkItem {
+	return WorkItem{ID: id, Item: it, State: Open, CreateTime: at, DueTime: limits.Due(it, at)}
 }
 
 // Name is the work item's resource name.
@@ -76,4 +87,31 @@ func (w WorkItem) Close(by, note string, at time.Time) (after WorkItem, changed 
 	}
 	w.State, w.CloseTime, w.ClosedBy, w.Note = Closed, at, by, note
 	return w, true
+}
+
+// Follow takes over owner and words of the newest telling of an open item's cause. A new owner has a clock of its own from then on;
+// other words alone leave the clock. A closed one does not change.
+func (w WorkItem) Follow(it Item, limits Limits, at time.Time) (after WorkItem, changed bool) {
+	if w.State == Closed || w.Owner == it.Owner && w.Detail == it.Detail {
+		return w, false
+	}
+	if w.Owner != it.Owner {
+		w.DueTime, w.OverdueTime = limits.Due(it, at), time.Time{}
+	}
+	w.Item = it
+	return w, true
+}
+
+// Overrun marks an open item whose due time has passed as overdue, once. Its owner stays.
+func (w WorkItem) Overrun(at time.Time) (after WorkItem, changed bool) {
+	if w.State == Closed || w.DueTime.IsZero() || at.Before(w.DueTime) || !w.OverdueTime.IsZero() {
+		return w, false
+	}
+	w.OverdueTime = at
+	return w, true
+}
+
+// Ticks says whether the item's due time is still to be waited for.
+func (w WorkItem) Ticks() bool {
+	return w.State == Open && !w.DueTime.IsZero() && w.OverdueTime.IsZero()
 }

@@ -18,7 +18,7 @@ func processOf(r *storagev1.Process) process.Process {
 		Delivery: r.GetDelivery(), Proof: r.GetProof(), Authorization: r.GetAuthorization(), Invoice: r.GetInvoice(),
 		FreightBill: r.GetFreightBill(), NoBill: r.GetNoBill(),
 		Refused: process.Command{Step: process.Step(r.GetRefusedStep()), Subject: r.GetRefusedSubject()}, CancelReason: r.GetCancelReason(),
-		Booked: r.GetBooked(), Left: r.GetLeft(),
+		Booked: r.GetBooked(), Left: r.GetLeft(), Offered: r.GetOffered(),
 		CreateTime: timeOf(r.GetCreateTime()), EndTime: timeOf(r.GetEndTime()),
 	}
 }
@@ -31,7 +31,7 @@ func recordOf(p process.Process) *storagev1.Process {
 		Delivery: p.Delivery, Proof: p.Proof, Authorization: p.Authorization, Invoice: p.Invoice,
 		FreightBill: p.FreightBill, NoBill: p.NoBill,
 		RefusedStep: string(p.Refused.Step), RefusedSubject: p.Refused.Subject, CancelReason: p.CancelReason,
-		Booked: p.Booked, Left: p.Left,
+		Booked: p.Booked, Left: p.Left, Offered: p.Offered,
 		CreateTime: stamp(p.CreateTime), EndTime: stamp(p.EndTime),
 	}
 }
@@ -58,7 +58,7 @@ func itemOf(r *storagev1.WorkItem) process.WorkItem {
 			Related: r.GetRelated(), Detail: r.GetDetail(),
 		},
 		State: process.ItemState(r.GetState()), CreateTime: timeOf(r.GetCreateTime()), CloseTime: timeOf(r.GetCloseTime()),
-		ClosedBy: r.GetClosedBy(), Note: r.GetNote(),
+		ClosedBy: r.GetClosedBy(), Note: r.GetNote(), DueTime: timeOf(r.GetDueTime()), OverdueTime: timeOf(r.GetOverdueTime()),
 	}
 }
 
@@ -66,6 +66,7 @@ func itemRecord(w process.WorkItem) *storagev1.WorkItem {
 	return &storagev1.WorkItem{
 		Id: w.ID, Reason: string(w.Reason), Owner: w.Owner, Subject: w.Subject, Related: w.Related, Detail: w.Detail,
 		State: int32(w.State), CreateTime: stamp(w.CreateTime), CloseTime: stamp(w.CloseTime), ClosedBy: w.ClosedBy, Note: w.Note,
+		DueTime: stamp(w.DueTime), OverdueTime: stamp(w.OverdueTime),
 	}
 }
 
@@ -74,7 +75,7 @@ func ItemMessage(w process.WorkItem, etag string) *workflowv1.WorkItem {
 	return &workflowv1.WorkItem{
 		Name: w.Name(), Reason: string(w.Reason), Owner: w.Owner, Subject: w.Subject, Related: w.Related, Detail: w.Detail,
 		State: workflowv1.WorkItem_State(w.State), CreateTime: stamp(w.CreateTime), CloseTime: stamp(w.CloseTime),
-		ClosedBy: w.ClosedBy, Etag: etag,
+		ClosedBy: w.ClosedBy, Etag: etag, DueTime: stamp(w.DueTime), OverdueTime: stamp(w.OverdueTime),
 	}
 }
 

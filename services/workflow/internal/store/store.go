@@ -161,8 +161,19 @@ func WorkItem(ctx context.Context, r store.Reader, id string) (w process.WorkIte
 // Etag is a work item's revision as callers see it.
 func Etag(rec *storagev1.WorkItem) string { return strconv.FormatUint(rec.GetRevision(), 10) }
 
-// ItemPage reads up to n work items, newest first, that are older than the one with id before; state 0 means all.
-func ItemPage(ctx context.Context, r store.Reader, before string, state process.ItemState, n int) ([]*workflowv1.WorkItem, error) {
+// ItemFilter says which work items are wanted; its zero value wants all.
+type ItemFilter struct {
+	State   process.ItemState // 0 means all
+	Owner   string            // empty means all
+	Overdue bool              // only those that were found overdue
+}
+
+func (f ItemFilter) wants(w process.WorkItem) bool {
+	return (f.State == 0 || w.State == f.State) && (f.Owner == "" || w.Owner == f.Owner) && (!f.Overdue || !w.OverdueTime.IsZero())
+}
+
+// ItemPage reads up to n wanted work items, newest first, that are older than the one with id before.
+func ItemPage(ctx context.Context, r store.Reader, before string, f ItemFilter, n int) ([]*workflowv1.WorkItem, error) {
 	var out []*workflowv1.WorkItem
 	rg := older(before, 256)
 	for len(out) < n {
@@ -172,7 +183,7 @@ func ItemPage(ctx context.Context, r store.Reader, before string, state process.
 		}
 		for _, row := range rows {
 			w := itemOf(row.Value)
-			if (state == 0 || w.State == state) && len(out) < n {
+			if f.wants(w) && len(out) < n {
 				out = append(out, ItemMessage(w, Etag(row.Value)))
 			}
 		}
@@ -182,15 +193,6 @@ func ItemPage(ctx context.Context, r store.Reader, before string, state process.
 		rg.To = rows[len(rows)-1].Key
 	}
 	return out, nil
-}
-
-// OpenItem opens a work item unless one of its subject and reason is open.
-func OpenItem(ctx context.Context, tx *store.Tx, id string, it process.Item, at time.Time) error {
-	if _, err := tx.Get(ctx, openItems, store.Key(it.Subject, string(it.Reason))); !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	w := process.WorkItem{ID: id, Item: it, State: process.Open, CreateTime: at}
-	return SaveItem(ctx, tx, w)
 }
 
 // OpenItemsOf reads the open work items about a subject; an empty reason means every reason.
@@ -208,13 +210,22 @@ func OpenItemsOf(ctx context.Context, r store.Reader, subject string, reason pro
 	return out, err
 }
 
-// SaveItem saves a work item and tells that it was opened or closed.
+// SaveItem saves a work item and tells what became of it: opened, closed, found overdue or changed otherwise.
 func SaveItem(ctx context.Context, tx *store.Tx, w process.WorkItem) error {
 	key := store.Key(w.ID)
 	rec := itemRecord(w)
+	fact := "WorkItemOpened"
 	switch old, err := itemTable.Get(ctx, tx, key); {
 	case err == nil:
 		rec.Revision = old.GetRevision() + 1
+		switch {
+		case w.State == process.Closed:
+			fact = "WorkItemClosed"
+		case !w.OverdueTime.IsZero() && old.GetOverdueTime() == nil:
+			fact = "WorkItemOverdue"
+		default:
+			fact = "WorkItemChanged"
+		}
 		if err := tx.Delete(ctx, openItems, store.Key(old.GetSubject(), old.GetReason())); err != nil {
 			return err
 		}
@@ -229,12 +240,25 @@ func SaveItem(ctx context.Context, tx *store.Tx, w process.WorkItem) error {
 	if err := indexItem(ctx, tx, rec); err != nil {
 		return err
 	}
-	fact := store.Fact{Type: "WorkItemOpened", Subject: w.Name(), Related: append([]string{w.Subject}, w.Related...)}
-	msg := ItemMessage(w, Etag(rec))
-	if w.State == process.Closed {
-		fact.Type, fact.Payload = "WorkItemClosed", &workflowv1.WorkItemClosed{WorkItem: msg}
-	} else {
-		fact.Payload = &workflowv1.WorkItemOpened{WorkItem: msg}
+	if untold[fact] {
+		return nil
 	}
-	return tx.Emit(fact)
+	return tx.Emit(store.Fact{
+		Type: fact, Subject: w.Name(), Related: append([]string{w.Subject}, w.Related...), Payload: itemFact(fact, ItemMessage(w, Etag(rec))),
+	})
+}
+
+// untold are kept out of the log until those who follow it have words for them.
+var untold = map[string]bool{"WorkItemOverdue": true, "WorkItemChanged": true}
+
+func itemFact(name string, w *workflowv1.WorkItem) proto.Message {
+	switch name {
+	case "WorkItemClosed":
+		return &workflowv1.WorkItemClosed{WorkItem: w}
+	case "WorkItemOverdue":
+		return &workflowv1.WorkItemOverdue{WorkItem: w}
+	case "WorkItemChanged":
+		return &workflowv1.WorkItemChanged{WorkItem: w}
+	}
+	return &workflowv1.WorkItemOpened{WorkItem: w}
 }

@@ -76,7 +76,9 @@ type Process struct {
 	// True when a carrier took the load.
 	Booked bool `protobuf:"varint,24,opt,name=booked,proto3" json:"booked,omitempty"`
 	// True when the goods have left.
-	Left          bool `protobuf:"varint,25,opt,name=left,proto3" json:"left,omitempty"`
+	Left bool `protobuf:"varint,25,opt,name=left,proto3" json:"left,omitempty"`
+	// True when its load was offered to a carrier since freight was asked to.
+	Offered       bool `protobuf:"varint,26,opt,name=offered,proto3" json:"offered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -286,6 +288,13 @@ func (x *Process) GetLeft() bool {
 	return false
 }
 
+func (x *Process) GetOffered() bool {
+	if x != nil {
+		return x.Offered
+	}
+	return false
+}
+
 // Step is one entry of a process's history. Key: process id, number from 1.
 type Step struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -376,7 +385,11 @@ type WorkItem struct {
 	// What was done, in words.
 	Note string `protobuf:"bytes,11,opt,name=note,proto3" json:"note,omitempty"`
 	// Counts changes; the etag.
-	Revision      uint64 `protobuf:"varint,12,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision uint64 `protobuf:"varint,12,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Until when it is to be dealt with.
+	DueTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
+	// When it was found overdue.
+	OverdueTime   *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=overdue_time,json=overdueTime,proto3" json:"overdue_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -495,11 +508,25 @@ func (x *WorkItem) GetRevision() uint64 {
 	return 0
 }
 
+func (x *WorkItem) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
+func (x *WorkItem) GetOverdueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OverdueTime
+	}
+	return nil
+}
+
 var File_crossdock_workflow_storage_v1_records_proto protoreflect.FileDescriptor
 
 const file_crossdock_workflow_storage_v1_records_proto_rawDesc = "" +
 	"\n" +
-	"+crossdock/workflow/storage/v1/records.proto\x12\x1dcrossdock.workflow.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb1\x06\n" +
+	"+crossdock/workflow/storage/v1/records.proto\x12\x1dcrossdock.workflow.storage.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x06\n" +
 	"\aProcess\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\n" +
@@ -530,11 +557,12 @@ const file_crossdock_workflow_storage_v1_records_proto_rawDesc = "" +
 	"\x04plan\x18\x16 \x01(\fR\x04plan\x12#\n" +
 	"\rcancel_reason\x18\x17 \x01(\tR\fcancelReason\x12\x16\n" +
 	"\x06booked\x18\x18 \x01(\bR\x06booked\x12\x12\n" +
-	"\x04left\x18\x19 \x01(\bR\x04left\"f\n" +
+	"\x04left\x18\x19 \x01(\bR\x04left\x12\x18\n" +
+	"\aoffered\x18\x1a \x01(\bR\aoffered\"f\n" +
 	"\x04Step\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
-	"\x06result\x18\x03 \x01(\tR\x06result\"\xef\x02\n" +
+	"\x06result\x18\x03 \x01(\tR\x06result\"\xe5\x03\n" +
 	"\bWorkItem\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x14\n" +
@@ -550,7 +578,9 @@ const file_crossdock_workflow_storage_v1_records_proto_rawDesc = "" +
 	"\tclosed_by\x18\n" +
 	" \x01(\tR\bclosedBy\x12\x12\n" +
 	"\x04note\x18\v \x01(\tR\x04note\x12\x1a\n" +
-	"\brevision\x18\f \x01(\x04R\brevisionB;Z9crossdock.dev/gen/crossdock/workflow/storage/v1;storagev1b\x06proto3"
+	"\brevision\x18\f \x01(\x04R\brevision\x125\n" +
+	"\bdue_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x12=\n" +
+	"\foverdue_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\voverdueTimeB;Z9crossdock.dev/gen/crossdock/workflow/storage/v1;storagev1b\x06proto3"
 
 var (
 	file_crossdock_workflow_storage_v1_records_proto_rawDescOnce sync.Once
@@ -578,11 +608,13 @@ var file_crossdock_workflow_storage_v1_records_proto_depIdxs = []int32{
 	3, // 3: crossdock.workflow.storage.v1.Step.time:type_name -> google.protobuf.Timestamp
 	3, // 4: crossdock.workflow.storage.v1.WorkItem.create_time:type_name -> google.protobuf.Timestamp
 	3, // 5: crossdock.workflow.storage.v1.WorkItem.close_time:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	3, // 6: crossdock.workflow.storage.v1.WorkItem.due_time:type_name -> google.protobuf.Timestamp
+	3, // 7: crossdock.workflow.storage.v1.WorkItem.overdue_time:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_workflow_storage_v1_records_proto_init() }
