@@ -317,6 +317,14 @@ func TestExceptions(t *testing.T) {
 	if got := list(); !slices.Equal(got, want) {
 		t.Errorf("exceptions:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+	// An item with a clock of its own stands by that one; told anew, it is another's.
+	rejected.DueTime = timestamppb.New(departed.Add(4 * time.Hour))
+	rejected.Owner = "operations"
+	w.tell("workflow", departed, &workflowv1.WorkItemChanged{WorkItem: rejected}, rejected.Name, "interchanges/edi_1")
+	want[1] = "MESSAGE_REJECTED operations since 2026-03-02 22:15:00, stake , it to be dealt with 2026-03-03 02:15:00"
+	if got := list(); !slices.Equal(got, want) {
+		t.Errorf("exceptions with a clock:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
 	// What is invoiced is at stake no more; a bill is.
 	w.tell("billing", departed, &billingv1.InvoiceIssued{Invoice: &billingv1.Invoice{Name: "invoices/inv_1", Shipment: shipment, Total: usd(4301)}}, "invoices/inv_1", orderName)
 	want[0] = strings.Replace(want[0], "stake 0 USD", "stake ", 1)

@@ -62,9 +62,11 @@ type Overview struct {
 	// Cases that have passed a promise or a time limit that they wait for.
 	Overdue int32 `protobuf:"varint,14,opt,name=overdue,proto3" json:"overdue,omitempty"`
 	// How late the suite hears of what each carrier does, by carrier.
-	Lags          []*Overview_Lag `protobuf:"bytes,15,rep,name=lags,proto3" json:"lags,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Lags []*Overview_Lag `protobuf:"bytes,15,rep,name=lags,proto3" json:"lags,omitempty"`
+	// Open exceptions that were not dealt with in their own time.
+	OverdueExceptions int32 `protobuf:"varint,16,opt,name=overdue_exceptions,json=overdueExceptions,proto3" json:"overdue_exceptions,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Overview) Reset() {
@@ -200,6 +202,13 @@ func (x *Overview) GetLags() []*Overview_Lag {
 		return x.Lags
 	}
 	return nil
+}
+
+func (x *Overview) GetOverdueExceptions() int32 {
+	if x != nil {
+		return x.OverdueExceptions
+	}
+	return 0
 }
 
 // Exception is something that waits for a person: an open work item with what it is about.
@@ -1176,8 +1185,7 @@ var File_crossdock_tower_v1_overview_proto protoreflect.FileDescriptor
 
 const file_crossdock_tower_v1_overview_proto_rawDesc = "" +
 	"\n" +
-	"!crossdock/tower/v1/overview.proto\x12\x12crossdock.tower.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1ecrossdock/tower/v1/tower.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xea\n" +
-	"\n" +
+	"!crossdock/tower/v1/overview.proto\x12\x12crossdock.tower.v1\x1a\x1bbuf/validate/validate.proto\x1a(crossdock/governance/v1/governance.proto\x1a\x1ecrossdock/tower/v1/tower.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\x99\v\n" +
 	"\bOverview\x128\n" +
 	"\n" +
 	"as_of_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\x12\x14\n" +
@@ -1199,7 +1207,8 @@ const file_crossdock_tower_v1_overview_proto_rawDesc = "" +
 	"exceptions\x18\r \x03(\v2\".crossdock.tower.v1.Overview.GroupR\n" +
 	"exceptions\x12\x18\n" +
 	"\aoverdue\x18\x0e \x01(\x05R\aoverdue\x124\n" +
-	"\x04lags\x18\x0f \x03(\v2 .crossdock.tower.v1.Overview.LagR\x04lags\x1a\xa1\x01\n" +
+	"\x04lags\x18\x0f \x03(\v2 .crossdock.tower.v1.Overview.LagR\x04lags\x12-\n" +
+	"\x12overdue_exceptions\x18\x10 \x01(\x05R\x11overdueExceptions\x1a\xa1\x01\n" +
 	"\x04Step\x124\n" +
 	"\x05stage\x18\x01 \x01(\x0e2\x1e.crossdock.tower.v1.Case.StageR\x05stage\x12\x18\n" +
 	"\areached\x18\x02 \x01(\x05R\areached\x12\x12\n" +

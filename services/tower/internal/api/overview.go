@@ -191,6 +191,9 @@ func (t *tally) again(name string) bool {
 }
 
 func (t *tally) except(e *towerv1.Exception) {
+	if e.GetDueTime() != nil && e.GetDueTime().AsTime().Before(t.now) {
+		t.out.OverdueExceptions++
+	}
 	for _, g := range t.out.GetExceptions() {
 		if g.GetReason() == e.GetReason() && g.GetOwner() == e.GetOwner() {
 			g.Open++
@@ -261,9 +264,10 @@ func (o *Overview) ListExceptions(ctx context.Context, req *towerv1.ListExceptio
 	return resp, answer(err, "exceptions")
 }
 
-// whole is an exception with what its cases add: whose they are, what is due, and what is at stake.
+// whole is an exception with what its cases add: whose they are, what is at stake, and what is due where it has no clock of its own.
 func whole(ctx context.Context, r platform.Reader, rec *storagev1.Exception) (*towerv1.Exception, error) {
 	e := rec.GetException()
+	own := e.GetDueTime() != nil
 	linked := map[string]bool{}
 	var goods, bills totals
 	for _, ref := range append([]string{e.GetWorkItem()}, rec.GetReferences()...) {
@@ -292,7 +296,7 @@ func whole(ctx context.Context, r platform.Reader, rec *storagev1.Exception) (*t
 				return nil, err
 			}
 			due, what := limit(c, last(p, deliveredFact), plans[deliveredFact].GetTime())
-			if due != nil && (e.GetDueTime() == nil || due.AsTime().Before(e.GetDueTime().AsTime())) {
+			if !own && due != nil && (e.GetDueTime() == nil || due.AsTime().Before(e.GetDueTime().AsTime())) {
 				e.DueTime, e.DueFor = due, what
 			}
 			if c.GetStage() < towerv1.Case_INVOICED {

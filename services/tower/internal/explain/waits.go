@@ -94,8 +94,9 @@ func (o open) follow(f Fact) {
 	case *workflowv1.ProcessEnded:
 		delete(o, m.GetProcess().GetName())
 	case *workflowv1.WorkItemOpened:
-		i := m.GetWorkItem()
-		o.begin(i.GetName(), towerv1.Wait_WORK_ITEM, f.Step, i.GetName(), i.GetOwner(), "%s: %s", i.GetReason(), i.GetDetail())
+		o.item(f.Step, m.GetWorkItem())
+	case *workflowv1.WorkItemChanged:
+		o.item(f.Step, m.GetWorkItem())
 	case *workflowv1.WorkItemClosed:
 		delete(o, m.GetWorkItem().GetName())
 	case interface{ GetFreightBill() *billingv1.FreightBill }:
@@ -110,6 +111,15 @@ func (o open) follow(f Fact) {
 	default:
 		o.followMessage(f)
 	}
+}
+
+func (o open) item(step *towerv1.Step, i *workflowv1.WorkItem) {
+	since := step.GetApplyTime()
+	if before := o[i.GetName()]; before != nil {
+		since = before.GetSince()
+	}
+	w := o.begin(i.GetName(), towerv1.Wait_WORK_ITEM, step, i.GetName(), i.GetOwner(), "%s: %s", i.GetReason(), i.GetDetail())
+	w.Since, w.Until = since, i.GetDueTime()
 }
 
 func (o open) promise(step *towerv1.Step, order string, p *ordersv1.Promise) {

@@ -23,18 +23,34 @@ import (
 func followItem(ctx context.Context, tx *platform.Tx, f eventlog.Fact) error {
 	switch m := f.Payload.(type) {
 	case *workflowv1.WorkItemOpened:
-		w := m.GetWorkItem()
-		since := w.GetCreateTime()
-		if since == nil {
-			since = f.Head.GetOccurTime()
+		e := exception(m.GetWorkItem())
+		if e.CreateTime == nil {
+			e.CreateTime = f.Head.GetOccurTime()
 		}
-		return store.PutException(ctx, tx, &storagev1.Exception{References: about(f), Exception: &towerv1.Exception{
-			WorkItem: w.GetName(), Reason: w.GetReason(), Owner: w.GetOwner(), Subject: w.GetSubject(), Detail: w.GetDetail(), CreateTime: since,
-		}})
+		return store.PutException(ctx, tx, &storagev1.Exception{References: about(f), Exception: e})
+	case *workflowv1.WorkItemChanged:
+		known, err := store.OpenException(ctx, tx, m.GetWorkItem().GetName())
+		if err != nil || known == nil {
+			return err
+		}
+		e := exception(m.GetWorkItem())
+		e.CreateTime = known.GetException().GetCreateTime()
+		known.Exception = e
+		return store.PutException(ctx, tx, known)
 	case *workflowv1.WorkItemClosed:
 		return store.DeleteException(ctx, tx, m.GetWorkItem().GetName())
 	}
 	return nil
+}
+
+func exception(w *workflowv1.WorkItem) *towerv1.Exception {
+	e := &towerv1.Exception{
+		WorkItem: w.GetName(), Reason: w.GetReason(), Owner: w.GetOwner(), Subject: w.GetSubject(), Detail: w.GetDetail(), CreateTime: w.GetCreateTime(),
+	}
+	if w.GetDueTime() != nil {
+		e.DueTime, e.DueFor = w.GetDueTime(), "it to be dealt with"
+	}
+	return e
 }
 
 // followOrder keeps what a fact says of the way of an order from order to cash: what happened when, and amounts.

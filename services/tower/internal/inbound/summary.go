@@ -170,6 +170,10 @@ func Summary(payload proto.Message) string {
 		return "from order to cash: done"
 	case *workflowv1.WorkItemOpened:
 		return fmt.Sprintf("%s for %s: %s", m.GetWorkItem().GetReason(), m.GetWorkItem().GetOwner(), m.GetWorkItem().GetDetail())
+	case *workflowv1.WorkItemChanged:
+		return fmt.Sprintf("%s is now for %s: %s", m.GetWorkItem().GetReason(), m.GetWorkItem().GetOwner(), m.GetWorkItem().GetDetail())
+	case *workflowv1.WorkItemOverdue:
+		return fmt.Sprintf("%s was due for %s at %s and is open", m.GetWorkItem().GetReason(), m.GetWorkItem().GetOwner(), m.GetWorkItem().GetDueTime().AsTime().Format(time.DateTime+"Z"))
 	case *workflowv1.WorkItemClosed:
 		return fmt.Sprintf("%s closed by %s", m.GetWorkItem().GetReason(), m.GetWorkItem().GetClosedBy())
 	case *ediv1.MessageReceived:
