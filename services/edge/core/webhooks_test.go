@@ -326,6 +326,29 @@ func TestPromiseIsToldWhenItChanges(t *testing.T) {
 	}
 }
 
+// What came to its end is kept for 30 days, and what waits as long as it waits.
+func TestOldDeliveriesAreForgotten(t *testing.T) {
+	h := startHooks(t)
+	good := h.create("parties/CUS-PIN", "/good", "order.shipped").GetWebhook().GetName()
+	bad := h.create("parties/CUS-PIN", "/bad", "order.shipped").GetWebhook().GetName()
+	h.tell("freight", departed("parties/CUS-PIN", "orders/ord_1"))
+	h.settle()
+	h.machine.Advance(29 * 24 * time.Hour)
+	h.answer("/bad", 503)
+	h.tell("freight", departed("parties/CUS-PIN", "orders/ord_2"))
+	h.settle()
+	if g, b := len(h.deliveries(good)), len(h.deliveries(bad)); g != 2 || b != 2 {
+		t.Fatalf("%d and %d deliveries after 29 days, want 2 and 2", g, b)
+	}
+	h.machine.Advance(24 * time.Hour)
+	h.settle()
+	g, b := h.deliveries(good), h.deliveries(bad)
+	if len(g) != 1 || len(b) != 1 || b[0].GetState() != edgev1.WebhookDelivery_PENDING {
+		t.Errorf("after 30 days: %v and %v, want the second of each", g, b)
+	}
+	h.verify()
+}
+
 // One fact, read twice: one delivery.
 func TestDuplicateOfAFact(t *testing.T) {
 	h := startHooks(t)

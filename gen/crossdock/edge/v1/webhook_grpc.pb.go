@@ -47,7 +47,8 @@ type WebhookServiceClient interface {
 	// RollWebhookSecret gives an endpoint a new secret, shown in the answer to the first call alone. For 24 hours what is sent is
 	// signed with the old one too.
 	RollWebhookSecret(ctx context.Context, in *RollWebhookSecretRequest, opts ...grpc.CallOption) (*RollWebhookSecretResponse, error)
-	// DisableWebhook ends sending to an endpoint. Deliveries that wait fail. Disabling a disabled one changes nothing and succeeds.
+	// DisableWebhook ends sending to an endpoint. What waits for another attempt fails when its time comes. Disabling a disabled one
+	// changes nothing and succeeds.
 	DisableWebhook(ctx context.Context, in *DisableWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
 	// EnableWebhook sends to an endpoint again what happens from now on. What it missed can be sent with ResendWebhookDelivery,
 	// except for what happened while it was disabled.
@@ -163,7 +164,8 @@ type WebhookServiceServer interface {
 	// RollWebhookSecret gives an endpoint a new secret, shown in the answer to the first call alone. For 24 hours what is sent is
 	// signed with the old one too.
 	RollWebhookSecret(context.Context, *RollWebhookSecretRequest) (*RollWebhookSecretResponse, error)
-	// DisableWebhook ends sending to an endpoint. Deliveries that wait fail. Disabling a disabled one changes nothing and succeeds.
+	// DisableWebhook ends sending to an endpoint. What waits for another attempt fails when its time comes. Disabling a disabled one
+	// changes nothing and succeeds.
 	DisableWebhook(context.Context, *DisableWebhookRequest) (*Webhook, error)
 	// EnableWebhook sends to an endpoint again what happens from now on. What it missed can be sent with ResendWebhookDelivery,
 	// except for what happened while it was disabled.

@@ -53,7 +53,7 @@ func run(ctx context.Context, cfg config.Config, errOut io.Writer) error {
 	}
 	c, err := core.Open(ctx, core.Deps{
 		DataDir: cfg.DataDir, Business: business, Machine: machine, IDs: typeid.Random(business), Rand: rand.Reader, Log: tel.Log,
-		Feeds: peers.Feeds(), Parallel: 32, Development: cfg.Development,
+		Feeds: peers.Feeds(), Parallel: 128, Development: cfg.Development,
 	})
 	if err != nil {
 		return errors.Join(err, peers.Close())

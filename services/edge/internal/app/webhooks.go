@@ -373,33 +373,47 @@ func (w *Webhooks) record(ctx context.Context, tx *store.Tx, id string, a webhoo
 	return edgestore.SaveEndpoint(ctx, tx, e, changed...)
 }
 
-// dueBatch is how many deliveries one Step puts into the queue.
-const dueBatch = 64
+// batch is how many deliveries one Step takes on.
+const batch = 64
 
-// Step puts deliveries whose time has come back into the queue. The time is the machine's; now is not looked at.
+// Step puts deliveries whose time has come back into the queue, and forgets those that came to their end long ago. The time is the
+// machine's; now is not looked at.
 func (w *Webhooks) Step(ctx context.Context, _ time.Time) (progress bool, err error) {
 	machine := w.c.Machine.Now()
-	var due []webhook.Delivery
+	due, old := func(r store.Reader) ([]webhook.Delivery, error) {
+		return edgestore.Waiting(ctx, r, machine, batch)
+	}, func(r store.Reader) ([]webhook.Delivery, error) {
+		return edgestore.Ended(ctx, r, machine.Add(-webhook.Keep), batch)
+	}
+	again, err := w.sweep(ctx, "webhooks/due", due, func(tx *store.Tx, before webhook.Delivery) error {
+		d := before
+		d.Next = time.Time{}
+		return w.queue(ctx, tx, before, d)
+	})
+	if err != nil || again {
+		return again, err
+	}
+	return w.sweep(ctx, "webhooks/forget", old, func(tx *store.Tx, d webhook.Delivery) error { return edgestore.RemoveDelivery(ctx, tx, d) })
+}
+
+// sweep does something with each of some deliveries in one change; found says that there were any.
+func (w *Webhooks) sweep(ctx context.Context, method string, find func(store.Reader) ([]webhook.Delivery, error), do func(*store.Tx, webhook.Delivery) error) (found bool, err error) {
 	err = w.c.Store.View(ctx, func(r store.Reader) error {
-		due, err = edgestore.Waiting(ctx, r, machine, dueBatch)
+		list, err := find(r)
+		found = len(list) > 0
 		return err
 	})
-	if err != nil || len(due) == 0 {
+	if err != nil || !found {
 		return false, err
 	}
 	self := "service/" + edgestore.Service
-	_, err = w.c.Store.Change(ctx, store.Cause{Principal: self, Method: "webhooks/due", Actor: self}, func(tx *store.Tx) ([]byte, error) {
-		for _, d := range due {
-			before, err := edgestore.Delivery(ctx, tx, d.ID)
-			if err != nil {
-				return nil, err
-			}
-			if before.Next.IsZero() { // resent meanwhile
-				continue
-			}
-			d := before
-			d.Next = time.Time{}
-			if err := w.queue(ctx, tx, before, d); err != nil {
+	_, err = w.c.Store.Change(ctx, store.Cause{Principal: self, Method: method, Actor: self}, func(tx *store.Tx) ([]byte, error) {
+		list, err := find(tx) // as it stands in this change
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range list {
+			if err := do(tx, d); err != nil {
 				return nil, err
 			}
 		}

@@ -28,6 +28,7 @@ var (
 	deliveries      = &store.Bucket{Name: "webhook_deliveries", Kind: store.Record, Doc: "delivery id -> storage.DeliveryRecord"}
 	deliveryByTime  = &store.Bucket{Name: "webhook_delivery_by_time", Kind: store.Derived, Doc: "endpoint id, creation in ns, delivery id -> delivery id"}
 	deliveryWaiting = &store.Bucket{Name: "webhook_delivery_waiting", Kind: store.Derived, Doc: "next attempt in ns (machine time), delivery id -> delivery id"}
+	deliveryEnded   = &store.Bucket{Name: "webhook_delivery_ended", Kind: store.Derived, Doc: "end in ns (machine time), delivery id -> delivery id"}
 )
 
 var (
@@ -42,9 +43,10 @@ var (
 func Schema() store.Schema {
 	return store.Schema{
 		Service: Service,
-		Version: 2, // 2 keeps webhooks
+		Version: 3, // 2 keeps webhooks, 3 finds old deliveries
 		Buckets: []*store.Bucket{
 			keys, byHash, webhooks, webhookByParty, webhookSecrets, webhookPromises, deliveries, deliveryByTime, deliveryWaiting,
+			deliveryEnded,
 		},
 		Rebuild: rebuild,
 	}
@@ -84,9 +86,6 @@ func rebuild(ctx context.Context, r store.Reader, w *store.DerivedWriter) error 
 		if err != nil {
 			return err
 		}
-		if err := w.Put(ctx, deliveryByTime, timeKey(d), []byte(d.ID)); err != nil || d.Next.IsZero() {
-			return err
-		}
-		return w.Put(ctx, deliveryWaiting, waitingKey(d), []byte(d.ID))
+		return index(d, func(b *store.Bucket, key []byte) error { return w.Put(ctx, b, key, []byte(d.ID)) })
 	})
 }

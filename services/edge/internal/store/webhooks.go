@@ -28,6 +28,22 @@ func waitingKey(d webhook.Delivery) []byte {
 	return store.Key(uint64(d.Next.UnixNano()), d.ID)
 }
 
+func endedKey(d webhook.Delivery) []byte {
+	return store.Key(uint64(d.End().UnixNano()), d.ID)
+}
+
+// index calls put for every derived row of a delivery.
+func index(d webhook.Delivery, put func(b *store.Bucket, key []byte) error) error {
+	err := put(deliveryByTime, timeKey(d))
+	if err == nil && !d.Next.IsZero() {
+		err = put(deliveryWaiting, waitingKey(d))
+	}
+	if err == nil && !d.End().IsZero() {
+		err = put(deliveryEnded, endedKey(d))
+	}
+	return err
+}
+
 // Endpoint reads an endpoint by its id.
 func Endpoint(ctx context.Context, r store.Reader, id string) (webhook.Endpoint, error) {
 	rec, err := webhookTable.Get(ctx, r, store.Key(id))
@@ -153,20 +169,27 @@ func SaveDelivery(ctx context.Context, tx *store.Tx, before, d webhook.Delivery,
 	if err := deliveryTable.Put(ctx, tx, store.Key(d.ID), &storagev1.DeliveryRecord{Delivery: DeliveryProto(d), Body: d.Body}); err != nil {
 		return err
 	}
-	if err := tx.Put(ctx, deliveryByTime, timeKey(d), []byte(d.ID)); err != nil {
+	if before.ID != "" {
+		if err := unindex(ctx, tx, before); err != nil {
+			return err
+		}
+	}
+	if err := index(d, func(b *store.Bucket, key []byte) error { return tx.Put(ctx, b, key, []byte(d.ID)) }); err != nil {
 		return err
 	}
-	if !before.Next.IsZero() {
-		if err := tx.Delete(ctx, deliveryWaiting, waitingKey(before)); err != nil {
-			return err
-		}
-	}
-	if !d.Next.IsZero() {
-		if err := tx.Put(ctx, deliveryWaiting, waitingKey(d), []byte(d.ID)); err != nil {
-			return err
-		}
-	}
 	return tell(tx, d.Name(), "", facts)
+}
+
+func unindex(ctx context.Context, tx *store.Tx, d webhook.Delivery) error {
+	return index(d, func(b *store.Bucket, key []byte) error { return tx.Delete(ctx, b, key) })
+}
+
+// RemoveDelivery forgets a delivery.
+func RemoveDelivery(ctx context.Context, tx *store.Tx, d webhook.Delivery) error {
+	if err := unindex(ctx, tx, d); err != nil {
+		return err
+	}
+	return deliveryTable.Delete(ctx, tx, store.Key(d.ID))
 }
 
 // DeliveryPage reads up to n deliveries to an endpoint, newest first, that come after the place where a page ended; next is the
@@ -193,7 +216,16 @@ func DeliveryPage(ctx context.Context, r store.Reader, endpoint string, after []
 
 // Waiting reads up to n deliveries whose next attempt is due at a machine time, the first due first.
 func Waiting(ctx context.Context, r store.Reader, now time.Time, n int) ([]webhook.Delivery, error) {
-	rows, err := r.Scan(ctx, deliveryWaiting, store.Range{To: store.Key(uint64(now.UnixNano()) + 1), Limit: n})
+	return upTo(ctx, r, deliveryWaiting, now, n)
+}
+
+// Ended reads up to n deliveries that had come to their end at a machine time, the oldest first.
+func Ended(ctx context.Context, r store.Reader, at time.Time, n int) ([]webhook.Delivery, error) {
+	return upTo(ctx, r, deliveryEnded, at, n)
+}
+
+func upTo(ctx context.Context, r store.Reader, b *store.Bucket, at time.Time, n int) ([]webhook.Delivery, error) {
+	rows, err := r.Scan(ctx, b, store.Range{To: store.Key(uint64(at.UnixNano()) + 1), Limit: n})
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,9 @@ var schedule = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
 }
 
+// Keep is how long a delivery is kept after its end, on machine time: long enough to ask what became of it, and to resend it.
+const Keep = 30 * 24 * time.Hour
+
 // maxAttempts bounds the attempts that are remembered of one delivery.
 const maxAttempts = 32
 
@@ -101,6 +104,15 @@ type Delivery struct {
 	Next time.Time
 	// Count is how many attempts were made since it was sent or resent.
 	Count int
+}
+
+// End is when the delivery came to its end (machine time); zero while it is pending.
+func (d Delivery) End() time.Time {
+	if d.State == Pending || len(d.Attempts) == 0 {
+		return time.Time{}
+	}
+	last := d.Attempts[len(d.Attempts)-1]
+	return last.Start.Add(last.Duration)
 }
 
 // Name is the delivery's resource name.
