@@ -1,105 +1,60 @@
 package capabilities
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"sync"
 	"syscall"
 	"time"
+
+	"crossdock.dev/tests/process"
 )
 
 // Programs are the suite as running programs, kept so by a `crossdock up` of our own.
 type Programs struct {
-	// Bin is the folder of programs, Dir the suite's data folder.
-	Bin, Dir string
-
-	up    *exec.Cmd
-	said  *transcript
-	ended chan struct{}
-	addrs map[string]addresses
-}
-
-type addresses struct {
-	GRPC   string `json:"grpc"`
-	HTTP   string `json:"http"`
-	Admin  string `json:"admin"`
-	Config string `json:"config"`
+	*process.Suite
+	said  printed
+	addrs map[string]process.Addresses
 }
 
 // Start runs `crossdock up` on a data folder and returns when every program answers. profiles is the file that says what is
 // agreed with each EDI partner.
 func Start(ctx context.Context, bin, dir, profiles string) (*Programs, error) {
-	p := &Programs{Bin: bin, Dir: dir, said: &transcript{changed: make(chan struct{})}, ended: make(chan struct{})}
-	p.up = exec.Command(filepath.Join(bin, "crossdock"), "--data", dir, "up", "--story-clock", "--port-base", "0", "--profiles", profiles)
-	p.up.Stdout, p.up.Stderr = p.said, p.said
-	if err := p.up.Start(); err != nil {
+	p := &Programs{Suite: &process.Suite{Bin: bin, Dir: dir, Profiles: profiles}}
+	if err := p.Suite.Start(); err != nil {
 		return nil, err
 	}
-	go func() {
-		_ = p.up.Wait() // Stop reads how it ended
-		close(p.ended)
-	}()
-	if err := p.said.await(ctx, p.ended, func(text string) bool { return ready.MatchString(text) }); err != nil {
-		return p, fmt.Errorf("the suite does not start: %w\n%s", err, p.said.text())
-	}
-	raw, err := os.ReadFile(p.RunFile())
+	p.said = printed{p.Up}
+	err := p.Ready(ctx)
 	if err != nil {
-		return p, err
+		return p, fmt.Errorf("the suite does not start: %w\n%s", err, p.Up.Text())
 	}
-	run := struct {
-		Services map[string]addresses `json:"services"`
-	}{}
-	err = json.Unmarshal(raw, &run)
-	p.addrs = run.Services
+	p.addrs, err = p.Addresses()
 	return p, err
 }
 
-var (
-	ready = regexp.MustCompile(`DEVELOPMENT on loopback`)
-	// started finds the lines with which up tells the process id of a program.
-	started = regexp.MustCompile(`(?m)^([a-z]+)(?:  .*?  (\d+)  /|: started again, pid (\d+)$)`)
-)
+// printed is what up has printed.
+type printed struct{ *process.Program }
 
-// RunFile describes the running suite.
-func (p *Programs) RunFile() string { return filepath.Join(p.Dir, "run.json") }
+func (p printed) text() string { return p.Text() }
 
 // Stop stops all programs.
 func (p *Programs) Stop() error {
-	if err := p.up.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	<-p.ended
-	if code := p.up.ProcessState.ExitCode(); code != 0 {
-		return fmt.Errorf("crossdock up: exit status %d\n%s", code, p.said.text())
+	if err := p.Up.Stop(); err != nil {
+		return fmt.Errorf("%w\n%s", err, p.Up.Text())
 	}
 	return nil
 }
 
-// pids are the process ids that a program had, oldest first.
-func (p *Programs) pids(service, text string) []int {
-	var out []int
-	for _, m := range started.FindAllStringSubmatch(text, -1) {
-		if pid, err := strconv.Atoi(m[2] + m[3]); err == nil && m[1] == service {
-			out = append(out, pid)
-		}
-	}
-	return out
-}
+// pids are the process ids that a program had by what up has printed, oldest first.
+func (p *Programs) pids(service, text string) []int { return process.PIDs(service, text) }
 
 // kill ends a program without warning, and returns its process ids before and after.
 func (p *Programs) kill(ctx context.Context, service string) (before, after int, err error) {
-	had := p.pids(service, p.said.text())
+	had := p.PIDs(service)
 	if len(had) == 0 {
 		return 0, 0, fmt.Errorf("crossdock up did not tell the process id of %s", service)
 	}
@@ -107,24 +62,13 @@ func (p *Programs) kill(ctx context.Context, service string) (before, after int,
 	if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 		return before, 0, err
 	}
-	err = p.said.await(ctx, p.ended, func(text string) bool {
-		now := p.pids(service, text)
-		if len(now) > len(had) {
-			after = now[len(now)-1]
-		}
-		return after != 0
-	})
+	after, err = p.PID(ctx, service, len(had))
 	return before, after, err
 }
 
-func (p *Programs) holdFile(service string) string { return filepath.Join(p.Dir, "hold", service) }
-
 // hold stops a program and keeps it down; it returns when nobody listens where it did.
 func (p *Programs) hold(ctx context.Context, service string) error {
-	if err := os.MkdirAll(filepath.Dir(p.holdFile(service)), 0o700); err != nil {
-		return err
-	}
-	if err := os.WriteFile(p.holdFile(service), nil, 0o600); err != nil {
+	if err := p.Hold(service); err != nil {
 		return err
 	}
 	return poll(ctx, func() (bool, error) {
@@ -137,7 +81,7 @@ func (p *Programs) hold(ctx context.Context, service string) error {
 }
 
 // free lets a program run again.
-func (p *Programs) free(service string) error { return os.Remove(p.holdFile(service)) }
+func (p *Programs) free(service string) error { return p.Release(service) }
 
 // poll asks until the answer is yes.
 func poll(ctx context.Context, ask func() (bool, error)) error {
@@ -157,20 +101,25 @@ func poll(ctx context.Context, ask func() (bool, error)) error {
 
 // cli runs the command line on the suite, and returns what it prints and its exit status.
 func (p *Programs) cli(ctx context.Context, args ...string) (string, int, error) {
-	return run(ctx, p.Dir, filepath.Join(p.Bin, "crossdock"), append([]string{"--data", p.Dir}, args...)...)
+	cmd := p.Command(ctx, args...)
+	cmd.Dir = p.Dir
+	return ran(cmd)
 }
 
 // run runs a program in a folder.
 func run(ctx context.Context, dir, program string, args ...string) (out string, status int, err error) {
-	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &stdout, &stderr
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.Exited() {
-		return stdout.String() + stderr.String(), exit.ExitCode(), nil
+	cmd.Dir = dir
+	return ran(cmd)
+}
+
+// ran runs a command to its end.
+func ran(cmd *exec.Cmd) (out string, status int, err error) {
+	status, out, errOut, err := process.Run(cmd)
+	if status != 0 {
+		out += errOut // it says why
 	}
-	return stdout.String(), 0, err
+	return out, status, err
 }
 
 // get reads a page without following where it leads.
@@ -201,44 +150,4 @@ func (p *Programs) metrics(ctx context.Context, service string) (string, error) 
 // page is a page of the control tower.
 func (p *Programs) page(ctx context.Context, path string) (status int, body, location string, err error) {
 	return get(ctx, "http://"+p.addrs["tower"].HTTP+path)
-}
-
-// transcript keeps what a program prints and tells when there is more.
-type transcript struct {
-	mu      sync.Mutex
-	buf     bytes.Buffer
-	changed chan struct{}
-}
-
-func (o *transcript) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	close(o.changed)
-	o.changed = make(chan struct{})
-	return o.buf.Write(b)
-}
-
-func (o *transcript) text() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-// await returns when the output has what is looked for.
-func (o *transcript) await(ctx context.Context, ended <-chan struct{}, has func(string) bool) error {
-	for {
-		o.mu.Lock()
-		changed := o.changed
-		o.mu.Unlock()
-		if has(o.text()) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ended:
-			return errors.New("the suite has ended")
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }

@@ -3,8 +3,6 @@ package programs
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,7 +19,7 @@ func TestProgramKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSuite(t)
-			s.start()
+			s.Launch(t)
 			live := s.ready()
 			kills := 0
 			var killing sync.WaitGroup
@@ -29,7 +27,7 @@ func TestProgramKilled(t *testing.T) {
 				if kills < len(moments) && moments[kills] == moment {
 					n := kills
 					kills++
-					killing.Go(func() { s.kill(name, n) })
+					killing.Go(func() { s.killed(name, n) })
 				}
 			}
 			at("seed")
@@ -49,11 +47,11 @@ func TestProgramKilled(t *testing.T) {
 // goes on, and the order ends the same.
 func TestSuiteKilled(t *testing.T) {
 	tests := map[string]func(s *suite){
-		"up": func(s *suite) { s.up.signal(s.t, syscall.SIGKILL) },
+		"up": func(s *suite) { must(s.t, s.Up.Signal(syscall.SIGKILL)) },
 		"everything": func(s *suite) {
-			pids := []int{s.up.cmd.Process.Pid}
+			pids := []int{s.Up.PID()}
 			for _, name := range names {
-				pids = append(pids, s.pids(name)[0])
+				pids = append(pids, s.PIDs(name)[0])
 			}
 			for _, pid := range pids {
 				// A program may have ended by then: it is told to when the supervisor dies.
@@ -68,7 +66,7 @@ func TestSuiteKilled(t *testing.T) {
 			t.Run(name+" "+moment, func(t *testing.T) {
 				t.Parallel()
 				s := newSuite(t)
-				s.start()
+				s.Launch(t)
 				live := s.ready()
 				fill(t, live)
 				var n story.Names
@@ -84,10 +82,12 @@ func TestSuiteKilled(t *testing.T) {
 				if err := story.Play(ctx, live, acts, func(story.Act) { begun++ }); err == nil {
 					t.Fatal("the story was played to its end")
 				}
-				if code := s.up.wait(t); code != -1 {
+				code, err := s.Up.Wait()
+				must(t, err)
+				if code != -1 {
 					t.Errorf("up: exit status %d, want that of a kill", code)
 				}
-				s.start()
+				s.Launch(t)
 				live = s.ready()
 				acts = story.HappyPath(live, document(t), &n)
 				must(t, story.Play(t.Context(), live, acts[begun:], func(story.Act) {}))
@@ -104,10 +104,9 @@ func TestProgramHeld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSuite(t)
-			s.start()
+			s.Launch(t)
 			live := s.ready()
 			fill(t, live)
-			hold := filepath.Join(s.dir, "hold", name)
 			var n story.Names
 			drops := 0
 			acts := story.HappyPath(disturbed{live, func(moment string) {
@@ -119,11 +118,11 @@ func TestProgramHeld(t *testing.T) {
 				}
 				switch moment {
 				case "drop":
-					must(t, os.WriteFile(hold, nil, 0o600))
-					s.up.awaitText(t, name+": held down, exit status 0")
+					must(t, s.Hold(name))
+					must(t, s.Up.AwaitText(t.Context(), name+": held down, exit status 0"))
 				case "dropped":
 					begun := time.Now()
-					must(t, os.Remove(hold))
+					must(t, s.Release(name))
 					settled(t, live)
 					t.Logf("%s was back, and everybody had read everything, after %v", name, time.Since(begun).Round(time.Millisecond))
 				}

@@ -5,12 +5,11 @@
 package programs
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
+	"crossdock.dev/tests/process"
 	"crossdock.dev/tests/sim"
 )
 
@@ -21,31 +20,15 @@ var names = sim.Names
 var bin string
 
 func TestMain(m *testing.M) {
-	code, err := build(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(process.Main(m, func(folder string) error {
+		bin = folder
+		return process.Build(filepath.Join("..", ".."), bin, names, "./cmd/crossdock")
+	}))
 }
 
-// build builds every program once, runs the tests and removes the programs.
-func build(m *testing.M) (code int, err error) {
-	if bin, err = os.MkdirTemp("", "crossdock-programs-*"); err != nil {
-		return 1, err
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
-	defer os.RemoveAll(bin)
-	args := []string{"build", "-o", bin + string(filepath.Separator), "./cmd/crossdock", "./integrations/edi/cmd/edi"}
-	for _, name := range names {
-		if name != "edi" {
-			args = append(args, "./services/"+name+"/cmd/"+name)
-		}
-	}
-	cmd := exec.Command("go", args...)
-	cmd.Dir = filepath.Join("..", "..")
-	cmd.Env = append(os.Environ(), "GOWORK=") // all modules at once, however the tests are run
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return m.Run(), nil
 }

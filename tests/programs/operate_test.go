@@ -57,7 +57,7 @@ var rare = []string{"crossdock_edi_acknowledgements_overdue"}
 func TestOperating(t *testing.T) {
 	t.Parallel()
 	s := newSuite(t)
-	s.start()
+	s.Launch(t)
 	live := s.ready()
 	fill(t, live)
 	var n story.Names
@@ -66,22 +66,18 @@ func TestOperating(t *testing.T) {
 	t.Run("metrics", func(t *testing.T) { checkMetrics(t, s) })
 	t.Run("logs", func(t *testing.T) { checkLogs(t, s) })
 	t.Run("status", func(t *testing.T) { checkStatus(t, s) })
-	s.up.stop(t)
+	must(t, s.Up.Stop())
 }
 
 func checkMetrics(t *testing.T, s *suite) {
-	var run struct {
-		Services map[string]struct{ Admin string }
-	}
-	raw, err := os.ReadFile(filepath.Join(s.dir, "run.json"))
+	addresses, err := s.Addresses()
 	must(t, err)
-	must(t, json.Unmarshal(raw, &run))
 	documented := documentedMetrics(t)
 	if len(documented) < 20 {
 		t.Fatalf("docs/metrics.md names %d metrics: its rows are not read", len(documented))
 	}
 	for _, service := range names {
-		got := scrape(t, run.Services[service].Admin)
+		got := scrape(t, addresses[service].Admin)
 		for _, name := range slices.Sorted(maps.Keys(got)) {
 			d, known := documented[name]
 			switch {
@@ -242,12 +238,11 @@ func checkStatus(t *testing.T, s *suite) {
 			}
 		}
 	}
-	hold := filepath.Join(s.dir, "hold", "freight")
-	must(t, os.WriteFile(hold, nil, 0o600))
-	s.up.awaitText(t, "freight: held down, exit status 0")
+	must(t, s.Hold("freight"))
+	must(t, s.Up.AwaitText(t.Context(), "freight: held down, exit status 0"))
 	got = ask(1)
 	if len(got.Problems) != 1 || got.Problems[0].Problem != "HELD" || got.Problems[0].Service != "freight" {
 		t.Errorf("problems %+v, want freight HELD alone", got.Problems)
 	}
-	must(t, os.Remove(hold))
+	must(t, s.Release("freight"))
 }

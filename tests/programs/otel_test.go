@@ -75,13 +75,13 @@ func TestSpans(t *testing.T) {
 	c := newCollector(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.URL)
 	s := newSuite(t)
-	s.start()
+	s.Launch(t)
 	live := s.ready()
 	fill(t, live)
 	var n story.Names
 	must(t, story.Play(t.Context(), live, story.HappyPath(live, document(t), &n), func(story.Act) {}))
 	settled(t, live)
-	s.up.stop(t) // each program exports what is left
+	must(t, s.Up.Stop()) // each program exports what is left
 
 	if len(c.problems) > 0 {
 		t.Fatalf("not understood: %v", c.problems)

@@ -2,56 +2,43 @@ package programs
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"crossdock.dev/tests/expect"
+	"crossdock.dev/tests/process"
 	"crossdock.dev/tests/seed"
 	"crossdock.dev/tests/sim"
 	"crossdock.dev/tests/story"
 )
 
-// suite is a data folder and the `crossdock up` that runs on it.
+// patience is how long a program may take for anything on a loaded machine.
+const patience = 60 * time.Second
+
+// suite is a data folder and the `crossdock up` that runs on it, on ports that no other suite has.
 type suite struct {
-	t   *testing.T
-	dir string
-	up  *process
+	*process.Suite
+	t *testing.T
 }
 
 // newSuite makes an empty data folder.
 func newSuite(t *testing.T) *suite {
-	s := &suite{t: t, dir: t.TempDir()}
-	t.Cleanup(func() {
-		if !t.Failed() {
-			return
-		}
-		for _, name := range names {
-			if raw, err := os.ReadFile(filepath.Join(s.dir, "logs", name+".log")); err == nil {
-				t.Logf("the end of %s's log:\n%s", name, tail(string(raw)))
-			}
-		}
-	})
+	s := &suite{t: t, Suite: &process.Suite{
+		Bin: bin, Dir: t.TempDir(), Profiles: filepath.Join(sim.Root(t), "integrations", "edi", "partners", "day.yaml"), Discovery: "static", Patience: patience,
+	}}
+	s.TellLogs(t)
 	return s
-}
-
-// start runs `crossdock up`, on ports that no other suite has.
-func (s *suite) start(args ...string) {
-	s.t.Helper()
-	s.up = launch(s.t, "crossdock", append([]string{"--data", s.dir, "up", "--story-clock", "--port-base", "0", "--discovery", "static",
-		"--profiles", filepath.Join(sim.Root(s.t), "integrations", "edi", "partners", "day.yaml")}, args...)...)
 }
 
 // ready waits until all programs are, and reaches them.
 func (s *suite) ready() *story.Live {
 	s.t.Helper()
-	s.up.awaitText(s.t, "DEVELOPMENT on loopback")
-	return reach(s.t, filepath.Join(s.dir, "run.json"))
+	must(s.t, s.Ready(s.t.Context()))
+	return reach(s.t, s.RunFile())
 }
 
 // reach connects to a running suite.
@@ -89,47 +76,29 @@ func (s *suite) ended(live *story.Live, n story.Names) {
 	settled(s.t, live)
 	expect.HappyPath(s.t, live, n)
 	s.cli(0, "verify")
-	s.up.stop(s.t)
+	if err := s.Up.Stop(); err != nil {
+		s.t.Error(err)
+	}
 	s.cli(0, "verify", "--offline")
 }
 
 // cli runs a command of the command line on the suite's data and returns what it prints.
 func (s *suite) cli(want int, args ...string) string {
 	s.t.Helper()
-	code, out, errOut := run(s.t, "crossdock", append([]string{"--data", s.dir}, args...)...)
+	code, out, errOut, err := process.Run(s.Command(s.t.Context(), args...))
+	must(s.t, err)
 	if code != want {
 		s.t.Errorf("crossdock %s: exit status %d, want %d\n%s%s", strings.Join(args, " "), code, want, out, errOut)
 	}
 	return out
 }
 
-// started finds the lines with which up tells the process id of a program.
-var started = regexp.MustCompile(`(?m)^([a-z]+)(?:  .*?  (\d+)  [/i]|: started again, pid (\d+)$)`)
-
-// pids are the process ids of a program, oldest first.
-func (s *suite) pids(name string) []int {
+// killed kills a program after this many restarts: it must have been started again as often.
+func (s *suite) killed(name string, restarts int) {
 	s.t.Helper()
-	var out []int
-	for _, m := range started.FindAllStringSubmatch(s.up.text(), -1) {
-		if m[1] == name {
-			pid, err := strconv.Atoi(m[2] + m[3])
-			must(s.t, err)
-			out = append(out, pid)
-		}
-	}
-	return out
-}
-
-// kill ends a program the hard way. nth is how often it has been killed before: the program must have been started again.
-func (s *suite) kill(name string, nth int) {
-	s.t.Helper()
-	s.up.await(s.t, fmt.Sprintf("%s has run %d times", name, nth+1), func(string) string {
-		if len(s.pids(name)) > nth {
-			return "yes"
-		}
-		return ""
-	})
-	must(s.t, syscall.Kill(s.pids(name)[nth], syscall.SIGKILL))
+	pid, err := s.PID(s.t.Context(), name, restarts)
+	must(s.t, err)
+	must(s.t, syscall.Kill(pid, syscall.SIGKILL))
 }
 
 // disturbed is a suite to which something happens at every step of the story.

@@ -13,6 +13,7 @@ import (
 
 	"crossdock.dev/platform/auth"
 	"crossdock.dev/platform/clock"
+	"crossdock.dev/tests/process"
 	"crossdock.dev/tests/story"
 )
 
@@ -29,7 +30,7 @@ func TestEachAlone(t *testing.T) {
 			}
 			for range 2 {
 				p := e.start(name)
-				p.stop(t)
+				must(t, p.Stop())
 			}
 			if out, err := e.command(name, "verify").CombinedOutput(); err != nil {
 				t.Errorf("verify: %v\n%s", err, out)
@@ -47,14 +48,14 @@ func TestAnyOrder(t *testing.T) {
 		t.Run(label(turn), func(t *testing.T) {
 			t.Parallel()
 			e := newExamples(t)
-			var programs []*process
+			var programs []*process.Program
 			for _, name := range turn {
 				programs = append(programs, e.start(name))
 			}
 			live := connect(t, e.run())
 			order(t, live, live)
 			for _, i := range slices.Backward(programs) {
-				i.stop(t)
+				must(t, i.Stop())
 			}
 		})
 	}
@@ -95,7 +96,7 @@ func (e *examples) file(name string) string { return filepath.Join(e.dir, name+"
 
 func (e *examples) text(name string) string {
 	e.t.Helper()
-	raw, err := os.ReadFile(filepath.Join(root(), home(name), "config.example.yaml"))
+	raw, err := os.ReadFile(filepath.Join(root(), process.Home(name), "config.example.yaml"))
 	must(e.t, err)
 	text := strings.ReplaceAll(string(raw), development, e.dir)
 	return address.ReplaceAllStringFunc(text, func(found string) string {
@@ -149,20 +150,22 @@ func (e *examples) free() bool {
 
 func (e *examples) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(e.t.Context(), filepath.Join(today, name), append([]string{"-config", e.file(name)}, args...)...)
-	cmd.Dir = filepath.Join(root(), home(name))
+	cmd.Dir = filepath.Join(root(), process.Home(name))
 	return cmd
 }
 
 // start starts a service from its folder and waits until it is ready.
-func (e *examples) start(name string) *process {
+func (e *examples) start(name string) *process.Program {
 	e.t.Helper()
-	p := launch(e.t, filepath.Join(root(), home(name)), filepath.Join(today, name), "-config", e.file(name))
+	cmd := exec.Command(filepath.Join(today, name), "-config", e.file(name))
+	cmd.Dir = filepath.Join(root(), process.Home(name))
+	p := process.Launch(e.t, patience, cmd)
 	admin := e.addr(name, "admin_addr")
 	var said string
-	p.until(e.t, name+" is ready", func() (yes bool) {
+	must(e.t, p.Until(e.t.Context(), name+" is ready", func() (yes bool) {
 		yes, said = ready(e.t.Context(), admin)
 		return yes
-	})
+	}))
 	if said != "ready\n" {
 		e.t.Errorf("%s says %q", name, said)
 	}

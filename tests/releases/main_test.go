@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"crossdock.dev/tests/process"
 	"crossdock.dev/tests/sim"
 )
 
@@ -34,58 +35,19 @@ var today, next string
 const nextVersion = "v0.0.0-next"
 
 func TestMain(m *testing.M) {
-	code, err := run(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// run builds all programs once, runs the tests and removes what was built.
-func run(m *testing.M) (code int, err error) {
 	flag.Parse()
-	dir, err := os.MkdirTemp("", "crossdock-releases-*")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	today, next = filepath.Join(dir, "today"), filepath.Join(dir, "next")
-	if err := build(today, "./cmd/crossdock", "./tests/cmd/day"); err != nil {
-		return 1, err
-	}
-	if err := build(next, "-ldflags", "-X crossdock.dev/platform/telemetry.version="+nextVersion); err != nil {
-		return 1, err
-	}
-	last = sync.OnceValues(func() (release, error) { return buildLast(filepath.Join(dir, "head")) })
-	return m.Run(), nil
-}
-
-// build builds the services' programs of this checkout into a folder; more are flags or more programs.
-func build(folder string, more ...string) error {
-	args := append([]string{"build", "-o", folder + string(filepath.Separator)}, more...)
-	for _, name := range names {
-		args = append(args, "./"+home(name)+"/cmd/"+name)
-	}
-	cmd := exec.Command("go", args...)
-	cmd.Dir = root()
-	cmd.Env = append(os.Environ(), "GOWORK=") // all modules at once, however the tests are run
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return nil
+	os.Exit(process.Main(m, func(folder string) error {
+		today, next = filepath.Join(folder, "today"), filepath.Join(folder, "next")
+		last = sync.OnceValues(func() (release, error) { return buildLast(filepath.Join(folder, "head")) })
+		if err := process.Build(root(), today, names, "./cmd/crossdock", "./tests/cmd/day"); err != nil {
+			return err
+		}
+		return process.Build(root(), next, names, "-ldflags", "-X crossdock.dev/platform/telemetry.version="+nextVersion)
+	}))
 }
 
 // root is the checkout.
 func root() string { return filepath.Join("..", "..") }
-
-// home is a service's own folder in the checkout.
-func home(name string) string {
-	if name == "edi" {
-		return "integrations/edi"
-	}
-	return "services/" + name
-}
 
 // release is a version that was released, with the folder of its programs.
 type release struct{ version, bin string }

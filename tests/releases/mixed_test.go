@@ -21,7 +21,7 @@ func TestReleasedBesideToday(t *testing.T) {
 			s := newSuite(t)
 			s.deploy(name, old.bin)
 			live := s.start()
-			if got := version(t, s.bin, name); got != old.version {
+			if got := version(t, s.Programs, name); got != old.version {
 				t.Errorf("%s is of version %q, want the released %q", name, got, old.version)
 			}
 			if *long {

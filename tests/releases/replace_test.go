@@ -25,8 +25,8 @@ func TestReplacedAtWork(t *testing.T) {
 		for _, folder := range []string{next, today} {
 			for _, name := range turn {
 				select {
-				case <-day.ended:
-					t.Fatalf("the day ended before %s was replaced\n%s", name, day.text())
+				case <-day.Ended():
+					t.Fatalf("the day ended before %s was replaced\n%s", name, day.Text())
 				case <-time.After(time.Duration(random.Int64N(int64(2 * time.Second)))):
 				}
 				s.replace(name, folder)

@@ -2,104 +2,95 @@ package releases
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"crossdock.dev/tests/expect"
+	"crossdock.dev/tests/process"
 	"crossdock.dev/tests/seed"
 	"crossdock.dev/tests/sim"
 	"crossdock.dev/tests/story"
 )
 
-// suite is a data folder, a folder of programs that were built at different times, and the `crossdock up` that runs on them.
+// patience is how long a program may take for anything on a loaded machine.
+const patience = 3 * time.Minute
+
+// suite is a data folder, a folder of programs that were built at different times, and the `crossdock up` that runs on them, on
+// ports that no other suite has.
 type suite struct {
-	t        *testing.T
-	dir, bin string
-	up       *process
+	*process.Suite
+	t *testing.T
 }
 
 // newSuite makes an empty data folder, and a folder of links to today's programs.
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	s := &suite{t: t, dir: t.TempDir(), bin: t.TempDir()}
+	s := &suite{t: t, Suite: &process.Suite{
+		Bin: today, Dir: t.TempDir(), Programs: t.TempDir(), Discovery: *discovery, Patience: patience,
+		Profiles: filepath.Join(sim.Root(t), "integrations", "edi", "partners", "day.yaml"),
+	}}
 	for _, name := range names {
 		s.deploy(name, today)
 	}
-	t.Cleanup(func() {
-		if !t.Failed() {
-			return
-		}
-		for _, name := range names {
-			if raw, err := os.ReadFile(s.log(name)); err == nil {
-				t.Logf("the end of %s's log:\n%s", name, tail(string(raw)))
-			}
-		}
-	})
+	s.TellLogs(t)
 	return s
 }
 
 // deploy puts the program of a folder in the place of a service's; it is what the next start runs.
 func (s *suite) deploy(name, folder string) {
 	s.t.Helper()
-	part := filepath.Join(s.bin, "."+name)
+	part := filepath.Join(s.Programs, "."+name)
 	must(s.t, os.Symlink(filepath.Join(absolute(s.t, folder), name), part))
-	must(s.t, os.Rename(part, filepath.Join(s.bin, name)))
+	must(s.t, os.Rename(part, filepath.Join(s.Programs, name)))
 }
 
-func (s *suite) log(name string) string { return filepath.Join(s.dir, "logs", name+".log") }
-
-func (s *suite) hold(name string) string { return filepath.Join(s.dir, "hold", name) }
-
-// runFile says where the suite runs.
-func (s *suite) runFile() string { return filepath.Join(s.dir, "run.json") }
-
-// start runs `crossdock up`, on ports that no other suite has, and waits until all programs are ready.
+// start starts the suite and waits until all programs are ready.
 func (s *suite) start() *story.Live {
 	s.t.Helper()
-	s.up = launch(s.t, "", filepath.Join(today, "crossdock"), "--data", s.dir, "--bin", s.bin, "up", "--story-clock", "--port-base", "0", "--discovery", *discovery,
-		"--profiles", filepath.Join(sim.Root(s.t), "integrations", "edi", "partners", "day.yaml"))
-	s.up.prints(s.t, "DEVELOPMENT on loopback")
+	s.Launch(s.t)
+	must(s.t, s.Ready(s.t.Context()))
 	for _, name := range names {
-		s.runs(name, 1, version(s.t, s.bin, name))
+		s.runs(name, 1, version(s.t, s.Programs, name))
 	}
-	r, err := story.ReadRun(s.runFile())
+	r, err := story.ReadRun(s.RunFile())
 	must(s.t, err)
 	return connect(s.t, r)
-}
-
-// admin is where a service of the suite tells whether it is ready.
-func (s *suite) admin(name string) string {
-	s.t.Helper()
-	raw, err := os.ReadFile(s.runFile())
-	must(s.t, err)
-	var run struct {
-		Services map[string]struct{ Admin string }
-	}
-	must(s.t, json.Unmarshal(raw, &run))
-	return run.Services[name].Admin
 }
 
 // replace stops a service, as a deploy does, puts the program of a folder in its place, and waits until that is ready.
 func (s *suite) replace(name, folder string) {
 	s.t.Helper()
-	count := func(text string) int { return strings.Count(s.up.text(), text) }
-	held, started := name+": held down", name+": started again"
-	heldBefore, startedBefore, ran := count(held), count(started), len(s.ran(name))
-	must(s.t, os.WriteFile(s.hold(name), nil, 0o600))
-	s.up.until(s.t, name+" has stopped", func() bool { return count(held) > heldBefore })
+	held, started := s.tells(name+": held down"), s.tells(name+": started again")
+	ran := len(s.ran(name))
+	must(s.t, s.Hold(name))
+	held()
 	s.deploy(name, folder)
-	must(s.t, os.Remove(s.hold(name)))
-	s.up.until(s.t, name+" has started", func() bool { return count(started) > startedBefore })
-	s.up.until(s.t, name+" is ready", func() bool { yes, _ := ready(s.t.Context(), s.admin(name)); return yes })
+	must(s.t, s.Release(name))
+	started()
+	addresses, err := s.Addresses()
+	must(s.t, err)
+	must(s.t, s.Up.Until(s.t.Context(), name+" is ready", func() bool { yes, _ := ready(s.t.Context(), addresses[name].Admin); return yes }))
 	s.runs(name, ran+1, version(s.t, folder, name))
+}
+
+// tells returns what waits until up tells something once more than it has.
+func (s *suite) tells(what string) (again func()) {
+	before := strings.Count(s.Up.Text(), what)
+	return func() {
+		s.t.Helper()
+		must(s.t, s.Up.Await(s.t.Context(), what, func(text string) bool { return strings.Count(text, what) > before }))
+	}
 }
 
 var startedVersion = regexp.MustCompile(`"msg":"started".*?"version":"([^"]*)"`)
@@ -107,7 +98,7 @@ var startedVersion = regexp.MustCompile(`"msg":"started".*?"version":"([^"]*)"`)
 // ran are the versions of a service's program at each start that its log tells of.
 func (s *suite) ran(name string) []string {
 	s.t.Helper()
-	raw, err := os.ReadFile(s.log(name))
+	raw, err := os.ReadFile(s.Log(name))
 	must(s.t, err)
 	var out []string
 	for _, m := range startedVersion.FindAllSubmatch(raw, -1) {
@@ -119,7 +110,7 @@ func (s *suite) ran(name string) []string {
 // runs waits until a service has told of its nth start, and compares the version.
 func (s *suite) runs(name string, nth int, want string) {
 	s.t.Helper()
-	s.up.until(s.t, fmt.Sprintf("%s has told of start %d", name, nth), func() bool { return len(s.ran(name)) >= nth })
+	must(s.t, s.Up.Until(s.t.Context(), fmt.Sprintf("%s has told of start %d", name, nth), func() bool { return len(s.ran(name)) >= nth }))
 	if got := s.ran(name); got[nth-1] != want {
 		s.t.Errorf("%s started in versions %q, want %q last", name, got, want)
 	}
@@ -137,35 +128,36 @@ func version(t *testing.T, folder, name string) string {
 func (s *suite) whole() {
 	s.t.Helper()
 	s.cli("verify")
-	s.up.stop(s.t)
+	if err := s.Up.Stop(); err != nil {
+		s.t.Error(err)
+	}
 	s.cli("verify", "--offline")
 }
 
 func (s *suite) cli(args ...string) {
 	s.t.Helper()
-	cmd := exec.CommandContext(s.t.Context(), filepath.Join(today, "crossdock"), append([]string{"--data", s.dir, "--bin", s.bin, "--timeout", "60s"}, args...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := s.Command(s.t.Context(), append([]string{"--timeout", "60s"}, args...)...).CombinedOutput(); err != nil {
 		s.t.Errorf("crossdock %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }
 
 // day starts to play the whole day.
-func (s *suite) day() *process {
+func (s *suite) day() *process.Program {
 	s.t.Helper()
-	return launch(s.t, "", filepath.Join(today, "day"), "-run", s.runFile(), "-day", days(s.t), "-summary", s.summary())
+	return process.Launch(s.t, patience, exec.Command(filepath.Join(today, "day"), "-run", s.RunFile(), "-day", days(s.t), "-summary", s.summary()))
 }
 
-func (s *suite) summary() string { return filepath.Join(s.dir, "summary.json") }
+func (s *suite) summary() string { return filepath.Join(s.Dir, "summary.json") }
 
 var wall = regexp.MustCompile(`"wall_seconds": [0-9.]+`)
 
 // played waits for the end of a day and holds its summary against the example: the same bytes, but for the time that it took and how
 // programs found each other.
-func (s *suite) played(day *process) {
+func (s *suite) played(day *process.Program) {
 	s.t.Helper()
-	<-day.ended
-	if code := day.cmd.ProcessState.ExitCode(); code != 0 {
-		s.t.Fatalf("day: exit status %d\n%s", code, day.text())
+	<-day.Ended()
+	if code, err := day.Wait(); err != nil || code != 0 {
+		s.t.Fatalf("day: exit status %d, %v\n%s", code, err, day.Text())
 	}
 	got, err := os.ReadFile(s.summary())
 	must(s.t, err)
@@ -216,3 +208,28 @@ func absolute(t *testing.T, path string) string {
 
 // label names an order of services.
 func label(order []string) string { return strings.Join(order, ",") }
+
+// ready asks the admin listener at an address whether its service is ready; why tells what it says when it is not.
+func ready(ctx context.Context, admin string) (yes bool, why string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/readyz", nil)
+	if err != nil {
+		return false, err.Error()
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false, err.Error()
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return false, err.Error()
+	}
+	return resp.StatusCode == http.StatusOK, string(body)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
