@@ -1,13 +1,16 @@
 package core
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -17,6 +20,7 @@ import (
 	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
 	"crossdock.dev/platform/eventlog"
 	"crossdock.dev/platform/platformtest"
+	"crossdock.dev/platform/store"
 	"crossdock.dev/services/workflow/internal/process"
 )
 
@@ -43,6 +47,30 @@ func (w *world) timers() int {
 		}
 	}
 	return n
+}
+
+// told counts the facts of workflow's log about work items, by type.
+func (w *world) told() map[string]int {
+	w.t.Helper()
+	out := map[string]int{}
+	for at := (store.Position{}); ; {
+		entries, _, err := eventlog.Local(w.core.store).Read(w.ctx, at, 100)
+		w.must(err)
+		if len(entries) == 0 {
+			return out
+		}
+		for _, e := range entries {
+			head := &eventlogv1.Head{}
+			w.must(proto.Unmarshal(e.Head, head))
+			p := head.GetPosition()
+			at = store.Position{Log: p.GetLog(), Epoch: p.GetEpoch(), Sequence: p.GetSequence()}
+			for _, f := range head.GetFacts() {
+				if strings.HasPrefix(f.GetType(), "WorkItem") {
+					out[f.GetType()]++
+				}
+			}
+		}
+	}
 }
 
 func (w *world) after(d time.Duration) {
@@ -216,6 +244,9 @@ func TestOverdue(t *testing.T) {
 	if len(all) != 2 || all[0].GetOverdueTime() == nil || all[1].GetOverdueTime() != nil || w.timers() != 0 {
 		t.Errorf("closed late and in time: %v, %d timers", all, w.timers())
 	}
+	if got, want := w.told(), (map[string]int{"WorkItemOpened": 2, "WorkItemOverdue": 1, "WorkItemClosed": 2}); !maps.Equal(got, want) {
+		t.Errorf("told %v, want %v", got, want)
+	}
 	if got := w.items(&workflowv1.ListWorkItemsRequest{Overdue: true}); len(got) != 1 || got[0].GetState() != workflowv1.WorkItem_CLOSED {
 		t.Errorf("found overdue: %v, want the one that was closed late", got)
 	}
@@ -288,6 +319,9 @@ func TestNewestAuditCounts(t *testing.T) {
 		all = w.items(&workflowv1.ListWorkItemsRequest{})
 		if len(all) != 2 || all[0].GetState() != workflowv1.WorkItem_CLOSED || all[1].GetReason() != "FREIGHT_BILL_REJECTED" || all[1].GetState() != workflowv1.WorkItem_OPEN {
 			t.Errorf("another end of the audit: %v, want its item alone open", all)
+		}
+		if got, want := w.told(), (map[string]int{"WorkItemOpened": 2, "WorkItemOverdue": 1, "WorkItemChanged": 1, "WorkItemClosed": 1}); !maps.Equal(got, want) {
+			t.Errorf("told %v, want %v", got, want)
 		}
 		if got := w.timers(); got != 1 {
 			t.Errorf("%d timers, want that of the open item", got)

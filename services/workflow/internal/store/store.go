@@ -240,16 +240,10 @@ func SaveItem(ctx context.Context, tx *store.Tx, w process.WorkItem) error {
 	if err := indexItem(ctx, tx, rec); err != nil {
 		return err
 	}
-	if untold[fact] {
-		return nil
-	}
 	return tx.Emit(store.Fact{
 		Type: fact, Subject: w.Name(), Related: append([]string{w.Subject}, w.Related...), Payload: itemFact(fact, ItemMessage(w, Etag(rec))),
 	})
 }
-
-// untold are kept out of the log until those who follow it have words for them.
-var untold = map[string]bool{"WorkItemOverdue": true, "WorkItemChanged": true}
 
 func itemFact(name string, w *workflowv1.WorkItem) proto.Message {
 	switch name {
