@@ -16,7 +16,6 @@ import (
 // Programs are the suite as running programs, kept so by a `crossdock up` of our own.
 type Programs struct {
 	*process.Suite
-	said  printed
 	addrs map[string]process.Addresses
 }
 
@@ -27,7 +26,6 @@ func Start(ctx context.Context, bin, dir, profiles string) (*Programs, error) {
 	if err := p.Suite.Start(); err != nil {
 		return nil, err
 	}
-	p.said = printed{p.Up}
 	err := p.Ready(ctx)
 	if err != nil {
 		return p, fmt.Errorf("the suite does not start: %w\n%s", err, p.Up.Text())
@@ -36,11 +34,6 @@ func Start(ctx context.Context, bin, dir, profiles string) (*Programs, error) {
 	return p, err
 }
 
-// printed is what up has printed.
-type printed struct{ *process.Program }
-
-func (p printed) text() string { return p.Text() }
-
 // Stop stops all programs.
 func (p *Programs) Stop() error {
 	if err := p.Up.Stop(); err != nil {
@@ -48,9 +41,6 @@ func (p *Programs) Stop() error {
 	}
 	return nil
 }
-
-// pids are the process ids that a program had by what up has printed, oldest first.
-func (p *Programs) pids(service, text string) []int { return process.PIDs(service, text) }
 
 // kill ends a program without warning, and returns its process ids before and after.
 func (p *Programs) kill(ctx context.Context, service string) (before, after int, err error) {

@@ -56,7 +56,7 @@ func ownStores(_ context.Context, w *World) (e Evidence, err error) {
 	}
 	for _, service := range outcome.Services {
 		own := filepath.Join(w.Programs.Dir, "data", service) + string(filepath.Separator)
-		pids := w.Programs.pids(service, w.Programs.said.text())
+		pids := w.Programs.PIDs(service)
 		open, err := openFiles(pids[len(pids)-1])
 		if err != nil {
 			return e, err
