@@ -2,6 +2,7 @@ package capabilities
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ import (
 var s4 = []Capability{
 	{ID: "S4.1", What: "each case runs on a version of the process definition, and shows it", Check: definitions},
 	{ID: "S4.2", What: "a release triggers planning and tendering; planning that takes too long asks for a person", Check: releaseTriggers, Kind: Disturbs, Programs: true},
-	{ID: "S4.3", What: "a delay changes the estimate and its confidence", Missing: "the customer reads it by REST; there is no webhook to a portal", Check: delayMoves, Kind: Acts},
+	{ID: "S4.3", What: "a delay changes the estimate and its confidence, and the customer's portal is told", Check: delayMoves, Kind: Acts},
 	{ID: "S4.4", What: "proof of delivery authorises billing; one with exceptions holds what was not taken", Check: proofAuthorises, Kind: Acts},
 	{ID: "S4.5", What: "exceptions go to the team that works on them, with a clock by reason and team", Check: routedToTeams},
 	{ID: "S4.6", What: "the manufacturer's scenario: regions, currencies, time zones, with S/4HANA and telematics", Missing: "the day has two regions and currencies; S/4HANA and telematics are not there"},
@@ -170,6 +171,11 @@ func delayMoves(ctx context.Context, w *World) (e Evidence, err error) {
 	if err := inOrder(ctx, j.accept, j.depart); err != nil {
 		return e, err
 	}
+	told, err := w.portal(ctx, "parties/"+j.customer, "order.promise_changed")
+	if err != nil {
+		return e, err
+	}
+	defer told.Close()
 	promised := j.shipment.GetDeliverBy().GetTime().AsTime()
 	later := promised.Add(3 * time.Hour)
 	if _, err := j.call(ctx, "/v1/"+j.load.GetName()+"/claims", "delay", map[string]any{
@@ -194,6 +200,19 @@ func delayMoves(ctx context.Context, w *World) (e Evidence, err error) {
 		return e, fmt.Errorf("the customer does not read %s by REST: %s", later.Format(time.RFC3339), answer)
 	}
 	e.say("the customer reads the same by GET /v1/%s", order.GetName())
+	id, err := told.await(ctx, func(body string) bool {
+		var m struct {
+			Data struct {
+				Order   string
+				Promise struct{ Estimate time.Time }
+			}
+		}
+		return json.Unmarshal([]byte(body), &m) == nil && m.Data.Order == order.GetName() && m.Data.Promise.Estimate.Equal(later)
+	})
+	if err != nil {
+		return e, fmt.Errorf("the customer's portal: %w", err)
+	}
+	e.say("its portal was told by webhook %s, signed", id)
 	if err := w.until(ctx, w.Now().Add(4*time.Hour)); err != nil {
 		return e, err
 	}
