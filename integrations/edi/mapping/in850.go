@@ -177,7 +177,8 @@ type Units map[string]string
 
 // In850 maps a purchase order. sep are the separators the set was read with.
 func In850(set x12.Set, sep x12.Separators, units Units) (PurchaseOrder, []Problem) {
-	m := mapper850{sep: sep, units: units, lineIDs: map[string]bool{}}
+	var problems []Problem
+	m := mapper850{mapper: mapper{sep: sep, report: func(p Problem) { problems = append(problems, p) }}, units: units, lineIDs: map[string]bool{}}
 	for i, s := range set.Segments {
 		m.at(s, i+1)
 		if m.line == nil {
@@ -187,38 +188,20 @@ func In850(set x12.Set, sep x12.Separators, units Units) (PurchaseOrder, []Probl
 		}
 	}
 	m.finish(set)
-	return m.po, m.problems
+	return m.po, problems
 }
 
 type mapper850 struct {
-	sep      x12.Separators
-	units    Units
-	po       PurchaseOrder
-	problems []Problem
+	mapper
+	units Units
+	po    PurchaseOrder
 
-	segment x12.Segment
-	source  Source
 	lineIDs map[string]bool
 	party   *Party // the N1 loop we are in
 	line    *Line  // the PO1 loop we are in
 	summary bool   // CTT was seen
 	count   Source // CTT
 	total   Source // AMT*1
-}
-
-func (m *mapper850) at(s x12.Segment, position int) {
-	m.segment = s
-	m.source = Source{SegmentID: s.ID, Position: position, Offset: s.Offset, Length: s.Length}
-}
-
-// problem reports on element n of the present segment, or on the segment (0).
-func (m *mapper850) problem(sev x12.Severity, reason Reason, field string, n int, text string) {
-	p := Problem{Severity: sev, Reason: reason, Field: field, Element: n, Source: m.source, Text: text}
-	if n > 0 {
-		p.Value = m.segment.Element(n).Text(m.sep)
-		p.Source.Offset, p.Source.Length = m.segment.ElementRange(n, m.sep)
-	}
-	m.problems = append(m.problems, p)
 }
 
 func (m *mapper850) header(s x12.Segment) {
@@ -391,27 +374,8 @@ func (m *mapper850) field(name string) string {
 	return "lines[" + m.line.ID + "]." + name
 }
 
-// number reads element n as a decimal; N0 values pass as well.
-func (m *mapper850) number(n int, field string) string {
-	v, err := m.segment.R(n)
-	if err != nil {
-		m.problem(x12.Error, NumberInvalid, m.field(field), n, "not a number")
-	}
-	return v
-}
-
-// calendar reads element n as a date.
-func (m *mapper850) calendar(n int, field string) string {
-	d, err := m.segment.DT(n)
-	if err != nil {
-		m.problem(x12.Error, DateInvalid, field, n, "not a date")
-		return ""
-	}
-	if d == (x12.Date{}) {
-		return ""
-	}
-	return d.String()
-}
+// number reads element n as a decimal, of a field of the present line.
+func (m *mapper850) number(n int, field string) string { return m.mapper.number(n, m.field(field)) }
 
 // date adds a DTM to dates unless it stands there already.
 func (m *mapper850) date(dates []Date, field string, s x12.Segment) []Date {

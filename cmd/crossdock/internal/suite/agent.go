@@ -72,8 +72,14 @@ func fromEnvironment(l Layout) (c consul.Config, found bool, err error) {
 	if c.Address == "" {
 		return c, false, nil
 	}
-	if ssl, _ := strconv.ParseBool(os.Getenv("CONSUL_HTTP_SSL")); ssl && !strings.Contains(c.Address, "://") {
-		c.Address = "https://" + c.Address
+	if v := os.Getenv("CONSUL_HTTP_SSL"); v != "" {
+		ssl, err := strconv.ParseBool(v)
+		if err != nil {
+			return c, false, fmt.Errorf("CONSUL_HTTP_SSL is %q, want true or false", v)
+		}
+		if ssl && !strings.Contains(c.Address, "://") {
+			c.Address = "https://" + c.Address
+		}
 	}
 	c.CAFile, c.CertFile, c.KeyFile = os.Getenv("CONSUL_CACERT"), os.Getenv("CONSUL_CLIENT_CERT"), os.Getenv("CONSUL_CLIENT_KEY")
 	c.TokenFile = os.Getenv("CONSUL_HTTP_TOKEN_FILE")

@@ -162,13 +162,13 @@ func part(charges *freightv1.RatedCharges, shipments map[string]bool) (share *go
 		if parts == nil {
 			parts = make([]*googlemoney.Money, len(charges.GetCharges()))
 		}
-		share = sum(share, a.GetTotal())
+		share = Sum(share, a.GetTotal())
 		taken := make([]bool, len(a.GetCharges()))
 		for i, c := range charges.GetCharges() {
 			for j, borne := range a.GetCharges() {
 				if !taken[j] && borne.GetCode() == c.GetCode() && borne.GetDescription() == c.GetDescription() {
 					taken[j] = true
-					parts[i] = sum(parts[i], borne.GetAmount())
+					parts[i] = Sum(parts[i], borne.GetAmount())
 					break
 				}
 			}
@@ -352,7 +352,7 @@ func (s *Story) variances() []*towerv1.Amount {
 			if l.GetAccount() != varianceAccount {
 				continue
 			}
-			value := sum(l.GetDebit(), negative(l.GetCredit()))
+			value := Sum(l.GetDebit(), negative(l.GetCredit()))
 			r := &towerv1.Reason{Label: l.GetAccountName(), Value: amount(value), Rule: e.GetMoment() + ": what was billed less what was accrued", Sources: sources(s.told(f.Step, e.GetName()))}
 			for _, b := range s.bills() {
 				if b.GetKey() == "bill" && b.GetSubject() == e.GetDocument() {
@@ -475,11 +475,11 @@ func times(quantity, price, currency string) *googlemoney.Money {
 	if err != nil {
 		return nil
 	}
-	return message(a)
+	return Money(a)
 }
 
-// sum adds two amounts of one currency; an absent one counts as nothing, and amounts that do not add up keep the first.
-func sum(a, b *googlemoney.Money) *googlemoney.Money {
+// Sum adds two amounts of one currency; an absent one counts as nothing, and amounts that do not add up keep the first.
+func Sum(a, b *googlemoney.Money) *googlemoney.Money {
 	if b == nil || a == nil {
 		if a == nil {
 			return b
@@ -495,7 +495,7 @@ func sum(a, b *googlemoney.Money) *googlemoney.Money {
 	if err != nil {
 		return a
 	}
-	return message(z)
+	return Money(z)
 }
 
 func negative(m *googlemoney.Money) *googlemoney.Money {
@@ -505,7 +505,8 @@ func negative(m *googlemoney.Money) *googlemoney.Money {
 	return &googlemoney.Money{CurrencyCode: m.GetCurrencyCode(), Units: -m.GetUnits(), Nanos: -m.GetNanos()}
 }
 
-func message(a money.Amount) *googlemoney.Money {
+// Money is an amount as contracts write it.
+func Money(a money.Amount) *googlemoney.Money {
 	units, nanos := a.UnitsNanos()
 	return &googlemoney.Money{CurrencyCode: a.Currency(), Units: units, Nanos: nanos}
 }

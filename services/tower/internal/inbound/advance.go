@@ -63,7 +63,7 @@ func advance(rec *storagev1.Case, f eventlog.Fact) {
 		rec.Authorized = with(rec.Authorized, m.GetBillingAuthorization().GetShipment())
 	case *billingv1.InvoiceIssued:
 		if !slices.Contains(rec.Invoiced, m.GetInvoice().GetShipment()) {
-			c.InvoicedTotal = sum(c.InvoicedTotal, m.GetInvoice().GetTotal())
+			c.InvoicedTotal = explain.Sum(c.InvoicedTotal, m.GetInvoice().GetTotal())
 		}
 		rec.Invoiced = with(rec.Invoiced, m.GetInvoice().GetShipment())
 		c.InvoiceNumber = m.GetInvoice().GetNumber()
@@ -99,7 +99,7 @@ func owe(rec *storagev1.Case, load *freightv1.Load) {
 	}
 	rec.Case.FreightCost = nil
 	for _, c := range rec.LoadCosts {
-		rec.Case.FreightCost = sum(rec.Case.FreightCost, c.GetAmount())
+		rec.Case.FreightCost = explain.Sum(rec.Case.FreightCost, c.GetAmount())
 	}
 }
 
@@ -130,30 +130,5 @@ func total(o *ordersv1.Order) *googlemoney.Money {
 	if err != nil {
 		return nil
 	}
-	return message(all)
-}
-
-// sum adds two amounts of one currency; an absent one counts as nothing, and amounts that do not add up keep the first.
-func sum(a, b *googlemoney.Money) *googlemoney.Money {
-	if b == nil {
-		return a
-	}
-	if a == nil {
-		return b
-	}
-	x, err1 := money.FromUnitsNanos(a.GetUnits(), a.GetNanos(), a.GetCurrencyCode())
-	y, err2 := money.FromUnitsNanos(b.GetUnits(), b.GetNanos(), b.GetCurrencyCode())
-	if err1 != nil || err2 != nil {
-		return a
-	}
-	z, err := x.Add(y)
-	if err != nil {
-		return a
-	}
-	return message(z)
-}
-
-func message(a money.Amount) *googlemoney.Money {
-	units, nanos := a.UnitsNanos()
-	return &googlemoney.Money{CurrencyCode: a.Currency(), Units: units, Nanos: nanos}
+	return explain.Money(all)
 }
