@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	long  = flag.Bool("long", false, "play the day against programs, also while they are killed")
+	long  = flag.Bool("long", false, "play the day also while programs are killed")
 	seed  = flag.Uint64("seed", 1, "of the kills")
 	pause = flag.Duration("pause", 3*time.Second, "the longest between two kills")
 )
@@ -48,6 +48,9 @@ func TestDayWithKills(t *testing.T) {
 }
 
 func dayWithKills(t *testing.T, discovery string) {
+	if !*long {
+		t.Skip("runs with -long")
+	}
 	s := newSuite(t)
 	s.Discovery = discovery
 	if discovery == "consul" {
@@ -106,9 +109,7 @@ var bin string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Exit(process.Main(m, func(folder string) error {
-		if bin = folder; !*long {
-			return nil // no test runs programs
-		}
+		bin = folder
 		return process.Build(filepath.Join("..", "..", ".."), bin, outcome.Services, "./cmd/crossdock", "./tests/cmd/day")
 	}))
 }
@@ -122,9 +123,6 @@ type suite struct {
 
 func newSuite(t *testing.T) *suite {
 	t.Helper()
-	if !*long {
-		t.Skip("runs with -long")
-	}
 	root := sim.Root(t)
 	s := &suite{t: t, day: filepath.Join(root, "tests", "day"), Suite: &process.Suite{
 		Bin: bin, Dir: t.TempDir(), Profiles: filepath.Join(root, "integrations", "edi", "partners", "day.yaml"), Discovery: "static", Patience: patience,
