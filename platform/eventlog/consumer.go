@@ -64,6 +64,7 @@ type Consumer struct {
 	pace    pace
 	moved   chan struct{}   // closed when settled moves
 	waiting bool            // facts are deferred
+	awaits  []Position      // what the first of them waits for
 	ctx     context.Context // of the last Step
 
 	step    sync.Mutex // held by Step and Retry; guards the rest
@@ -221,6 +222,7 @@ func cursorOf(rec *storagev1.ConsumerRecord) cursor {
 // settle publishes how far every fact is settled: up to the cursor, or to before the first deferred fact.
 func (c *Consumer) settle(ctx context.Context) error {
 	settled, waiting := c.at.pos, false
+	var awaits []Position
 	err := c.c.Store.View(ctx, func(r store.Reader) error {
 		rg := store.Prefix(store.Key(c.c.Log))
 		rg.Limit = 1
@@ -232,6 +234,9 @@ func (c *Consumer) settle(ctx context.Context) error {
 		var w storagev1.WaitingFact
 		if err := proto.Unmarshal(rows[0].Value, &w); err != nil {
 			return err
+		}
+		for _, p := range w.GetHead().GetAfter() {
+			awaits = append(awaits, store.PositionOf(p))
 		}
 		first := store.PositionOf(w.GetHead().GetPosition())
 		first.Sequence--
@@ -245,7 +250,7 @@ func (c *Consumer) settle(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waiting = waiting
+	c.waiting, c.awaits = waiting, awaits
 	if c.settled != settled && !settled.Before(c.settled) {
 		c.settled = settled
 		close(c.moved)
@@ -291,7 +296,8 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 		}
 		at = next
 	}
-	if unsaved >= saveEvery {
+	// A service that is started again and again must not read the same way anew each time while a fact waits for its end.
+	if unsaved >= saveEvery || unsaved > 0 && c.followers.await(c.c.Log, stored.pos) {
 		pending = append(pending, c.save(ctx, stored, at, ignored))
 		stored, ignored, unsaved = at, 0, 0
 	}

@@ -128,6 +128,21 @@ func (f *Followers) behind(after []*eventlogv1.Position) string {
 	return ""
 }
 
+// await tells whether a deferred fact waits until a log has been read further than a position.
+func (f *Followers) await(log string, read Position) bool {
+	for _, c := range f.consumers {
+		c.mu.Lock()
+		awaits := c.awaits
+		c.mu.Unlock()
+		for _, p := range awaits {
+			if p.Log == log && (read.Log == "" || read.Before(p)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // readsBeside is how far the consumers other than one have read.
 func (f *Followers) readsBeside(one *Consumer) map[string]Position {
 	out := make(map[string]Position, len(f.consumers))

@@ -117,9 +117,7 @@ func (w *world) Feed(reader, log string, limit int) int {
 	if w.held[sim.Turn{Service: reader, Loop: log}] > w.turns {
 		return 0
 	}
-	// Pieces large enough that a reader comes to the end of a log between two of its restarts: where all that it read was of no
-	// interest, it begins anew after each.
-	return min(limit, 1+w.r.IntN(9))
+	return min(limit, 1+w.r.IntN(5))
 }
 
 func (w *world) stop(name string) {
