@@ -424,6 +424,36 @@ func TestDeferral(t *testing.T) {
 	c.wantCounts("b", 5, 3, 0, 0, 2)
 }
 
+// TestDeferredFactIsReleasedInAServiceThatKeepsRestarting has a fact wait for the end of a feed of which nothing concerns the service,
+// so that reading it has no effect of its own that would store the cursor, and a service that is started anew after each small read.
+func TestDeferredFactIsReleasedInAServiceThatKeepsRestarting(t *testing.T) {
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	c := newService(t, "c", a, b)
+	c.wrap = func(s Source) Source { return small{s} }
+	const noise = 30 // five reads of seven
+	var end Position
+	for i := range noise {
+		end = b.tell(fmt.Sprintf("noise%d", i))
+	}
+	a.tellAfter([]Position{end}, "A1:k")
+	rounds := 0
+	for ; rounds < 20 && c.consumers["a"].Read().Sequence == 0; rounds++ {
+		c.open()
+		for _, log := range []string{"a", "b", "a"} {
+			if _, err := c.consumers[log].Step(context.Background(), start); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if rounds > 6 {
+		t.Errorf("the fact took effect after %d starts, want at most 6: one to see it wait, five to read what it waits for", rounds)
+	}
+	c.wantEffects("k=A1")
+	c.wantCounts("a", 1, 1, 0, 0, 0)
+	c.wantCounts("b", noise, 0, noise, 0, 0)
+}
+
 // A deferred fact takes effect as soon as the feed that it waits for has been read: no clock has to tick.
 func TestDeferredFactIsWokenByTheOtherFeed(t *testing.T) {
 	orders, freight := newService(t, "orders"), newService(t, "freight")
