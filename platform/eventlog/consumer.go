@@ -20,6 +20,7 @@ import (
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/failpoint"
 	"crossdock.dev/platform/origin"
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/store"
@@ -261,6 +262,7 @@ func (c *Consumer) settle(ctx context.Context) error {
 
 // take reads entries: each fact that concerns the service becomes a change of its own, and many share a commit.
 func (c *Consumer) take(ctx context.Context, entries []Entry) error {
+	failpoint.Hit("consumer.read.after")
 	at, stored, ignored, unsaved := c.at, c.stored, c.ignored, c.unsaved
 	var pending []*store.Pending
 	var spans []*telemetry.Span // of the pending changes, where they are exported
@@ -312,6 +314,7 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 			spans[i].End(rpcerr.Reason(err))
 		}
 	}
+	failpoint.Hit("consumer.apply.after")
 	if refused != nil {
 		return refused
 	}

@@ -23,6 +23,7 @@ import (
 
 	governancev1 "crossdock.dev/gen/crossdock/governance/v1"
 	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/failpoint"
 	"crossdock.dev/platform/origin"
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/telemetry"
@@ -73,6 +74,7 @@ func (s *server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		resp, err = handler(ctx, req)
 		return err
 	})
+	failpoint.Hit("rpc.answer.before")
 	return resp, err
 }
 

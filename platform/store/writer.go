@@ -16,6 +16,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
+	"crossdock.dev/platform/failpoint"
 	"crossdock.dev/platform/origin"
 )
 
@@ -165,6 +166,7 @@ func (s *Store) commitBatch(batch []*Pending, last *tip) (err error) {
 		s.metrics.made(batch, 0)
 		return nil
 	}
+	failpoint.Hit("store.commit.before")
 	begun := s.machine.Now()
 	if err := s.commit(btx); err != nil {
 		btx.Rollback()
@@ -175,6 +177,7 @@ func (s *Store) commitBatch(batch []*Pending, last *tip) (err error) {
 		}
 		return s.fail(err)
 	}
+	failpoint.Hit("store.commit.after")
 	s.metrics.seconds.Observe(s.machine.Now().Sub(begun).Seconds())
 	s.metrics.made(batch, last.sequence-before)
 	return nil

@@ -19,6 +19,7 @@ import (
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/failpoint"
 	"crossdock.dev/platform/origin"
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/step"
@@ -236,10 +237,13 @@ func (r *Runner) attempt(ctx context.Context, t Task) (done bool, err error) {
 	} else if again := r.retry(t.ID); again != nil {
 		t.Attempts = again.attempts
 	}
+	failpoint.Hit("tasks.send.before")
 	finish, err := r.call(ctx, handler, t)
+	failpoint.Hit("tasks.send.after")
 	if err == nil {
 		err := r.finish(ctx, t, finish)
 		if err == nil {
+			failpoint.Hit("tasks.done.after")
 			r.forget(t.ID)
 			r.attempts.WithLabelValues(t.Kind, attemptDone).Inc()
 			return true, nil

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"crossdock.dev/integrations/edi/internal/message"
+	"crossdock.dev/platform/failpoint"
 	"crossdock.dev/platform/tasks"
 )
 
@@ -27,9 +28,11 @@ func (a *App) send(ctx context.Context, t tasks.Task) (tasks.Done, error) {
 		}
 	}
 	if !there {
+		failpoint.Hit("edi.outbox.before")
 		if err := a.Outbox.Put(folder, x.FileName, content); err != nil {
 			return nil, err
 		}
 	}
+	failpoint.Hit("edi.outbox.after")
 	return a.settle(x, s, message.Verdict{Disposition: message.Applied}), nil
 }

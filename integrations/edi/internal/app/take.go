@@ -16,6 +16,7 @@ import (
 	"crossdock.dev/integrations/edi/internal/store"
 	"crossdock.dev/integrations/edi/internal/transport"
 	"crossdock.dev/integrations/edi/mapping"
+	"crossdock.dev/platform/failpoint"
 	platform "crossdock.dev/platform/store"
 	"crossdock.dev/platform/tasks"
 	"crossdock.dev/platform/telemetry"
@@ -36,15 +37,20 @@ func (a *App) Step(ctx context.Context, now time.Time) (progress bool, err error
 		if err != nil || name == "" {
 			return false, err
 		}
+		failpoint.Hit("edi.inbox.claim.before")
 		if c, err = a.Inbox.Claim(a.IDs.New("dlv"), name); err != nil {
 			return false, err
 		}
 	}
+	failpoint.Hit("edi.inbox.claim.after")
 	cause := platform.Cause{Principal: "service/edi", Method: "inbox"}
 	if _, err := a.take(ctx, c, cause, now); err != nil {
 		return false, fmt.Errorf("take %s in: %w", c.Name, err)
 	}
-	return true, a.Inbox.Finish(c)
+	failpoint.Hit("edi.inbox.done.before")
+	err = a.Inbox.Finish(c)
+	failpoint.Hit("edi.inbox.done.after")
+	return true, err
 }
 
 // Submission is a file that came by a call.

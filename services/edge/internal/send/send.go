@@ -24,6 +24,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"crossdock.dev/platform/clock"
+	"crossdock.dev/platform/failpoint"
 	"crossdock.dev/services/edge/internal/webhook"
 )
 
@@ -112,7 +113,9 @@ func (s *Sender) Send(ctx context.Context, m Message) (webhook.Attempt, error) {
 	req.Header.Set(standardwebhooks.HeaderWebhookID, m.ID)
 	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	failpoint.Hit("webhook.send.before")
 	resp, err := s.client.Do(req)
+	failpoint.Hit("webhook.send.after")
 	a.Duration = s.c.Machine.Now().Sub(now)
 	if err != nil {
 		if ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled) {
