@@ -33,7 +33,7 @@ func TestProgramKilled(t *testing.T) {
 			at("seed")
 			fill(t, live)
 			var n story.Names
-			must(t, story.Play(t.Context(), live, story.HappyPath(disturbed{live, at}, document(t), &n), func(story.Act) {}))
+			must(t, story.Play(t.Context(), live, story.HappyPath(story.Disturbed{Live: live, At: at}, document(t), &n), func(story.Act) {}))
 			killing.Wait()
 			if kills != len(moments) {
 				t.Errorf("killed %d times, want %d", kills, len(moments))
@@ -72,7 +72,7 @@ func TestSuiteKilled(t *testing.T) {
 				var n story.Names
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
-				acts := story.HappyPath(disturbed{live, func(m string) {
+				acts := story.HappyPath(story.Disturbed{Live: live, At: func(m string) {
 					if m == moment {
 						kill(s)
 						stop() // whoever played the story is gone too
@@ -109,7 +109,7 @@ func TestProgramHeld(t *testing.T) {
 			fill(t, live)
 			var n story.Names
 			drops := 0
-			acts := story.HappyPath(disturbed{live, func(moment string) {
+			acts := story.HappyPath(story.Disturbed{Live: live, At: func(moment string) {
 				if moment == "drop" {
 					drops++
 				}

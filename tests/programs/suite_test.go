@@ -1,7 +1,6 @@
 package programs
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,29 +98,6 @@ func (s *suite) killed(name string, restarts int) {
 	pid, err := s.PID(s.t.Context(), name, restarts)
 	must(s.t, err)
 	must(s.t, syscall.Kill(pid, syscall.SIGKILL))
-}
-
-// disturbed is a suite to which something happens at every step of the story.
-type disturbed struct {
-	*story.Live
-	// at is told of every moment: "drop", "dropped", "call accept", "called accept".
-	at func(moment string)
-}
-
-func (d disturbed) Drop(ctx context.Context, name string, content []byte) error {
-	d.at("drop")
-	defer d.at("dropped")
-	return d.Live.Drop(ctx, name, content)
-}
-
-func (d disturbed) REST(ctx context.Context, party, method, path, key string, body []byte) ([]byte, error) {
-	if key == "" {
-		return d.Live.REST(ctx, party, method, path, key, body)
-	}
-	verb := path[strings.LastIndexAny(path, "/:")+1:]
-	d.at("call " + verb)
-	defer d.at("called " + verb)
-	return d.Live.REST(ctx, party, method, path, key, body)
 }
 
 // day is the folder of the day's data.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"crossdock.dev/tests/story"
 )
 
 // Each service runs as it was last released beside the others as they are today: what comes out is the same. So each is also
@@ -49,7 +51,7 @@ func TestTakenBack(t *testing.T) {
 			}
 		}
 	}
-	order(t, live, disturbed{live, func(moment string) {
+	order(t, live, story.Disturbed{Live: live, At: func(moment string) {
 		switch moment {
 		case "called accept":
 			all(old.bin)

@@ -1,10 +1,8 @@
 package releases
 
 import (
-	"context"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,7 +35,7 @@ func TestReplacedAtWork(t *testing.T) {
 		return
 	}
 	var replacing sync.WaitGroup
-	order(t, live, disturbed{live, func(string) { // one after another, while partners and services go on
+	order(t, live, story.Disturbed{Live: live, At: func(string) { // one after another, while partners and services go on
 		if replacing.Wait(); len(turn) > 0 {
 			name := turn[0]
 			turn = turn[1:]
@@ -56,27 +54,4 @@ func shuffled(seed uint64) []string {
 	out := slices.Clone(names)
 	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out
-}
-
-// disturbed is a suite that something happens to while an order goes through it.
-type disturbed struct {
-	*story.Live
-	// at is told before and after each thing that a partner does: "drop", "dropped", "call accept", "called accept".
-	at func(moment string)
-}
-
-func (d disturbed) Drop(ctx context.Context, name string, content []byte) error {
-	d.at("drop")
-	defer d.at("dropped")
-	return d.Live.Drop(ctx, name, content)
-}
-
-func (d disturbed) REST(ctx context.Context, party, method, path, key string, body []byte) ([]byte, error) {
-	if key == "" {
-		return d.Live.REST(ctx, party, method, path, key, body)
-	}
-	verb := path[strings.LastIndexAny(path, "/:")+1:]
-	d.at("call " + verb)
-	defer d.at("called " + verb)
-	return d.Live.REST(ctx, party, method, path, key, body)
 }

@@ -182,18 +182,36 @@ func connect(t *testing.T, r story.Run) *story.Live {
 // order plays one order from the customer's file to the approved freight bill, and compares what came of it.
 func order(t *testing.T, live *story.Live, world story.World) {
 	t.Helper()
+	fill(t, live)
+	var n story.Names
+	must(t, story.Play(t.Context(), world, story.HappyPath(world, document(t), &n), func(story.Act) {}))
+	settle(t, live)
+	expect.HappyPath(t, live, n)
+}
+
+// fill loads the day's master data and waits until everybody has read it.
+func fill(t *testing.T, live *story.Live) {
+	t.Helper()
 	must(t, live.SetClock(story.Start))
 	_, err := seed.Load(t.Context(), os.DirFS(filepath.Join(days(t), "seed")), live.Conn("masterdata"))
 	must(t, err)
 	must(t, live.CaughtUp(t.Context(), "masterdata"))
-	document, err := os.ReadFile(filepath.Join(days(t), "x12", "850.edi"))
-	must(t, err)
-	var n story.Names
-	must(t, story.Play(t.Context(), world, story.HappyPath(world, document, &n), func(story.Act) {}))
+}
+
+// settle waits until everybody has read what everybody has told.
+func settle(t *testing.T, live *story.Live) {
+	t.Helper()
 	for _, name := range names {
 		must(t, live.CaughtUp(t.Context(), name))
 	}
-	expect.HappyPath(t, live, n)
+}
+
+// document is the customer's 850, as found.
+func document(t *testing.T) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(days(t), "x12", "850.edi"))
+	must(t, err)
+	return raw
 }
 
 // days is the folder of the day's data.

@@ -172,7 +172,8 @@ func checkCounts(ctx context.Context, r store.Reader) ([]string, error) {
 	stored := map[countKey]bool{}
 	err = store.Each(ctx, r, messageCounts, nil, func(kv store.KV) error {
 		have := &storagev1.MessageCount{}
-		if err := proto.Unmarshal(kv.Value, have); err != nil {
+		// What a later program counts besides, this one cannot check.
+		if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(kv.Value, have); err != nil {
 			return err
 		}
 		k := countKey{have.GetParty(), have.GetDay(), have.GetSet()}
