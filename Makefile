@@ -1,7 +1,7 @@
 # Crossdock. Everything a person or a build server types here; `make help` lists it.
 SHELL := /bin/bash
 export GOTOOLCHAIN ?= local
-modules := gen kernel platform $(wildcard services/*) integrations/edi cmd/crossdock tests
+modules := gen kernel platform $(wildcard services/*) integrations/edi cmd/crossdock tests bench
 programs := masterdata orders freight billing workflow edge tower
 bin := $(CURDIR)/bin
 
@@ -30,6 +30,13 @@ capabilities: build ## try what the suite is said to be able to do, on a freshly
 .PHONY: consul
 consul: ## build a Consul agent into a cache outside the tree; crossdock up and the tests then use it
 	@build/consul.sh
+
+.PHONY: bench
+bench: build ## measure the suite beside the machine's limits; ONLY=create-order,.. SECONDS=5 OUT=file.json PROFILE=1 LARGE=1 MARKDOWN=file.md
+	@go build -o $(bin)/ ./bench/cmd/bench
+	@mkdir -p .crossdock && $(bin)/bench -dir .crossdock -bin $(bin) $(if $(ONLY),-only '$(ONLY)') $(if $(SECONDS),-window '$(SECONDS)s') \
+	$(if $(OUT),-out '$(abspath $(OUT))') $(if $(MARKDOWN),-markdown '$(abspath $(MARKDOWN))') $(if $(LARGE),-large) \
+	$(if $(PROFILE),-profile .crossdock/profiles)
 
 .PHONY: test
 test: ## run all tests

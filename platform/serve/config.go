@@ -46,7 +46,7 @@ type Config struct {
 	HTTPTLS string `yaml:"http_tls"`
 	// HTTPCertificate is what partners' and browsers' connections see with http_tls: public; ca_file is not used.
 	HTTPCertificate auth.Files `yaml:"http_certificate"`
-	// AdminAddr serves /healthz, /readyz and /metrics on loopback.
+	// AdminAddr serves /healthz, /readyz, /metrics and /debug/pprof/ on loopback.
 	AdminAddr string `yaml:"admin_addr"`
 	// TLS is the service's identity in the suite.
 	TLS auth.Files `yaml:"tls"`

@@ -188,6 +188,9 @@ func TestAdminListener(t *testing.T) {
 	if code, body := get(t, base+"/metrics"); code != 200 || !strings.Contains(body, `crossdock_build_info{`) || !strings.Contains(body, "crossdock_rpc_in_flight 0") {
 		t.Errorf("/metrics: %d %s", code, body)
 	}
+	if code, body := get(t, base+"/debug/pprof/"); code != 200 || !strings.Contains(body, "goroutine") {
+		t.Errorf("/debug/pprof/: %d %s", code, body)
+	}
 	r.cancel()
 	if err := <-r.ended; err != nil {
 		t.Error(err)
