@@ -41,11 +41,10 @@ func (s *Store) ReadLog(ctx context.Context, after Position, limit int) ([]LogEn
 		limit = maxLogEntries
 	}
 	var out []LogEntry
-	err := s.View(ctx, func(r Reader) error {
-		btx := r.(*reader).btx
-		c := btx.Bucket([]byte(logBucket)).Cursor()
+	err := s.look(ctx, func(r *reader) error {
+		c := r.btx.Bucket([]byte(logBucket)).Cursor()
 		size := 0
-		// A commit can be seen in the file a moment before it is the log's end: what is after last is not told yet.
+		// A commit can be seen in the file before it is synced and the log's end: what is after last is not told yet.
 		most := min(uint64(limit), last.Sequence-after.Sequence)
 		for k, v := c.Seek(Key(after.Sequence + 1)); k != nil && uint64(len(out)) < most; k, v = c.Next() {
 			data, err := unseal(logBucket, k, v)

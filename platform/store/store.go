@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -76,6 +77,8 @@ type Store struct {
 	failed   error
 	failure  chan struct{}
 	verified verified
+
+	durable atomic.Int64 // bbolt's number of the last transaction that is on the disk
 }
 
 // Open opens the store at path, or creates it and its folder, for the program's user alone. It fails with ErrInUse when another process has it open, and when the file
@@ -108,11 +111,17 @@ func Open(ctx context.Context, o Options) (s *Store, err error) {
 		s = &Store{path: o.Path, cat: cat, db: db, clock: o.Clock, machine: o.Machine, metrics: newMetrics(), log: o.Log, random: o.Random,
 			commit: (*bbolt.Tx).Commit, queue: make(chan *Pending, maxBatch), closing: make(chan struct{}),
 			loopDone: make(chan struct{}), changed: make(chan struct{}), failure: make(chan struct{})}
-		if err := s.load(ctx); err != nil {
-			db.Close()
-			return err
+		err = s.load(ctx)
+		if err == nil {
+			err = db.View(func(btx *bbolt.Tx) error {
+				s.durable.Store(int64(btx.ID()))
+				return nil
+			})
 		}
-		return nil
+		if err != nil {
+			db.Close()
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
@@ -329,8 +338,32 @@ func guard(path string, fn func() error) (err error) {
 }
 
 // View gives fn a consistent look at the records. It is a short read transaction: fn reads what it needs and leaves; while
-// it is open, the file cannot reuse space.
+// it is open, the file cannot reuse space. What it shows is on the disk: while a commit can be seen in the file and is not synced
+// yet, it waits for that, since a power cut could take back what somebody has acted on.
 func (s *Store) View(ctx context.Context, fn func(r Reader) error) error {
+	for {
+		changed := s.Changed()
+		err := s.look(ctx, func(r *reader) error {
+			if int64(r.btx.ID()) > s.durable.Load() {
+				return errNotSynced
+			}
+			return fn(r)
+		})
+		if err != errNotSynced {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-s.failure:
+			return s.Ready()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// look is View without the wait.
+func (s *Store) look(ctx context.Context, fn func(r *reader) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -341,6 +374,8 @@ func (s *Store) View(ctx context.Context, fn func(r Reader) error) error {
 	}
 	return err
 }
+
+var errNotSynced = errors.New("the last commit is not synced yet")
 
 // Service is the name of the service, and of its log.
 func (s *Store) Service() string { return s.cat.Service }

@@ -878,3 +878,58 @@ func TestFeedEndsWhereTheLogEnds(t *testing.T) {
 		t.Errorf("ReadLog after it: %d entries, last %v, %v; want the second entry alone and last 2", len(entries), last, err)
 	}
 }
+
+// A commit can be seen in the file before it is synced. Nobody is shown it until then, since a power cut could take it back.
+func TestNothingUnsyncedIsShown(t *testing.T) {
+	s := newTest(t)
+	ctx := t.Context()
+	written, sync := make(chan struct{}), make(chan error, 1)
+	s.commit = func(btx *bbolt.Tx) error {
+		err := btx.Commit()
+		close(written)
+		return errors.Join(err, <-sync)
+	}
+	change := s.Submit(ctx, Cause{}, func(tx *Tx) ([]byte, error) { return nil, putThing(ctx, tx, "a", "1") })
+	<-written
+	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	defer cancel()
+	look := func(ctx context.Context) (found bool, err error) {
+		err = s.View(ctx, func(r Reader) error {
+			_, err := r.Get(context.Background(), things, []byte("a"))
+			found = err == nil
+			return nil
+		})
+		return found, err
+	}
+	seen := make(chan bool, 1)
+	go func() {
+		found, err := look(ctx)
+		seen <- found && err == nil
+	}()
+	if found, err := look(short); found || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("before the sync: found %v, error %v, want to wait", found, err)
+	}
+	select {
+	case <-seen:
+		t.Error("a reader did not wait for the sync")
+	default:
+	}
+	sync <- nil
+	if !<-seen {
+		t.Error("a reader that waited does not see what was synced")
+	}
+	if _, err := change.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	written = make(chan struct{})
+	change = s.Submit(ctx, Cause{}, func(tx *Tx) ([]byte, error) { return nil, putThing(ctx, tx, "b", "1") })
+	<-written
+	sync <- errors.New("the disk is gone")
+	if _, err := change.Wait(ctx); !errors.Is(err, ErrOutcomeUnknown) {
+		t.Errorf("change: %v, want an unknown outcome", err)
+	}
+	if _, err := look(ctx); !errors.Is(err, ErrOutcomeUnknown) {
+		t.Errorf("after a sync that failed: %v, want an unknown outcome", err)
+	}
+}

@@ -167,7 +167,7 @@ func (s *Store) commitBatch(batch []*Pending, last *tip) (err error) {
 		return nil
 	}
 	failpoint.Hit("store.commit.before")
-	begun := s.machine.Now()
+	begun, id := s.machine.Now(), int64(btx.ID())
 	if err := s.commit(btx); err != nil {
 		btx.Rollback()
 		if survivable(err) && !s.visible(last.sequence) {
@@ -178,6 +178,7 @@ func (s *Store) commitBatch(batch []*Pending, last *tip) (err error) {
 		return s.fail(err)
 	}
 	failpoint.Hit("store.commit.after")
+	s.durable.Store(id)
 	s.metrics.seconds.Observe(s.machine.Now().Sub(begun).Seconds())
 	s.metrics.made(batch, last.sequence-before)
 	return nil
