@@ -10,19 +10,18 @@ import (
 	"crossdock.dev/bench/internal/load"
 )
 
-// Append appends 4 KiB to a file in dir and syncs them, again and again.
-func Append(ctx context.Context, dir string, p load.Plan) (load.Result, error) {
+// Append appends 4 KiB to a file in dir and syncs them with each operation; done removes the file.
+func Append(dir string) (op load.Op, done func() error, err error) {
 	f, err := os.Create(filepath.Join(dir, "append"))
 	if err != nil {
-		return load.Result{}, err
+		return nil, nil, err
 	}
 	block := make([]byte, 4096)
-	p.Workers = 1
-	r, err := load.Run(ctx, p, func(context.Context, int, uint64) error {
+	op = func(context.Context, load.Turn) error {
 		if _, err := f.Write(block); err != nil {
 			return err
 		}
 		return syscall.Fdatasync(int(f.Fd()))
-	})
-	return r, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return op, func() error { return errors.Join(f.Close(), os.Remove(f.Name())) }, nil
 }

@@ -16,8 +16,17 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Op is one operation: the n-th of the run, on one of the workers, both from 0. No n is given twice.
-type Op func(ctx context.Context, worker int, n uint64) error
+// Op is one operation.
+type Op func(ctx context.Context, t Turn) error
+
+// Turn is an operation's turn.
+type Turn struct {
+	// Worker does it; N is its number in the run, given once. Both count from 0.
+	Worker int
+	N      uint64
+	// Start is when it was meant to start: now in a closed loop, by the rate in an open one.
+	Start time.Time
+}
 
 // Plan says how to run.
 type Plan struct {
@@ -132,7 +141,7 @@ func (r *run) work(ctx context.Context, worker int) {
 				return
 			}
 		}
-		if err := r.op(ctx, worker, n); err != nil {
+		if err := r.op(ctx, Turn{worker, n, start}); err != nil {
 			r.fail(fmt.Errorf("operation %d: %w", n, err))
 			return
 		}

@@ -58,11 +58,12 @@ func (r *runner) measureAppend(ctx context.Context) (report.Figure, error) {
 	if err != nil {
 		return report.Figure{}, err
 	}
-	m := meter{servers: []server{{name: "bench", pid: os.Getpid()}}}
-	p := r.plan(1)
-	p.Edge = m.edge
-	result, err := limits.Append(ctx, dir, p)
-	return figure(limitAppend, "", result, m), err
+	op, done, err := limits.Append(dir)
+	if err != nil {
+		return report.Figure{}, err
+	}
+	f, _, err := r.measured(ctx, limitAppend, "", r.plan(1), []server{{name: "bench", pid: os.Getpid()}}, op)
+	return f, errors.Join(err, done())
 }
 
 func (r *runner) measureWriterLoop(ctx context.Context) (report.Figure, error) {
@@ -80,7 +81,7 @@ func (r *runner) measureWriterLoop(ctx context.Context) (report.Figure, error) {
 		return none, err
 	}
 	f, _, err := r.measured(ctx, limitWriterLoop, r.callers(), r.plan(r.Callers), []server{{name: "bench", pid: os.Getpid()}},
-		func(context.Context, int, uint64) error { return loop.Change() })
+		func(context.Context, load.Turn) error { return loop.Change() })
 	return f, errors.Join(err, loop.Close(), os.RemoveAll(dir))
 }
 
@@ -126,19 +127,3 @@ func (r *runner) echo(ctx context.Context, name string, rows []limits.Row) (f re
 }
 
 func (r *runner) callers() string { return fmt.Sprintf("callers=%d", r.Callers) }
-
-// edge is the meter as a plan's edge.
-func (m *meter) edge(begins bool) error {
-	if begins {
-		return m.begin()
-	}
-	return m.end()
-}
-
-func figure(name, variant string, result load.Result, m meter) report.Figure {
-	if result.Ops == 0 {
-		return report.Figure{Name: name, Variant: variant}
-	}
-	return report.Figure{Name: name, Variant: variant, Rate: result.Rate(), Ops: result.Ops, P50: milliseconds(result.Times.Percentile(50)),
-		P99: milliseconds(result.Times.Percentile(99)), CPU: m.perOp(result.Ops), Servers: m.names()}
-}

@@ -147,7 +147,7 @@ func (r *runner) measured(ctx context.Context, name, variant string, p load.Plan
 	}
 	f.Rate, f.Ops = result.Rate(), result.Ops
 	f.P50, f.P99 = milliseconds(result.Times.Percentile(50)), milliseconds(result.Times.Percentile(99))
-	f.CPU = m.perOp(result.Ops)
+	f.CPU, f.More = m.perOp(result.Ops)
 	f.Servers = m.names()
 	return f, result, nil
 }
@@ -160,15 +160,18 @@ func (r *runner) plan(workers int) load.Plan {
 // meter reads the processor time of servers.
 type meter struct {
 	servers []server
-	used    time.Duration
+	used    []time.Duration // of each server
 }
 
-func (m *meter) now() (time.Duration, error) {
-	var pids []int
-	for _, s := range m.servers {
-		pids = append(pids, s.pid)
+func (m *meter) now() ([]time.Duration, error) {
+	out := make([]time.Duration, len(m.servers))
+	for i, s := range m.servers {
+		var err error
+		if out[i], err = machine.CPU(s.pid); err != nil {
+			return nil, err
+		}
 	}
-	return machine.CPU(pids...)
+	return out, nil
 }
 
 func (m *meter) begin() (err error) {
@@ -178,16 +181,32 @@ func (m *meter) begin() (err error) {
 
 func (m *meter) end() error {
 	now, err := m.now()
-	m.used = now - m.used
+	for i := range now {
+		m.used[i] = now[i] - m.used[i]
+	}
 	return err
 }
 
-// perOp is microseconds.
-func (m *meter) perOp(ops uint64) float64 {
-	if ops == 0 {
-		return 0
+// edge is the meter as a plan's edge.
+func (m *meter) edge(begins bool) error {
+	if begins {
+		return m.begin()
 	}
-	return float64(m.used.Microseconds()) / float64(ops)
+	return m.end()
+}
+
+// perOp are the microseconds of an operation, and of each server where there are several.
+func (m *meter) perOp(ops uint64) (sum float64, each map[string]float64) {
+	each = map[string]float64{}
+	for i, s := range m.servers {
+		us := float64(m.used[i].Microseconds()) / float64(max(ops, 1))
+		sum += us
+		each[s.name+"-cpu-us"] += us
+	}
+	if len(each) == 1 {
+		each = map[string]float64{}
+	}
+	return sum, each
 }
 
 func (m *meter) names() []string {

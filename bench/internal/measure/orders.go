@@ -40,7 +40,7 @@ func order(run string, n uint64) *ordersv1.Order {
 		return &ordersv1.OrderLine{Line: id, Item: "items/" + item, Quantity: &typev1.Quantity{Value: quantity, Unit: unit}, UnitPrice: price}
 	}
 	return &ordersv1.Order{
-		Customer: customer, CustomerOrderNumber: fmt.Sprintf("%s-%08d", run, n), ShipFrom: "locations/LOC-CMH", ShipTo: "locations/LOC-PITL",
+		Customer: customer, CustomerOrderNumber: number(run, n), ShipFrom: "locations/LOC-CMH", ShipTo: "locations/LOC-PITL",
 		Mode: "LTL", CurrencyCode: "USD",
 		Lines: []*ordersv1.OrderLine{line("10", "NS-GLOVE-30", "60", "CS", "42.00"), line("20", "NS-CART-35", "40", "EA", "118.50")},
 	}
@@ -54,27 +54,38 @@ type orderCalls struct {
 }
 
 func newOrderCalls(conns suite.Conns) *orderCalls {
-	c := &orderCalls{run: "B" + uuid.NewString()[:8]}
+	c := &orderCalls{run: newRun()}
 	for _, conn := range conns {
 		c.clients = append(c.clients, ordersv1.NewOrderServiceClient(conn))
 	}
 	return c
 }
 
+// newRun begins the numbers of orders that nobody has made.
+func newRun() string { return "B" + uuid.NewString()[:8] }
+
 // create makes the n-th order; the request id is random, as a partner may choose it.
-func (c *orderCalls) create(ctx context.Context, worker int, n uint64) error {
+func (c *orderCalls) create(ctx context.Context, t load.Turn) error {
+	_, err := c.order(ctx, t)
+	return err
+}
+
+func (c *orderCalls) order(ctx context.Context, t load.Turn) (*ordersv1.Order, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	o, err := c.clients[worker%len(c.clients)].CreateOrder(ctx, &ordersv1.CreateOrderRequest{Order: order(c.run, n), RequestId: uuid.NewString()})
+	o, err := c.clients[t.Worker%len(c.clients)].CreateOrder(ctx, &ordersv1.CreateOrderRequest{Order: order(c.run, t.N), RequestId: uuid.NewString()})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if want := fmt.Sprintf("%s-%08d", c.run, n); o.GetCustomerOrderNumber() != want {
-		return fmt.Errorf("answered order %q, want %q", o.GetCustomerOrderNumber(), want)
+	if want := number(c.run, t.N); o.GetCustomerOrderNumber() != want {
+		return nil, fmt.Errorf("answered order %q, want %q", o.GetCustomerOrderNumber(), want)
 	}
 	c.made.Add(1)
-	return nil
+	return o, nil
 }
+
+// number is the customer's number of the n-th order.
+func number(run string, n uint64) string { return fmt.Sprintf("%s-%08d", run, n) }
 
 // ordersAlone starts masterdata and orders on fresh stores. What orders follows beside masterdata does not run: nobody else takes of
 // the processors.
