@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
-	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 	"crossdock.dev/platform/origin"
 )
 
@@ -54,17 +52,8 @@ type Cause struct {
 	ReceiveTime time.Time  // when the suite heard of it; zero is the time of the commit
 }
 
-// key is where the cause's record stands within its day.
-func (c Cause) key() []byte {
-	sum := sha256.Sum256(Key(c.Principal, c.Method, c.RequestID))
-	return sum[:16]
-}
-
 // epoch is the log's: a restore from backup begins a new one.
 const epoch = 1
-
-// causeDays is how many business days before today causes are kept.
-const causeDays = 7
 
 // tip is the end of the log.
 type tip struct {
@@ -75,38 +64,50 @@ type tip struct {
 
 // entry is one change as it is written and replayed.
 type entry struct {
-	head    *eventlogv1.Head
-	private *eventlogv1.Private
-	hash    []byte // SHA-256 of the head's stored bytes
-	stored  []byte // StoredEntry
-	// personal holds the stored values of personal records, which the entry has as hashes only; nil on replay.
-	personal map[string][]byte
+	head   *eventlogv1.Head
+	hash   []byte // SHA-256 of the head's stored bytes
+	writes []logWrite
+	answer []byte
+	stored []byte // the value in the log bucket; nil when it was read
 }
 
-var deterministic = proto.MarshalOptions{Deterministic: true}
+// logWrite is a write as the log has it.
+type logWrite struct {
+	bucket, key []byte
+	value       []byte // the stored value, or its hash when it is personal; nil deletes
+	hashed      bool
+	stored      []byte // what the bucket gets: on replay it is value, since the log has no more of a personal record
+}
+
+var (
+	deterministic = proto.MarshalOptions{Deterministic: true}
+	// sized is for a message whose size was asked for just before.
+	sized = proto.MarshalOptions{Deterministic: true, UseCachedSize: true}
+)
 
 // newEntry makes the entry that follows last. now is business time; a clock that stands still or steps back does not take
 // the log with it.
 func newEntry(cat *catalogue, last tip, now time.Time, c Cause, t *Tx, answer []byte, random io.Reader) (*entry, error) {
-	e := &entry{personal: map[string][]byte{}, private: &eventlogv1.Private{Answer: answer}}
-	for _, b := range cat.Buckets {
-		if b.Kind == Derived {
+	e := &entry{answer: answer}
+	slices.SortFunc(t.writes, func(a, b written) int { return cmp.Compare(a.bucket.Name, b.bucket.Name) })
+	rows := 0
+	for _, w := range t.writes {
+		rows += len(w.rows)
+	}
+	e.writes = make([]logWrite, 0, rows)
+	for _, w := range t.writes {
+		if w.bucket.Kind == Derived {
 			continue
 		}
-		for _, key := range sortedKeys(t.writes[b.Name]) {
-			w, err := e.logWrite(cat, b, key, t.writes[b.Name][key], random)
+		name := cat.byName[w.bucket.Name].name
+		for _, row := range w.rows {
+			lw, err := newLogWrite(cat, w.bucket, name, row, random)
 			if err != nil {
 				return nil, err
 			}
-			e.private.Writes = append(e.private.Writes, w)
+			e.writes = append(e.writes, lw)
 		}
 	}
-	slices.SortStableFunc(e.private.Writes, func(a, b *eventlogv1.Write) int { return cmp.Compare(a.Bucket, b.Bucket) })
-	privateBytes, err := deterministic.Marshal(e.private)
-	if err != nil {
-		return nil, err
-	}
-	privateHash := sha256.Sum256(privateBytes)
 
 	apply := now.UTC()
 	if apply.Before(last.applyTime) {
@@ -130,7 +131,6 @@ func newEntry(cat *catalogue, last tip, now time.Time, c Cause, t *Tx, answer []
 		ReceiveTime: timestamppb.New(receive),
 		ApplyTime:   timestamppb.New(apply),
 		Facts:       t.facts,
-		PrivateHash: privateHash[:],
 	}
 	if c.Fact != nil {
 		e.head.Cause.Fact, e.head.Cause.FactHash = PositionProto(c.Fact.Position), c.Fact.Hash
@@ -141,51 +141,25 @@ func newEntry(cat *catalogue, last tip, now time.Time, c Cause, t *Tx, answer []
 			e.head.After = append(e.head.After, PositionProto(p))
 		}
 	}
-	headBytes, err := deterministic.Marshal(e.head)
-	if err != nil {
-		return nil, err
-	}
-	hash := sha256.Sum256(headBytes)
-	e.hash = hash[:]
-	e.stored, err = deterministic.Marshal(&eventlogv1.StoredEntry{Head: headBytes, Private: privateBytes})
-	return e, err
+	return e, e.marshal()
 }
 
-func (e *entry) logWrite(cat *catalogue, b *Bucket, key string, w write, random io.Reader) (*eventlogv1.Write, error) {
-	lw := &eventlogv1.Write{Bucket: b.Name, Key: []byte(key), Hashed: b.Kind == Personal && !w.delete}
-	switch {
-	case w.delete:
-	case b.Kind == Personal:
-		salted := make([]byte, saltSize, saltSize+len(w.value))
-		if _, err := io.ReadFull(random, salted); err != nil {
-			return nil, fmt.Errorf("salt: %w", err)
+func newLogWrite(cat *catalogue, b *Bucket, name []byte, row write, random io.Reader) (logWrite, error) {
+	lw := logWrite{bucket: name, key: row.key, value: row.stored, stored: row.stored}
+	if row.stored == nil {
+		return lw, nil
+	}
+	if b.Kind == Personal {
+		if _, err := io.ReadFull(random, row.stored[envelopeSize:before(b)]); err != nil {
+			return lw, fmt.Errorf("salt: %w", err)
 		}
-		stored := seal(b.Name, lw.Key, cat.Version, append(salted, w.value...))
-		e.personal[b.Name+"\x00"+key] = stored
-		sum := sha256.Sum256(stored)
-		lw.Value = sum[:]
-	default:
-		lw.Value = seal(b.Name, lw.Key, cat.Version, w.value)
+	}
+	sealInPlace(b.Name, row.key, cat.Version, row.stored)
+	if b.Kind == Personal {
+		sum := sha256.Sum256(row.stored)
+		lw.value, lw.hashed = sum[:], true
 	}
 	return lw, nil
-}
-
-// decodeEntry takes the data of a stored entry apart.
-func decodeEntry(data []byte) (*entry, error) {
-	e := &entry{head: &eventlogv1.Head{}, private: &eventlogv1.Private{}, stored: data}
-	var s eventlogv1.StoredEntry
-	if err := proto.Unmarshal(data, &s); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(proto.Unmarshal(s.Head, e.head), proto.Unmarshal(s.Private, e.private)); err != nil {
-		return nil, err
-	}
-	hash, private := sha256.Sum256(s.Head), sha256.Sum256(s.Private)
-	e.hash = hash[:]
-	if !bytes.Equal(e.head.PrivateHash, private[:]) {
-		return nil, errors.New("private part does not have the hash that the head names")
-	}
-	return e, nil
 }
 
 // follows checks that e, found under key, comes directly after last.
@@ -207,93 +181,35 @@ func (e *entry) tip() tip {
 	return tip{e.head.Position.GetSequence(), e.hash, e.head.ApplyTime.AsTime()}
 }
 
-// apply writes e, its records and its cause into the file. A running store and a replay do exactly this.
-func (e *entry) apply(btx *bbolt.Tx, last tip) error {
+// apply writes e and its records into the file.
+func (e *entry) apply(btx *bbolt.Tx) error {
 	log := btx.Bucket([]byte(logBucket))
 	log.FillPercent = appendFill
-	key := Key(e.head.Position.GetSequence())
-	if err := log.Put(key, seal(logBucket, key, 0, e.stored)); err != nil {
+	if err := log.Put(Key(e.head.Position.GetSequence()), e.stored); err != nil {
 		return err
 	}
-	for _, w := range e.private.Writes {
-		b := btx.Bucket([]byte(w.Bucket))
+	return e.applyWrites(btx)
+}
+
+// applyWrites writes the records of e. A running store and a replay do exactly this.
+func (e *entry) applyWrites(btx *bbolt.Tx) error {
+	for _, w := range e.writes {
+		b := btx.Bucket(w.bucket)
 		if b == nil {
-			return fmt.Errorf("bucket %s is missing", w.Bucket)
+			return fmt.Errorf("bucket %s is missing", w.bucket)
 		}
 		b.FillPercent = appendFill
-		value := w.Value
-		if stored, ok := e.personal[w.Bucket+"\x00"+string(w.Key)]; ok {
-			value = stored
-		}
 		err := error(nil)
-		if w.Value == nil {
-			err = b.Delete(w.Key)
+		if w.value == nil {
+			err = b.Delete(w.key)
 		} else {
-			err = b.Put(w.Key, value)
+			err = b.Put(w.key, w.stored)
 		}
 		if err != nil {
-			return fmt.Errorf("bucket %s key %s: %w", w.Bucket, printable(w.Key), err)
+			return fmt.Errorf("bucket %s key %s: %w", w.bucket, printable(w.key), err)
 		}
 	}
-	return e.applyCause(btx, last)
-}
-
-// applyCause records the request that caused e under the day of its apply time; the first entry of a day drops the days that
-// are too old.
-func (e *entry) applyCause(btx *bbolt.Tx, last tip) error {
-	causes := btx.Bucket([]byte(causesBucket))
-	today := e.head.ApplyTime.AsTime()
-	if day := causeDay(today); !bytes.Equal(day, causeDay(last.applyTime)) {
-		var old [][]byte
-		c := causes.Cursor()
-		for k, _ := c.First(); k != nil && bytes.Compare(k, causeDay(today.AddDate(0, 0, -causeDays))) < 0; k, _ = c.Next() {
-			old = append(old, bytes.Clone(k))
-		}
-		for _, k := range old {
-			if err := causes.DeleteBucket(k); err != nil {
-				return err
-			}
-		}
-	}
-	c := e.head.Cause
-	if c.GetRequestId() == "" {
-		return nil
-	}
-	day, err := causes.CreateBucketIfNotExists(causeDay(today))
-	if err != nil {
-		return err
-	}
-	data, err := deterministic.Marshal(&storagev1.CauseRecord{Sequence: e.head.Position.GetSequence(), Fingerprint: c.Fingerprint})
-	if err != nil {
-		return err
-	}
-	key := Cause{Principal: c.Principal, Method: c.Method, RequestID: c.RequestId}.key()
-	return day.Put(key, seal(causesName(causeDay(today)), key, 0, data))
-}
-
-// causeDay is the name of a day's partition, in the order of days.
-func causeDay(t time.Time) []byte { return []byte(t.UTC().Format(time.DateOnly)) }
-
-func causesName(day []byte) string { return causesBucket + "/" + string(day) }
-
-// findCause returns what an earlier request of the same cause left, nil when there was none.
-func findCause(btx *bbolt.Tx, c Cause) (*storagev1.CauseRecord, error) {
-	key := c.key()
-	causes := btx.Bucket([]byte(causesBucket))
-	days := causes.Cursor()
-	for day, _ := days.Last(); day != nil; day, _ = days.Prev() {
-		v := causes.Bucket(day).Get(key)
-		if v == nil {
-			continue
-		}
-		data, err := unseal(causesName(day), key, v)
-		if err != nil {
-			return nil, err
-		}
-		rec := &storagev1.CauseRecord{}
-		return rec, proto.Unmarshal(data, rec)
-	}
-	return nil, nil
+	return nil
 }
 
 // answerAt returns the answer that the entry gave.
@@ -308,5 +224,5 @@ func answerAt(btx *bbolt.Tx, sequence uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.private.Answer, nil
+	return bytes.Clone(e.answer), nil
 }

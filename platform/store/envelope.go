@@ -24,11 +24,15 @@ func checksum(bucket string, key, rest []byte) uint32 {
 
 // seal makes the stored value of data.
 func seal(bucket string, key []byte, version uint32, data []byte) []byte {
-	v := make([]byte, envelopeSize, envelopeSize+len(data))
-	binary.BigEndian.PutUint32(v[4:], version)
-	v = append(v, data...)
-	binary.BigEndian.PutUint32(v, checksum(bucket, key, v[4:]))
+	v := append(make([]byte, envelopeSize, envelopeSize+len(data)), data...)
+	sealInPlace(bucket, key, version, v)
 	return v
+}
+
+// sealInPlace fills in the envelope of v, which has room for it before the data.
+func sealInPlace(bucket string, key []byte, version uint32, v []byte) {
+	binary.BigEndian.PutUint32(v[4:], version)
+	binary.BigEndian.PutUint32(v, checksum(bucket, key, v[4:]))
 }
 
 // unseal returns the data of a stored value, not copied.

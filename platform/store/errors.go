@@ -26,6 +26,18 @@ var (
 	ErrTooLarge = errors.New("too large for the store")
 )
 
+// notFoundError is ErrNotFound with the names, put into words only when somebody wants them: most are looked for and not shown.
+type notFoundError struct {
+	bucket *Bucket
+	key    []byte
+}
+
+func (e *notFoundError) Error() string {
+	return fmt.Sprintf("bucket %s key %s: %v", e.bucket.Name, printable(e.key), ErrNotFound)
+}
+
+func (e *notFoundError) Unwrap() error { return ErrNotFound }
+
 // CorruptError says that stored bytes are not those that were written.
 type CorruptError struct {
 	Bucket string

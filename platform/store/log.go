@@ -5,9 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"google.golang.org/protobuf/proto"
-
-	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 )
 
 // LogEntry is the public part of an entry: the exact bytes, so that a reader can check the chain.
@@ -51,15 +48,15 @@ func (s *Store) ReadLog(ctx context.Context, after Position, limit int) ([]LogEn
 			if err != nil {
 				return err
 			}
-			var stored eventlogv1.StoredEntry
-			if err := proto.Unmarshal(data, &stored); err != nil {
+			head, _, err := splitEntry(data)
+			if err != nil {
 				return err
 			}
-			if size += len(stored.Head); size > maxLogBytes && len(out) > 0 {
+			if size += len(head); size > maxLogBytes && len(out) > 0 {
 				return nil
 			}
-			hash := sha256.Sum256(stored.Head)
-			out = append(out, LogEntry{s.position(after.Sequence + uint64(len(out)) + 1), stored.Head, hash[:]})
+			hash := sha256.Sum256(head)
+			out = append(out, LogEntry{s.position(after.Sequence + uint64(len(out)) + 1), bytes.Clone(head), hash[:]})
 		}
 		return nil
 	})

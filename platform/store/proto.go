@@ -2,20 +2,35 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // GetProto reads a record into m.
 func GetProto(ctx context.Context, r Reader, b *Bucket, key []byte, m proto.Message) error {
-	data, err := r.Get(ctx, b, key)
+	data, err := get(ctx, r, b, key)
 	if err != nil {
 		return err
 	}
 	return unmarshal(b, key, data, m)
+}
+
+// get reads a record, without the copy where the reader is the store's own: it is decoded at once.
+func get(ctx context.Context, r Reader, b *Bucket, key []byte) ([]byte, error) {
+	own, ok := r.(interface {
+		peek(ctx context.Context, b *Bucket, key []byte) ([]byte, error)
+	})
+	if !ok {
+		return r.Get(ctx, b, key)
+	}
+	data, err := own.peek(ctx, b, key)
+	if err == nil && data == nil {
+		err = notFound(b, key)
+	}
+	return data, err
 }
 
 func unmarshal(b *Bucket, key, data []byte, m proto.Message) error {
@@ -28,19 +43,84 @@ func unmarshal(b *Bucket, key, data []byte, m proto.Message) error {
 // PutProto writes m as a record. Fields of the stored record that this program does not know, because a later one wrote
 // them, are kept: message by message, elements of a list by index and of a map by key.
 func PutProto(ctx context.Context, tx *Tx, b *Bucket, key []byte, m proto.Message) error {
-	old := m.ProtoReflect().New().Interface()
-	switch err := GetProto(ctx, tx, b, key, old); {
-	case err == nil:
-		m = proto.Clone(m)
-		keepUnknown(m.ProtoReflect(), old.ProtoReflect())
-	case !errors.Is(err, ErrNotFound):
+	data, err := tx.peek(ctx, b, key)
+	if err != nil {
 		return err
 	}
-	data, err := deterministic.Marshal(m)
+	if data != nil && !knows(m.ProtoReflect().Descriptor(), data) {
+		old := m.ProtoReflect().New().Interface()
+		if err := unmarshal(b, key, data, old); err != nil {
+			return err
+		}
+		m = proto.Clone(m)
+		keepUnknown(m.ProtoReflect(), old.ProtoReflect())
+	}
+	size := proto.Size(m)
+	if size > maxRecord {
+		return tooLarge(b, key, size)
+	}
+	stored, err := sized.MarshalAppend(room(b, size), m)
 	if err != nil {
 		return fmt.Errorf("bucket %s key %s: %w", b.Name, printable(key), err)
 	}
-	return tx.Put(ctx, b, key, data)
+	return tx.set(ctx, b, key, stored)
+}
+
+// knows tells whether every field in the bytes of a message is one that d declares, as deep as messages go. It decodes nothing: most
+// records have no unknown fields, and this is much less work than reading them to find that out. False may also mean that it cannot tell.
+func knows(d protoreflect.MessageDescriptor, data []byte) bool {
+	fields := d.Fields()
+	for len(data) > 0 {
+		number, wire, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return false
+		}
+		f := fields.ByNumber(number)
+		if f == nil {
+			return false
+		}
+		if data = data[n:]; wire != protowire.BytesType {
+			// A number that stands where its declaration wants none is unknown to a decoder, too.
+			if wire != wireOf(f.Kind()) {
+				return false
+			}
+			if n = protowire.ConsumeFieldValue(number, wire, data); n < 0 {
+				return false
+			}
+			data = data[n:]
+			continue
+		}
+		value, n := protowire.ConsumeBytes(data)
+		if n < 0 {
+			return false
+		}
+		data = data[n:]
+		switch f.Kind() {
+		case protoreflect.MessageKind:
+			if !knows(f.Message(), value) {
+				return false
+			}
+		case protoreflect.StringKind, protoreflect.BytesKind:
+		default: // numbers of a list, packed
+			if !f.IsList() || wireOf(f.Kind()) < 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// wireOf is how a number stands in the bytes of a message; -1 for what is none.
+func wireOf(k protoreflect.Kind) protowire.Type {
+	switch k {
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind, protoreflect.GroupKind:
+		return -1
+	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind, protoreflect.FloatKind:
+		return protowire.Fixed32Type
+	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind, protoreflect.DoubleKind:
+		return protowire.Fixed64Type
+	}
+	return protowire.VarintType
 }
 
 // keepUnknown copies the unknown fields of old into m where m has none of its own.

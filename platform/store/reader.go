@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"go.etcd.io/bbolt"
@@ -44,36 +43,49 @@ const (
 // saltSize is the length of the random bytes before the data of a personal record.
 const saltSize = 16
 
-// write is what a change wants of one key.
-type write struct {
-	value  []byte
-	delete bool
-}
-
 // reader reads a bbolt transaction below the writes of the change under way; those are nil in a View.
 type reader struct {
 	btx    *bbolt.Tx
 	cat    *catalogue
-	writes map[string]map[string]write // by bucket and key
-	copies map[string]bool             // followed logs of which a copy was read; nil in a View
+	writes writes
+	copies []string // followed logs of which a copy was read
 }
 
 func (r *reader) Get(ctx context.Context, b *Bucket, key []byte) ([]byte, error) {
+	data, err := r.peek(ctx, b, key)
+	if err != nil {
+		return nil, err
+	}
+	if data == nil {
+		return nil, notFound(b, key)
+	}
+	return append(make([]byte, 0, len(data)), data...), nil
+}
+
+func notFound(b *Bucket, key []byte) error {
+	return &notFoundError{b, bytes.Clone(key)}
+}
+
+// peek returns a record's data without a copy, to be read before anything else happens; nil when there is none.
+func (r *reader) peek(ctx context.Context, b *Bucket, key []byte) ([]byte, error) {
 	bb, err := r.open(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	if w, ok := r.writes[b.Name][string(key)]; ok {
-		if w.delete {
-			return nil, fmt.Errorf("bucket %s key %s: %w", b.Name, printable(key), ErrNotFound)
-		}
-		return bytes.Clone(w.value), nil
+	if data, known := r.writes.get(b, key); known {
+		return data, nil
 	}
 	stored := bb.Get(key)
 	if stored == nil {
-		return nil, fmt.Errorf("bucket %s key %s: %w", b.Name, printable(key), ErrNotFound)
+		return nil, nil
 	}
 	return decode(b, key, stored)
+}
+
+// has tells whether there is a record.
+func (r *reader) has(ctx context.Context, b *Bucket, key []byte) (bool, error) {
+	data, err := r.peek(ctx, b, key)
+	return data != nil, err
 }
 
 func (r *reader) GetMany(ctx context.Context, b *Bucket, keys [][]byte) ([][]byte, error) {
@@ -100,27 +112,29 @@ func (r *reader) Scan(ctx context.Context, b *Bucket, rg Range) ([]KV, error) {
 	limit = min(limit, maxScan)
 
 	// Two ordered sequences are merged: the stored keys and those of the change under way, which win.
-	pending := r.pendingKeys(b, rg)
+	pending := r.writes.of(b).between(rg)
 	stored := newCursor(bb, rg)
 	var out []KV
 	for len(out) < limit {
 		k, v := stored.key, stored.value
 		if len(pending) > 0 {
-			c := -1
+			w, rest, c := pending[0], pending[1:], -1
+			if rg.Reverse {
+				w, rest = pending[len(pending)-1], pending[:len(pending)-1]
+			}
 			if k != nil {
-				c = bytes.Compare([]byte(pending[0]), k)
+				c = bytes.Compare(w.key, k)
 				if rg.Reverse {
 					c = -c
 				}
 			}
 			if c <= 0 {
-				key := pending[0]
-				pending = pending[1:]
+				pending = rest
 				if c == 0 {
 					stored.next()
 				}
-				if w := r.writes[b.Name][key]; !w.delete {
-					out = append(out, KV{[]byte(key), bytes.Clone(w.value)})
+				if w.stored != nil {
+					out = append(out, KV{bytes.Clone(w.key), bytes.Clone(w.stored[before(b):])})
 				}
 				continue
 			}
@@ -132,7 +146,7 @@ func (r *reader) Scan(ctx context.Context, b *Bucket, rg Range) ([]KV, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, KV{bytes.Clone(k), value})
+		out = append(out, KV{bytes.Clone(k), append(make([]byte, 0, len(value)), value...)})
 		stored.next()
 	}
 	return out, nil
@@ -142,34 +156,21 @@ func (r *reader) open(ctx context.Context, b *Bucket) (*bbolt.Bucket, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := r.cat.check(b); err != nil {
+	name, err := r.cat.check(b)
+	if err != nil {
 		return nil, err
 	}
-	bb := r.btx.Bucket([]byte(b.Name))
+	bb := r.btx.Bucket(name)
 	if bb == nil {
 		return nil, fmt.Errorf("bucket %s is missing in %s", b.Name, r.btx.DB().Path())
 	}
-	if b.Copies != "" && r.copies != nil {
-		r.copies[b.Copies] = true
+	if b.Copies != "" && !slices.Contains(r.copies, b.Copies) {
+		r.copies = append(r.copies, b.Copies)
 	}
 	return bb, nil
 }
 
-// pendingKeys returns the keys of the range that the change under way has written, in the range's order.
-func (r *reader) pendingKeys(b *Bucket, rg Range) []string {
-	if len(r.writes[b.Name]) == 0 {
-		return nil
-	}
-	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(r.writes[b.Name])), func(k string) bool {
-		return k < string(rg.From) || rg.To != nil && k >= string(rg.To)
-	})
-	if rg.Reverse {
-		slices.Reverse(keys)
-	}
-	return keys
-}
-
-// decode checks a stored value and returns a copy of its data.
+// decode checks a stored value and returns its data, not copied and not nil.
 func decode(b *Bucket, key, stored []byte) ([]byte, error) {
 	data, err := unseal(b.Name, key, stored)
 	if err != nil {
@@ -181,7 +182,7 @@ func decode(b *Bucket, key, stored []byte) ([]byte, error) {
 		}
 		data = data[saltSize:]
 	}
-	return append(make([]byte, 0, len(data)), data...), nil
+	return data, nil
 }
 
 // cursor walks the stored keys of a range; key is nil at its end.

@@ -64,14 +64,20 @@ const (
 type catalogue struct {
 	Schema
 	declared Schema // as the service gave it
-	byName   map[string]*Bucket
+	byName   map[string]declaration
+}
+
+// declaration is a bucket with its name as bbolt wants it.
+type declaration struct {
+	*Bucket
+	name []byte
 }
 
 func newCatalogue(s Schema) (*catalogue, error) {
 	if s.Service == "" || s.Version == 0 {
 		return nil, errors.New("schema: service and version must be set")
 	}
-	c := &catalogue{Schema: s, declared: s, byName: map[string]*Bucket{}}
+	c := &catalogue{Schema: s, declared: s, byName: map[string]declaration{}}
 	c.Buckets = slices.Concat(s.Buckets, platformBuckets)
 	c.Invariants = slices.Concat(platformInvariants, s.Invariants)
 	derived := false
@@ -81,10 +87,10 @@ func newCatalogue(s Schema) (*catalogue, error) {
 			return nil, fmt.Errorf("schema: bucket name %q is empty or reserved", b.Name)
 		case b.Kind < Record || b.Kind > Personal:
 			return nil, fmt.Errorf("schema: bucket %s has no kind", b.Name)
-		case c.byName[b.Name] != nil:
+		case c.byName[b.Name].Bucket != nil:
 			return nil, fmt.Errorf("schema: bucket %s is declared twice", b.Name)
 		}
-		c.byName[b.Name] = b
+		c.byName[b.Name] = declaration{b, []byte(b.Name)}
 		derived = derived || b.Kind == Derived && i < len(s.Buckets)
 	}
 	if derived && s.Rebuild == nil {
@@ -93,15 +99,16 @@ func newCatalogue(s Schema) (*catalogue, error) {
 	return c, nil
 }
 
-// check refuses a bucket that was not declared: its writes would be lost on replay.
-func (c *catalogue) check(b *Bucket) error {
+// check refuses a bucket that was not declared: its writes would be lost on replay. name is the bucket's, as bbolt wants it.
+func (c *catalogue) check(b *Bucket) (name []byte, err error) {
 	if b == nil {
-		return errors.New("store: nil bucket")
+		return nil, errors.New("store: nil bucket")
 	}
-	if known := c.byName[b.Name]; known == nil || known.Kind != b.Kind {
-		return fmt.Errorf("store: bucket %s is not declared in the schema of %s", b.Name, c.Service)
+	known := c.byName[b.Name]
+	if known.Bucket == nil || known.Kind != b.Kind {
+		return nil, fmt.Errorf("store: bucket %s is not declared in the schema of %s", b.Name, c.Service)
 	}
-	return nil
+	return known.name, nil
 }
 
 // rebuild fills all derived buckets, the platform's and the service's.

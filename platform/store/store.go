@@ -60,6 +60,7 @@ type Store struct {
 	log     *slog.Logger
 	random  io.Reader
 	uid     string
+	causes  *causeIndex           // of the writer
 	commit  func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests put a failing disk here
 
 	queue    chan *Pending
@@ -272,6 +273,9 @@ func (s *Store) load(ctx context.Context) error {
 			return err
 		}
 		s.uid = string(uid)
+		if s.causes, err = loadCauses(btx); err != nil {
+			return err
+		}
 		log := btx.Bucket([]byte(logBucket))
 		if log == nil {
 			return errors.New("bucket log is missing")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -37,7 +38,8 @@ type Fact struct {
 type Tx struct {
 	reader
 	at    Position // of its entry, if it comes to one; not shown to domains, which other engines could not tell
-	undo  []undo
+	tries int      // Try calls under way
+	undo  []undo   // what they take back
 	facts []*eventlogv1.Fact
 	size  int // of the facts, in bytes
 	occur time.Time
@@ -46,10 +48,11 @@ type Tx struct {
 
 var _ Reader = (*Tx)(nil)
 
+// undo is what stood under a key among the writes before it was written.
 type undo struct {
-	bucket, key string
-	old         write
-	existed     bool
+	bucket  *Bucket
+	old     write
+	existed bool
 }
 
 var errTxOver = errors.New("store: a change used its transaction after it had returned")
@@ -57,38 +60,56 @@ var errTxOver = errors.New("store: a change used its transaction after it had re
 // Put writes a record.
 func (t *Tx) Put(ctx context.Context, b *Bucket, key, value []byte) error {
 	if len(value) > maxRecord {
-		return fmt.Errorf("%w: bucket %s key %s has %d bytes, the most is %d", ErrTooLarge, b.Name, printable(key), len(value), maxRecord)
+		return tooLarge(b, key, len(value))
 	}
-	return t.set(ctx, b, key, write{value: bytes.Clone(value)})
+	return t.set(ctx, b, key, append(room(b, len(value)), value...))
+}
+
+func tooLarge(b *Bucket, key []byte, size int) error {
+	return fmt.Errorf("%w: bucket %s key %s has %d bytes, the most is %d", ErrTooLarge, b.Name, printable(key), size, maxRecord)
 }
 
 // Delete removes a record; nothing happens when there is none.
 func (t *Tx) Delete(ctx context.Context, b *Bucket, key []byte) error {
-	if _, err := t.Get(ctx, b, key); errors.Is(err, ErrNotFound) {
+	if found, err := t.has(ctx, b, key); err == nil && !found {
 		return nil
 	}
-	return t.set(ctx, b, key, write{delete: true})
+	return t.set(ctx, b, key, nil)
 }
 
-func (t *Tx) set(ctx context.Context, b *Bucket, key []byte, w write) error {
+// set writes a stored value that room made; nil deletes.
+func (t *Tx) set(ctx context.Context, b *Bucket, key, stored []byte) error {
 	if t.over {
 		return errTxOver
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := t.cat.check(b); err != nil {
+	if _, err := t.cat.check(b); err != nil {
 		return err
 	}
 	if len(key) == 0 || len(key) > maxKey {
 		return fmt.Errorf("%w: bucket %s: a key has 1 to %d bytes, this one %d", ErrTooLarge, b.Name, maxKey, len(key))
 	}
-	if t.writes[b.Name] == nil {
-		t.writes[b.Name] = map[string]write{}
+	w := t.writes.of(b)
+	if w == nil {
+		t.writes = append(t.writes, written{bucket: b})
+		w = &t.writes[len(t.writes)-1]
 	}
-	old, existed := t.writes[b.Name][string(key)]
-	t.undo = append(t.undo, undo{b.Name, string(key), old, existed})
-	t.writes[b.Name][string(key)] = w
+	i, existed := w.find(key)
+	row := write{bytes.Clone(key), stored}
+	if t.tries > 0 {
+		u := undo{b, row, existed}
+		if existed {
+			u.old = w.rows[i]
+		}
+		t.undo = append(t.undo, u)
+	}
+	if existed {
+		w.rows[i] = row
+	} else {
+		w.rows = slices.Insert(w.rows, i, row)
+	}
 	return nil
 }
 
@@ -122,16 +143,19 @@ func (t *Tx) OccurAt(at time.Time) { t.occur = at.UTC() }
 // Try runs fn and takes back what it wrote and told when it returns an error, which Try returns too. A panic goes through.
 func (t *Tx) Try(fn func(*Tx) error) error {
 	mark, facts, size, occur := len(t.undo), len(t.facts), t.size, t.occur
+	t.tries++
 	err := fn(t)
+	t.tries--
 	if err == nil {
 		return nil
 	}
 	for i := len(t.undo) - 1; i >= mark; i-- {
 		u := t.undo[i]
-		if u.existed {
-			t.writes[u.bucket][u.key] = u.old
+		w := t.writes.of(u.bucket)
+		if at, _ := w.find(u.old.key); u.existed {
+			w.rows[at] = u.old
 		} else {
-			delete(t.writes[u.bucket], u.key)
+			w.rows = slices.Delete(w.rows, at, at+1)
 		}
 	}
 	t.undo, t.facts, t.size, t.occur = t.undo[:mark], t.facts[:facts], size, occur
@@ -139,4 +163,6 @@ func (t *Tx) Try(fn func(*Tx) error) error {
 }
 
 // wrote tells whether the change has anything for the log.
-func (t *Tx) wrote() bool { return len(t.undo) > 0 || len(t.facts) > 0 }
+func (t *Tx) wrote() bool {
+	return len(t.facts) > 0 || slices.ContainsFunc(t.writes, func(w written) bool { return len(w.rows) > 0 })
+}

@@ -15,6 +15,9 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+	"google.golang.org/protobuf/proto"
+
+	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 )
 
 // Report is what Verify found.
@@ -135,14 +138,25 @@ type verifier struct {
 	cat     *catalogue
 	btx     *bbolt.Tx
 	scratch *bbolt.DB
+
+	firstDay []byte // of which causes are kept
+	causes   uint64 // found as the log has them
 }
 
 func (v *verifier) run() error {
 	if err := v.buckets(); err != nil {
 		return err
 	}
+	if _, val := v.btx.Bucket([]byte(logBucket)).Cursor().Last(); len(val) > envelopeSize {
+		if e, err := decodeEntry(val[envelopeSize:]); err == nil { // otherwise replay says what is wrong
+			v.firstDay = causeDay(e.head.ApplyTime.AsTime().AddDate(0, 0, -causeDays))
+		}
+	}
 	v.Checks = append(v.Checks, "I1 hash chain")
 	if err := v.replay(); err != nil {
+		return err
+	}
+	if err := v.otherCauses(); err != nil {
 		return err
 	}
 	v.Checks = append(v.Checks, "I1 derived")
@@ -156,7 +170,7 @@ func (v *verifier) run() error {
 				return err
 			}
 		}
-		return v.causes(replayed)
+		return nil
 	})
 	if err != nil {
 		return err
@@ -254,8 +268,11 @@ func (v *verifier) replay() error {
 		if err := e.follows(v.cat.Service, k, last); err != nil {
 			v.breach("log %s: %v", name, err)
 		}
-		if err := e.apply(out, last); err != nil {
+		if err := e.applyWrites(out); err != nil {
 			v.breach("log %s: cannot be replayed: %v", name, err)
+		}
+		if err := v.cause(e); err != nil {
+			return err
 		}
 		last = e.tip()
 		if v.Entries%perCommit == 0 {
@@ -284,35 +301,102 @@ func (v *verifier) derived() error {
 	return out.Commit()
 }
 
-// causes compares the day partitions.
-func (v *verifier) causes(replayed *bbolt.Tx) error {
-	stored, want := v.btx.Bucket([]byte(causesBucket)), replayed.Bucket([]byte(causesBucket))
-	days := map[string]bool{}
-	for _, b := range []*bbolt.Bucket{stored, want} {
-		c := b.Cursor()
-		for k, val := c.First(); k != nil; k, val = c.Next() {
-			if val != nil {
-				v.breach("bucket %s key %s: is not a day", causesBucket, printable(k))
-				continue
-			}
-			days[string(k)] = true
+// cause checks that the request which an entry came from is stored, unless its day was dropped since.
+func (v *verifier) cause(e *entry) error {
+	c, at := e.head.Cause, e.head.ApplyTime.AsTime()
+	if c.GetRequestId() == "" || bytes.Compare(causeDay(at), v.firstDay) < 0 {
+		return nil
+	}
+	causes, key := v.btx.Bucket([]byte(causesBucket)), newCauseKey(c.Principal, c.Method, c.RequestId)
+	name := causePartition(at, e.head.Position.GetSequence())
+	stored := lookUp(causes, name, key)
+	if stored == nil { // a program of before the spans keeps it under the day
+		if old := lookUp(causes, causeDay(at), key); old != nil {
+			name, stored = causeDay(at), old
 		}
 	}
-	for _, day := range slices.Sorted(maps.Keys(days)) {
-		name := causesName([]byte(day))
-		s, w := stored.Bucket([]byte(day)), want.Bucket([]byte(day))
-		switch {
-		case s == nil:
-			v.breach("bucket %s: is missing, the log has it", name)
-		case w == nil:
-			v.breach("bucket %s: is stored, the log does not have it", name)
-		default:
-			if err := v.compare(name, Record, s, w); err != nil {
-				return err
-			}
-		}
+	want, err := e.sealCause(name, key)
+	switch {
+	case err != nil:
+		return err
+	case stored == nil:
+		v.breach("bucket %s key %x: is missing, the log has it", causesName(name), key)
+		return nil
+	case !bytes.Equal(stored, want):
+		v.breach("bucket %s key %x: differs from the log", causesName(name), key)
+	}
+	v.Records++
+	v.causes++
+	return nil
+}
+
+func lookUp(causes *bbolt.Bucket, partition []byte, key causeKey) []byte {
+	if b := causes.Bucket(partition); b != nil {
+		return b.Get(key[:])
 	}
 	return nil
+}
+
+// otherCauses finds the causes that are stored and that the log does not have: those that cause has not met.
+func (v *verifier) otherCauses() error {
+	causes, stored := v.btx.Bucket([]byte(causesBucket)), uint64(0)
+	c := causes.Cursor()
+	for name, val := c.First(); name != nil; name, val = c.Next() {
+		switch {
+		case val != nil:
+			v.breach("bucket %s key %s: is not a partition", causesBucket, printable(name))
+			continue
+		case bytes.Compare(name, v.firstDay) < 0:
+			v.breach("bucket %s: is stored, the log does not have it any more", causesName(name))
+			continue
+		}
+		p := causes.Bucket(name)
+		rows := p.Cursor()
+		for k, val := rows.First(); k != nil; k, val = rows.Next() {
+			stored++
+			v.reachable(causesName(name), p, k, val)
+			if _, err := unseal(causesName(name), k, val); err != nil {
+				v.breach("%v", err)
+			}
+		}
+	}
+	if stored != v.causes {
+		v.breach("bucket %s: holds %d requests, the log has %d", causesBucket, stored, v.causes)
+		v.nameOthers(causes)
+	}
+	return v.ctx.Err()
+}
+
+// nameOthers names the stored causes whose entry is of another request.
+func (v *verifier) nameOthers(causes *bbolt.Bucket) {
+	causes.ForEachBucket(func(name []byte) error {
+		return causes.Bucket(name).ForEach(func(k, val []byte) error {
+			data, err := unseal(causesName(name), k, val)
+			if err != nil {
+				return nil // is named already
+			}
+			var rec storagev1.CauseRecord
+			err = proto.Unmarshal(data, &rec)
+			at := Key(rec.Sequence)
+			if err == nil {
+				data, err = unseal(logBucket, at, v.btx.Bucket([]byte(logBucket)).Get(at))
+			}
+			var e *entry
+			if err == nil {
+				e, err = decodeEntry(data)
+			}
+			if err == nil {
+				c := e.head.Cause
+				if key := newCauseKey(c.GetPrincipal(), c.GetMethod(), c.GetRequestId()); c.GetRequestId() == "" || !bytes.Equal(key[:], k) {
+					err = errors.New("another request")
+				}
+			}
+			if err != nil {
+				v.breach("bucket %s key %x: is stored, the log does not have it", causesName(name), k)
+			}
+			return nil
+		})
+	})
 }
 
 // compare walks a stored bucket and its replayed or rebuilt counterpart side by side.
@@ -376,13 +460,14 @@ func (w *DerivedWriter) Put(ctx context.Context, b *Bucket, key, value []byte) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := w.cat.check(b); err != nil {
+	name, err := w.cat.check(b)
+	if err != nil {
 		return err
 	}
 	if b.Kind != Derived {
 		return fmt.Errorf("store: a rebuild writes derived buckets alone, %s is none", b.Name)
 	}
-	return w.btx.Bucket([]byte(b.Name)).Put(key, seal(b.Name, key, 0, value))
+	return w.btx.Bucket(name).Put(key, seal(b.Name, key, 0, value))
 }
 
 // RunVerify is the verify subcommand of a service: it prints the report and returns the exit code, 0 for a whole store, 1 for

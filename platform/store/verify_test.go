@@ -136,7 +136,7 @@ func TestEveryFlippedByteIsNamed(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"meta", "log", "causes/2026-03-02", "things", "things_by_value", "people", "consumers", "deferred_facts",
+	for _, name := range []string{"meta", "log", "causes/2026-03-02.0", "things", "things_by_value", "people", "consumers", "deferred_facts",
 		"parked_facts", "waiting_keys", "tasks", "task_queue", "counters"} {
 		if seen[name] == 0 {
 			t.Errorf("bucket %s has no rows: nothing was tried", name)
@@ -280,7 +280,7 @@ func TestVerifyFindsWhatChecksumsCannot(t *testing.T) {
 		{"entry cut out", edit(func(btx *bbolt.Tx) error { return btx.Bucket([]byte("log")).Delete(Key(uint64(2))) }), []string{"log entry 2"}},
 		{"foreign bucket", edit(func(btx *bbolt.Tx) error { _, err := btx.CreateBucket([]byte("extra")); return err }), []string{`bucket "extra"`}},
 		{"bucket gone", edit(func(btx *bbolt.Tx) error { return btx.DeleteBucket([]byte("people")) }), []string{"bucket people is missing"}},
-		{"a day of causes gone", edit(func(btx *bbolt.Tx) error { return btx.Bucket([]byte("causes")).DeleteBucket([]byte("2026-03-02")) }), []string{"causes/2026-03-02"}},
+		{"a day of causes gone", edit(func(btx *bbolt.Tx) error { return btx.Bucket([]byte("causes")).DeleteBucket([]byte("2026-03-02.0")) }), []string{"causes/2026-03-02"}},
 		{"file cut short", func(t *testing.T, path string) { writeFile(t, path, readFile(t, path)[:6*4096]) }, []string{"test.db"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

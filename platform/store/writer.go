@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -36,6 +35,7 @@ type Outcome struct {
 type Pending struct {
 	ctx     context.Context
 	cause   Cause
+	key     causeKey // of the cause, when it has a request id
 	fn      func(*Tx) ([]byte, error)
 	done    chan struct{}
 	outcome Outcome
@@ -46,6 +46,9 @@ type Pending struct {
 // whose ctx has ended before its turn is not made.
 func (s *Store) Submit(ctx context.Context, c Cause, fn func(tx *Tx) (answer []byte, err error)) *Pending {
 	p := &Pending{ctx: ctx, cause: c, fn: fn, done: make(chan struct{})}
+	if c.RequestID != "" {
+		p.key = newCauseKey(c.Principal, c.Method, c.RequestID)
+	}
 	s.submit.RLock()
 	defer s.submit.RUnlock()
 	if s.closed {
@@ -187,7 +190,7 @@ func (s *Store) commitBatch(batch []*Pending, last *tip) (err error) {
 // change makes one change within the batch's transaction. err refuses it alone; fatal ends the batch.
 func (s *Store) change(btx *bbolt.Tx, last *tip, p *Pending) (out Outcome, err, fatal error) {
 	if p.cause.RequestID != "" {
-		rec, err := findCause(btx, p.cause)
+		rec, err := s.causes.find(btx, p.key)
 		switch {
 		case err != nil:
 			return out, err, nil
@@ -198,8 +201,7 @@ func (s *Store) change(btx *bbolt.Tx, last *tip, p *Pending) (out Outcome, err, 
 			return Outcome{s.position(rec.Sequence), answer, true}, err, nil
 		}
 	}
-	tx := &Tx{reader: reader{btx: btx, cat: s.cat, writes: map[string]map[string]write{}, copies: map[string]bool{}},
-		at: s.position(last.sequence + 1)}
+	tx := &Tx{reader: reader{btx: btx, cat: s.cat}, at: s.position(last.sequence + 1)}
 	answer, err := s.call(tx, p)
 	if err != nil {
 		return out, err, nil
@@ -216,7 +218,10 @@ func (s *Store) change(btx *bbolt.Tx, last *tip, p *Pending) (out Outcome, err, 
 		return out, err, nil
 	}
 	// From here on the transaction is written to: an error leaves half a change in it.
-	if err := e.apply(btx, *last); err != nil {
+	if err := e.apply(btx); err != nil {
+		return out, nil, err
+	}
+	if err := s.causes.apply(btx, e, p.key, *last); err != nil {
 		return out, nil, err
 	}
 	if err := tx.applyDerived(); err != nil {
@@ -240,7 +245,7 @@ func (s *Store) call(tx *Tx, p *Pending) (answer []byte, err error) {
 
 // past is the causal past of a change: what its cause knew, and the followed logs of which it read a copy.
 func (t *Tx) past(after []Position) ([]Position, error) {
-	for _, log := range slices.Sorted(maps.Keys(t.copies)) {
+	for _, log := range slices.Sorted(slices.Values(t.copies)) {
 		var read storagev1.ConsumerRecord
 		err := GetProto(context.Background(), t, Consumers, []byte(log), &read)
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -253,17 +258,18 @@ func (t *Tx) past(after []Position) ([]Position, error) {
 
 // applyDerived writes the derived part of a change, which the log does not hold.
 func (t *Tx) applyDerived() error {
-	for _, b := range t.cat.Buckets {
-		if b.Kind != Derived {
+	for _, w := range t.writes {
+		if w.bucket.Kind != Derived {
 			continue
 		}
-		bb := t.btx.Bucket([]byte(b.Name))
-		for _, key := range sortedKeys(t.writes[b.Name]) {
-			w, err := t.writes[b.Name][key], error(nil)
-			if w.delete {
-				err = bb.Delete([]byte(key))
+		b := t.btx.Bucket(t.cat.byName[w.bucket.Name].name)
+		for _, row := range w.rows {
+			err := error(nil)
+			if row.stored == nil {
+				err = b.Delete(row.key)
 			} else {
-				err = bb.Put([]byte(key), seal(b.Name, []byte(key), 0, w.value))
+				sealInPlace(w.bucket.Name, row.key, 0, row.stored)
+				err = b.Put(row.key, row.stored)
 			}
 			if err != nil {
 				return err
@@ -272,8 +278,6 @@ func (t *Tx) applyDerived() error {
 	}
 	return nil
 }
-
-func sortedKeys(m map[string]write) []string { return slices.Sorted(maps.Keys(m)) }
 
 // fail closes the store to changes: what is on the disk is not known any more.
 func (s *Store) fail(err error) error {
