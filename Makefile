@@ -86,6 +86,10 @@ standalone: ## build and vet each module without the workspace
 test-race: ## the store, the feed and the tasks under the race detector
 	@cd platform && go test -race ./store/... ./eventlog/... ./tasks/...
 
+.PHONY: torture
+torture: ## attack the programs while partners are at work; LONG=1 for the long form, ONLY=TestKill for some, SEED=2 for other dice
+	@cd tests && go test ./torture -count=1 -v -torture $(if $(LONG),-long -timeout 24h,-timeout 40m) $(if $(ONLY),-run '$(ONLY)') $(if $(SEED),-seed $(SEED))
+
 .PHONY: fuzz
 fuzz: ## fuzz the decoders, 20 s each
 	@cd integrations/edi && for f in $$(grep -rhoE 'func Fuzz[A-Za-z0-9]+' x12 | sed 's/func //'); do go test ./x12 -run '^$$' -fuzz "^$$f$$" -fuzztime 20s || exit 1; done

@@ -29,7 +29,7 @@ func acknowledge(ctx context.Context, w World, party, set string) error {
 		if !strings.HasPrefix(name, party+"/") || !strings.Contains(text, "ST*"+set+"*") {
 			continue
 		}
-		answer, err := functionalAck(text)
+		answer, err := FunctionalAck(text)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -45,8 +45,8 @@ func acknowledge(ctx context.Context, w World, party, set string) error {
 	return fmt.Errorf("no %s for %s among the files sent", set, party)
 }
 
-// functionalAck is the 997 that accepts an interchange of one group, between the same addresses the other way round.
-func functionalAck(text string) ([]byte, error) {
+// FunctionalAck is the 997 that accepts an interchange of one group, between the same addresses the other way round.
+func FunctionalAck(text string) ([]byte, error) {
 	const header = 106 // ISA with its terminator
 	if len(text) < header {
 		return nil, fmt.Errorf("%d bytes are no interchange", len(text))

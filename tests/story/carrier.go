@@ -107,12 +107,12 @@ func (c *Carrier) Bill(ctx context.Context, t tender) (state string, err error) 
 	b := c.Page.Bill
 	var charges []any
 	for _, ch := range b.Charges {
-		charges = append(charges, map[string]any{"code": ch.Code, "description": ch.Description, "amount": moneyJSON(ch.Amount, b.Currency)})
+		charges = append(charges, map[string]any{"code": ch.Code, "description": ch.Description, "amount": MoneyJSON(ch.Amount, b.Currency)})
 	}
 	body := map[string]any{
 		"invoiceNumber": b.Number, "loadNumber": t.LoadNumber, "carrierReference": c.Page.PRO,
 		"billDate": map[string]int{"year": b.Date[0], "month": b.Date[1], "day": b.Date[2]},
-		"charges":  charges, "total": moneyJSON(b.Total, b.Currency),
+		"charges":  charges, "total": MoneyJSON(b.Total, b.Currency),
 	}
 	var answer struct {
 		State string `json:"state"`

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/genproto/googleapis/type/money"
 )
 
-// moneyJSON writes a decimal string such as "-498.32" as google.type.Money in JSON: units and nanos have the same sign.
-func moneyJSON(amount, currency string) map[string]any {
+// MoneyJSON writes a decimal string such as "-498.32" as google.type.Money in JSON: units and nanos have the same sign.
+func MoneyJSON(amount, currency string) map[string]any {
 	sign, digits := "", amount
 	if strings.HasPrefix(amount, "-") {
 		sign, digits = "-", amount[1:]
