@@ -212,7 +212,7 @@ func orderToCash(ctx context.Context, r *runner) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := r.Home.Reset(); err != nil {
+	if err := r.reset(); err != nil {
 		return err
 	}
 	run, err := r.Home.Only(ctx, suite.Names()...)

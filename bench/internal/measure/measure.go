@@ -31,8 +31,12 @@ type Config struct {
 	Flows int
 	// Sample is how many orders are made to learn what one writes.
 	Sample uint64
-	// Small and Large are the numbers of stored orders between which cost-at-size compares.
-	SmallStore, LargeStore uint64
+	// LogOrders are in the log that feeds are read from.
+	LogOrders uint64
+	// Loads carry the milestones that are taken in, Claims each.
+	Loads, Claims uint64
+	// SmallStore and LargeStore are the numbers of stored orders between which cost-at-size compares, by SizeOps more orders each.
+	SmallStore, LargeStore, SizeOps uint64
 	// FileSizes are the sizes, in bytes, that stores are opened and verified at, by name ("1gb").
 	FileSizes []Size
 	// Quiet is how long the idle suite is left alone before its memory is read.
@@ -98,10 +102,17 @@ type runner struct {
 	figures []report.Figure
 	rates   map[string]float64 // of limits that have been measured
 	rows    []limits.Row       // what an order writes; nil until it is known
+	grown   uint64             // orders in the store that grow left; 0 when there is none
 }
 
 func (r *runner) progress(format string, args ...any) {
 	fmt.Fprintf(r.Progress, "bench: "+format+"\n", args...)
+}
+
+// reset makes the stores what they were in the beginning.
+func (r *runner) reset() error {
+	r.grown = 0
+	return r.Home.Reset()
 }
 
 // found keeps a figure.
@@ -228,7 +239,8 @@ func (r *runner) scratch(name string) (string, error) {
 // Default is what a run of a few minutes measures.
 func Default() Config {
 	return Config{
-		Callers: 256, Conns: 64, Flows: 64, Sample: 2000, SmallStore: 10_000, LargeStore: 100_000,
+		Callers: 256, Conns: 64, Flows: 64, Sample: 2000, LogOrders: 20_000, Loads: 200, Claims: 12,
+		SmallStore: 10_000, LargeStore: 100_000, SizeOps: 10_000,
 		FileSizes: []Size{{"1gb", 1 << 30}}, Quiet: 20 * time.Second,
 	}
 }

@@ -90,7 +90,7 @@ func number(run string, n uint64) string { return fmt.Sprintf("%s-%08d", run, n)
 // ordersAlone starts masterdata and orders on fresh stores. What orders follows beside masterdata does not run: nobody else takes of
 // the processors.
 func (r *runner) ordersAlone(ctx context.Context) (*suite.Running, *orderCalls, suite.Conns, error) {
-	if err := r.Home.Reset(); err != nil {
+	if err := r.reset(); err != nil {
 		return nil, nil, nil, err
 	}
 	run, err := r.Home.Only(ctx, "masterdata", "orders")

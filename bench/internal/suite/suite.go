@@ -96,6 +96,9 @@ func (h *Home) Reset() error {
 // Data is a program's own folder.
 func (h *Home) Data(program string) string { return filepath.Join(h.data(), "data", program) }
 
+// Config is a program's configuration file, which the next Up writes anew.
+func (h *Home) Config(program string) string { return h.at[program].Config }
+
 // Identity is the certificate of a service.
 func (h *Home) Identity(service string) (auth.Files, error) {
 	pki, err := auth.DevPKI(filepath.Join(h.data(), "pki"))
@@ -156,14 +159,16 @@ func (h *Home) Up(ctx context.Context) (*Running, error) {
 func (h *Home) Only(ctx context.Context, names ...string) (*Running, error) {
 	r := &Running{home: h}
 	for _, name := range names {
-		if err := r.start(ctx, name, h.at[name]); err != nil {
+		if err := r.Start(ctx, name); err != nil {
 			return nil, errors.Join(err, r.Stop())
 		}
 	}
 	return r, nil
 }
 
-func (r *Running) start(ctx context.Context, name string, at process.Addresses) error {
+// Start starts one more program and waits until it is ready.
+func (r *Running) Start(ctx context.Context, name string) error {
+	at := r.home.at[name]
 	// The shell is replaced by the program; the log goes to a file, as `crossdock up` has it.
 	cmd := exec.Command("/bin/sh", "-c", `exec "$0" -config "$1" >>"$2" 2>&1`, filepath.Join(r.home.Bin, name), at.Config,
 		filepath.Join(r.home.data(), "logs", name+".log"))
