@@ -66,6 +66,7 @@ type Consumer struct {
 	moved   chan struct{}   // closed when settled moves
 	waiting bool            // facts are deferred
 	awaits  []Position      // what the first of them waits for
+	fork    *ForkError      // that a person has to decide about; nil when there is none
 	ctx     context.Context // of the last Step
 
 	step    sync.Mutex // held by Step and Retry; guards the rest
@@ -81,6 +82,7 @@ type cursor struct {
 	pos   Position // the last entry of which every fact has been read
 	hash  []byte   // of that entry
 	facts uint32   // facts read of the entry after it
+	line  store.Line
 }
 
 func (c cursor) equal(d cursor) bool {
@@ -155,6 +157,9 @@ func (c *Consumer) Step(ctx context.Context, _ time.Time) (progress bool, err er
 	}
 	c.mu.Lock()
 	c.err = err
+	if err == nil {
+		c.fork = nil
+	}
 	c.mu.Unlock()
 	return progress, err
 }
@@ -173,6 +178,10 @@ func (c *Consumer) run(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	entries, last, err := c.c.Source.Read(ctx, c.at.pos, readBatch)
+	if isForked(err) {
+		rejoined, err := c.forked(ctx)
+		return released || rejoined, err
+	}
 	if err != nil {
 		return released, err
 	}
@@ -184,6 +193,10 @@ func (c *Consumer) run(ctx context.Context) (bool, error) {
 		return released, c.settle(ctx)
 	}
 	if err := c.take(ctx, entries); err != nil {
+		if isForked(err) {
+			rejoined, err := c.forked(ctx)
+			return released || rejoined, err
+		}
 		return released, err
 	}
 	c.heard(last.Sequence)
@@ -217,7 +230,7 @@ func (c *Consumer) record(ctx context.Context, r store.Reader) (*storagev1.Consu
 }
 
 func cursorOf(rec *storagev1.ConsumerRecord) cursor {
-	return cursor{store.PositionOf(rec.Position), rec.Hash, rec.FactsRead}
+	return cursor{store.PositionOf(rec.Position), rec.Hash, rec.FactsRead, store.LineOf(rec.Forks)}
 }
 
 // settle publishes how far every fact is settled: up to the cursor, or to before the first deferred fact.
@@ -273,13 +286,17 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 			fail = err
 			break
 		}
-		next := cursor{pos: store.PositionOf(head.Position), hash: e.Hash}
+		next := cursor{pos: store.PositionOf(head.Position), hash: e.Hash, line: at.line}
 		unsaved++
+		if head.Fork != nil && !at.line.Has(head.Fork.GetEpoch()) {
+			next.line = append(slices.Clip(at.line), store.ForkOf(head.Fork))
+			unsaved += saveEvery // where the next restore forks must be told from this one
+		}
 		for i, f := range head.Facts {
 			if i < int(at.facts) {
 				continue
 			}
-			to := cursor{pos: at.pos, hash: at.hash, facts: uint32(i + 1)}
+			to := cursor{pos: at.pos, hash: at.hash, facts: uint32(i + 1), line: at.line}
 			if i == len(head.Facts)-1 {
 				to = next
 			}
@@ -359,8 +376,14 @@ func (c *Consumer) check(e Entry, at cursor) (*eventlogv1.Head, error) {
 		return nil, fmt.Errorf("%w: %w", ErrBrokenFeed, err)
 	}
 	pos := store.PositionOf(head.Position)
-	if pos.Log != c.c.Log || pos.Sequence != at.pos.Sequence+1 || at.pos.Sequence > 0 && pos.Epoch != at.pos.Epoch {
+	fork := store.ForkOf(head.Fork)
+	switch {
+	case pos.Log != c.c.Log || pos.Sequence != at.pos.Sequence+1,
+		head.Fork == nil && at.pos.Sequence > 0 && pos.Epoch != at.pos.Epoch,
+		head.Fork != nil && (pos.Epoch != fork.Epoch || at.pos.Sequence > 0 && fork.After != at.pos || !bytes.Equal(fork.Hash, at.hash)):
 		return nil, fmt.Errorf("%w: entry %v follows %v", ErrBrokenFeed, pos, at.pos)
+	case head.Fork != nil && at.facts > 0:
+		return nil, errPartlyRead
 	}
 	if !bytes.Equal(head.PreviousHash, at.hash) {
 		return nil, fmt.Errorf("%w: entry %v names another entry before it than the one that was read", ErrBrokenFeed, pos)
@@ -400,7 +423,7 @@ func (c *Consumer) advance(ctx context.Context, tx *store.Tx, from, to cursor, i
 	if !cursorOf(rec).equal(from) {
 		return errStale
 	}
-	rec.Position, rec.Hash, rec.FactsRead = store.PositionProto(to.pos), to.hash, to.facts
+	rec.Position, rec.Hash, rec.FactsRead, rec.Forks = store.PositionProto(to.pos), to.hash, to.facts, store.LineProto(to.line)
 	rec.Read += ignored
 	rec.Ignored += ignored
 	if err := count(rec); err != nil {
@@ -465,7 +488,8 @@ func (c *Consumer) apply(ctx context.Context, tx *store.Tx, f Fact) error {
 		}
 		return c.c.Apply(fctx, tx, f)
 	})
-	if _, corrupt := errors.AsType[*store.CorruptError](err); corrupt || err != nil && ctx.Err() != nil {
+	// Nothing of the fact is wrong where a number series is fenced: it waits for a person, and the rest of its log with it.
+	if _, corrupt := errors.AsType[*store.CorruptError](err); corrupt || err != nil && ctx.Err() != nil || errors.Is(err, store.ErrFenced) {
 		return Transient(err)
 	}
 	return err
@@ -663,7 +687,7 @@ func (c *Consumer) retrySiblings(ctx context.Context, cause store.Cause, after [
 // Status is the stored record, with the facts that were ignored since.
 func (c *Consumer) Status(ctx context.Context) (*eventlogv1.Consumer, error) {
 	c.mu.Lock()
-	at, ignored := c.at.pos, c.ignored
+	at, ignored, fork := c.at.pos, c.ignored, c.fork
 	c.mu.Unlock()
 	var rec *storagev1.ConsumerRecord
 	err := c.c.Store.View(ctx, func(r store.Reader) (err error) {
@@ -673,11 +697,14 @@ func (c *Consumer) Status(ctx context.Context) (*eventlogv1.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if pos := store.PositionOf(rec.Position); pos.Sequence >= at.Sequence {
+	if pos := store.PositionOf(rec.Position); pos.Log == at.Log && !pos.Before(at) || at.Log == "" {
 		at, ignored = pos, 0
 	}
 	out := &eventlogv1.Consumer{Name: "consumers/" + c.c.Log, Log: c.c.Log, Cursor: store.PositionProto(at), Read: rec.Read + ignored,
-		Applied: rec.Applied, Ignored: rec.Ignored + ignored, Deferred: rec.Deferred, Parked: rec.Parked}
+		Applied: rec.Applied, Ignored: rec.Ignored + ignored, Deferred: rec.Deferred, Parked: rec.Parked, Decisions: rec.Decisions}
+	if fork != nil {
+		out.Fork, out.Orphans = store.ForkProto(fork.Fork), fork.Orphans+fork.Waiting
+	}
 	if err := c.Err(); err != nil {
 		out.Error = err.Error()
 	}

@@ -97,6 +97,8 @@ func (l liveSource) Changed(ctx context.Context, after Position) <-chan struct{}
 	return Local(l.s.store).Changed(ctx, after)
 }
 
+func (l liveSource) Line(ctx context.Context) (store.Line, error) { return Local(l.s.store).Line(ctx) }
+
 func (s *service) apply(ctx context.Context, tx *store.Tx, f Fact) error {
 	name := f.Subject
 	if s.panics == name {

@@ -44,10 +44,9 @@ func NewServer(s *store.Store, consumers []*Consumer, runner *tasks.Runner) *Ser
 // GetLog describes the log.
 func (s *Server) GetLog(context.Context, *eventlogv1.GetLogRequest) (*eventlogv1.Log, error) {
 	last, hash := s.store.LastHash()
-	first := last
-	first.Sequence = min(1, last.Sequence)
+	first := s.store.Line().At(last.Log, min(1, last.Sequence))
 	return &eventlogv1.Log{Name: "logs/" + s.store.Service(), Uid: s.store.UID(), First: store.PositionProto(first),
-		Last: store.PositionProto(last), LastHash: hash}, nil
+		Last: store.PositionProto(last), LastHash: hash, Forks: store.LineProto(s.store.Line())}, nil
 }
 
 // ReadEntries returns entries after a position.
@@ -269,6 +268,14 @@ func statusOf(err error) error {
 		return rpcerr.InvalidPageToken("page_token")
 	case errors.Is(err, idempotency.ErrNoPrincipal):
 		return rpcerr.Unauthenticated("the call has no principal")
+	case errors.Is(err, ErrNotForked):
+		return rpcerr.Precondition("NOT_FORKED", nil)
+	case errors.Is(err, store.ErrNotFenced):
+		return rpcerr.Precondition("NOT_FENCED", nil)
+	case errors.Is(err, store.ErrOtherEpoch), errors.Is(err, ErrOtherFork):
+		return rpcerr.Stale("the epoch")
+	case errors.Is(err, store.ErrNumberGiven):
+		return rpcerr.Invalid(rpcerr.Field{Path: "next", Description: err.Error(), Reason: "NUMBER_GIVEN"})
 	case errors.Is(err, tasks.ErrNotStopped):
 		return rpcerr.Precondition("TASK_NOT_STOPPED", nil)
 	case isTransient(err):

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/store"
 )
 
@@ -25,10 +26,12 @@ type Entry struct {
 // Source is a log that can be read from any position.
 type Source interface {
 	// Read returns entries after a position, oldest first, none at the end, and the last position committed. The zero Position
-	// is before the first entry. store.ErrOutOfRange when the range is gone or the position is of another epoch.
+	// is before the first entry. store.ErrOutOfRange when the range is gone, and as *store.ForkedError when the position is no more.
 	Read(ctx context.Context, after Position, limit int) (entries []Entry, last Position, err error)
 	// Changed returns a channel that is closed when there may be entries after a position, or when ctx has ended.
 	Changed(ctx context.Context, after Position) <-chan struct{}
+	// Line is the way that the log has come.
+	Line(ctx context.Context) (store.Line, error)
 }
 
 // Local returns the log of a store in this process.
@@ -52,6 +55,8 @@ func (l local) Changed(_ context.Context, after Position) <-chan struct{} {
 	}
 	return changed
 }
+
+func (l local) Line(context.Context) (store.Line, error) { return l.s.Line(), nil }
 
 func closed() <-chan struct{} {
 	ch := make(chan struct{})
@@ -90,6 +95,9 @@ func (r *remote) Read(ctx context.Context, after Position, limit int) ([]Entry, 
 		req.After = store.PositionProto(after)
 	}
 	resp, err := r.client.ReadEntries(ctx, req)
+	if rpcerr.Reason(err) == rpcerr.ReasonForked {
+		return nil, Position{}, fmt.Errorf("feed %s: %w", r.log, &store.ForkedError{Position: after, Fork: rpcerr.ForkOf(err)})
+	}
 	if status.Code(err) == codes.OutOfRange {
 		return nil, Position{}, fmt.Errorf("%w: feed %s: %w", store.ErrOutOfRange, r.log, err)
 	}
@@ -101,6 +109,17 @@ func (r *remote) Read(ctx context.Context, after Position, limit int) ([]Entry, 
 		out[i] = Entry{Head: e.Head, Hash: e.Hash}
 	}
 	return out, store.PositionOf(resp.Last), nil
+}
+
+// Line asks the log for the forks that it has gone through.
+func (r *remote) Line(ctx context.Context) (store.Line, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	log, err := r.client.GetLog(ctx, &eventlogv1.GetLogRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("feed %s: %w", r.log, err)
+	}
+	return store.LineOf(log.Forks), nil
 }
 
 // Changed waits on a stream that ends with its first message: while there is work, no stream is open and nothing is sent twice.

@@ -118,6 +118,8 @@ var rows = []struct {
 	{"STORE_CLOSED", codes.Unavailable, 503, 503},
 	{"OUTCOME_UNKNOWN", codes.Unavailable, 503, 503},
 	{"STOPPING", codes.Unavailable, 503, 503},
+	{"SERIES_FENCED", codes.Unavailable, 503, 503},
+	{"FORKED", codes.OutOfRange, 410, 410},
 	{"NOT_YET_READ", codes.Unavailable, 503, 503},
 	{"DEADLINE_EXCEEDED", codes.DeadlineExceeded, 504, 504},
 	{"CANCELLED", codes.Canceled, 499, 499},

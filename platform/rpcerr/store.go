@@ -1,7 +1,9 @@
 package rpcerr
 
 import (
+	"encoding/hex"
 	"errors"
+	"strconv"
 
 	"google.golang.org/grpc/codes"
 
@@ -11,6 +13,14 @@ import (
 // FromStore maps the store's errors to an *Error; any other error, *store.CorruptError among them, is returned as it is
 // and becomes INTERNAL with a reference. A handler that knows which resource was missing says NotFound itself.
 func FromStore(err error) error {
+	if forked, ok := errors.AsType[*store.ForkedError](err); ok {
+		return &Error{Code: codes.OutOfRange, Reason: ReasonForked, Message: forked.Error(), Metadata: map[string]string{
+			"epoch": strconv.FormatUint(forked.Fork.Epoch, 10), "after_epoch": strconv.FormatUint(forked.Fork.After.Epoch, 10),
+			"after_sequence": strconv.FormatUint(forked.Fork.After.Sequence, 10), "hash": hex.EncodeToString(forked.Fork.Hash), "log": forked.Position.Log}}
+	}
+	if fenced, ok := errors.AsType[*store.FencedError](err); ok {
+		return Unavailable(ReasonSeriesFenced).With("series", fenced.Series)
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return &Error{Code: codes.NotFound, Reason: ReasonNotFound, Message: "not found"}
@@ -28,4 +38,15 @@ func FromStore(err error) error {
 		return &Error{Code: codes.InvalidArgument, Reason: ReasonInvalidRequest, Message: "the request is larger than can be kept"}
 	}
 	return err
+}
+
+// ForkOf is the fork that an error with ReasonForked names.
+func ForkOf(err error) store.Fork {
+	m := From(err).Metadata
+	number := func(key string) uint64 {
+		n, _ := strconv.ParseUint(m[key], 10, 64) // 0 where a server says nothing
+		return n
+	}
+	hash, _ := hex.DecodeString(m["hash"])
+	return store.Fork{Epoch: number("epoch"), After: store.Position{Log: m["log"], Epoch: number("after_epoch"), Sequence: number("after_sequence")}, Hash: hash}
 }

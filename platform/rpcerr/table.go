@@ -24,9 +24,11 @@ const (
 	ReasonQuotaExceeded      = "QUOTA_EXCEEDED"
 	ReasonOverloaded         = "OVERLOADED"
 	ReasonLogRangeGone       = "LOG_RANGE_GONE"
+	ReasonForked             = "FORKED"
 	ReasonUnavailable        = "UNAVAILABLE"
 	ReasonStoreFull          = "STORE_FULL"
 	ReasonStoreClosed        = "STORE_CLOSED"
+	ReasonSeriesFenced       = "SERIES_FENCED"
 	ReasonOutcomeUnknown     = "OUTCOME_UNKNOWN"
 	ReasonStopping           = "STOPPING"
 	ReasonNotYetRead         = "NOT_YET_READ"
@@ -72,8 +74,10 @@ var table = []Row{
 	{Reason: ReasonOverloaded, Code: codes.ResourceExhausted, HTTP: http.StatusTooManyRequests, Title: "Too many requests"},
 	{Reason: ReasonQuotaExceeded, Code: codes.ResourceExhausted, HTTP: http.StatusTooManyRequests, Title: "Quota used up"},
 	{Reason: ReasonLogRangeGone, Code: codes.OutOfRange, HTTP: http.StatusGone, Title: "No longer held"},
+	{Reason: ReasonForked, Code: codes.OutOfRange, HTTP: http.StatusGone, Title: "No more: the store was restored to an earlier moment"},
 	{Reason: ReasonUnavailable, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Try again with the same request id"},
 	{Reason: ReasonStoreFull, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Try again with the same request id"},
+	{Reason: ReasonSeriesFenced, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Waits for a person after a restore; try again with the same request id"},
 	{Reason: ReasonStoreClosed, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Try again with the same request id"},
 	{Reason: ReasonOutcomeUnknown, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Try again with the same request id"},
 	{Reason: ReasonStopping, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Try again with the same request id"},

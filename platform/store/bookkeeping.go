@@ -30,8 +30,8 @@ var (
 	Tasks = &Bucket{Name: "tasks", Kind: Record, Doc: "id → TaskRecord"}
 	// taskQueue puts tasks in the order in which they are looked at.
 	taskQueue = &Bucket{Name: "task_queue", Kind: Derived, Doc: "timed or not, due time, number → QueuedTask"}
-	// counters holds number series of the platform.
-	counters = &Bucket{Name: "counters", Kind: Record, Doc: "name → last number given, 8 bytes"}
+	// counters holds number series of the platform, and what a restore fences.
+	counters = &Bucket{Name: "counters", Kind: Record, Doc: "name → last number given, 8 bytes; fence → FenceRecord; series/, series → SeriesFenceRecord"}
 )
 
 var platformBuckets = []*Bucket{Consumers, DeferredFacts, ParkedFacts, waitingKeys, Tasks, taskQueue, counters}
@@ -152,6 +152,9 @@ type QueuedTask struct {
 // of its causal past.
 func PutTask(ctx context.Context, tx *Tx, id string, t *storagev1.TaskRecord) error {
 	if t.Number == 0 {
+		if err := fenceTask(ctx, tx, t); err != nil {
+			return err
+		}
 		key := []byte(Tasks.Name)
 		last, err := tx.Get(ctx, counters, key)
 		if err != nil && !errors.Is(err, ErrNotFound) {

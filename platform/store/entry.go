@@ -52,11 +52,9 @@ type Cause struct {
 	ReceiveTime time.Time  // when the suite heard of it; zero is the time of the commit
 }
 
-// epoch is the log's: a restore from backup begins a new one.
-const epoch = 1
-
 // tip is the end of the log.
 type tip struct {
+	epoch     uint64
 	sequence  uint64
 	hash      []byte
 	applyTime time.Time
@@ -121,7 +119,7 @@ func newEntry(cat *catalogue, last tip, now time.Time, c Cause, t *Tx, answer []
 		occur = receive
 	}
 	e.head = &eventlogv1.Head{
-		Position:     &eventlogv1.Position{Log: cat.Service, Epoch: epoch, Sequence: last.sequence + 1},
+		Position:     &eventlogv1.Position{Log: cat.Service, Epoch: last.epoch, Sequence: last.sequence + 1},
 		PreviousHash: last.hash,
 		Actor:        cmp.Or(c.Actor, c.Principal),
 		Cause: &eventlogv1.Cause{Principal: c.Principal, Method: c.Method, RequestId: c.RequestID,
@@ -131,6 +129,10 @@ func newEntry(cat *catalogue, last tip, now time.Time, c Cause, t *Tx, answer []
 		ReceiveTime: timestamppb.New(receive),
 		ApplyTime:   timestamppb.New(apply),
 		Facts:       t.facts,
+	}
+	if t.fork != 0 {
+		e.head.Position.Epoch = t.fork
+		e.head.Fork = ForkProto(last.fork(cat.Service, t.fork))
 	}
 	if c.Fact != nil {
 		e.head.Cause.Fact, e.head.Cause.FactHash = PositionProto(c.Fact.Position), c.Fact.Hash
@@ -164,7 +166,14 @@ func newLogWrite(cat *catalogue, b *Bucket, name []byte, row write, random io.Re
 
 // follows checks that e, found under key, comes directly after last.
 func (e *entry) follows(service string, key []byte, last tip) error {
-	want := Position{Log: service, Epoch: epoch, Sequence: last.sequence + 1}
+	want := Position{Log: service, Epoch: last.epoch, Sequence: last.sequence + 1}
+	if f := e.head.Fork; f != nil {
+		want.Epoch = f.GetEpoch()
+		if named := last.fork(service, want.Epoch); want.Epoch <= last.epoch || !ForkOf(f).equal(named) {
+			return fmt.Errorf("begins epoch %d after %v with hash %x, the entry before is %v with hash %x", want.Epoch, PositionOf(f.After), f.Hash,
+				named.After, named.Hash)
+		}
+	}
 	switch got := PositionOf(e.head.Position); {
 	case !bytes.Equal(key, Key(want.Sequence)) || got != want:
 		return fmt.Errorf("stands at key %x as position %v, expected %v", key, got, want)
@@ -178,7 +187,12 @@ func (e *entry) follows(service string, key []byte, last tip) error {
 
 // tip is the end of the log after e.
 func (e *entry) tip() tip {
-	return tip{e.head.Position.GetSequence(), e.hash, e.head.ApplyTime.AsTime()}
+	return tip{e.head.Position.GetEpoch(), e.head.Position.GetSequence(), e.hash, e.head.ApplyTime.AsTime()}
+}
+
+// fork is the one with which an epoch begins after t.
+func (t tip) fork(service string, epoch uint64) Fork {
+	return Fork{Epoch: epoch, After: Position{Log: service, Epoch: t.epoch, Sequence: t.sequence}, Hash: t.hash}
 }
 
 // apply writes e and its records into the file.

@@ -59,6 +59,9 @@ func Prefix(p []byte) Range {
 	return Range{From: p, To: to}
 }
 
+// parseSequence reads back the key of an entry.
+func parseSequence(k []byte) uint64 { return binary.BigEndian.Uint64(k) }
+
 // cutString reads back a string part at the beginning of a key.
 func cutString(k []byte) (s string, rest []byte, ok bool) {
 	var out []byte

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"strings"
 )
 
 // LogEntry is the public part of an entry: the exact bytes, so that a reader can check the chain.
@@ -22,11 +23,13 @@ const (
 
 // ReadLog returns the entries after a position, oldest first, and the last position committed. The zero Position is before
 // the first entry. At most limit entries are returned (0 and more than 256 are 256), fewer when they are large, at least one
-// when there is one. ErrOutOfRange for a position of another log or epoch, or beyond the end.
+// when there is one. ErrOutOfRange for a position of another log or beyond the end, and as *ForkedError for one that is no more.
 func (s *Store) ReadLog(ctx context.Context, after Position, limit int) ([]LogEntry, Position, error) {
 	last := s.Last()
-	if after != (Position{}) && (after.Log != last.Log || after.Epoch != epoch) {
-		return nil, last, fmt.Errorf("%w: %v is not of log %s epoch %d", ErrOutOfRange, after, last.Log, epoch)
+	if after != (Position{}) {
+		if err := s.onLine(after); err != nil {
+			return nil, last, err
+		}
 	}
 	if after.Sequence > last.Sequence {
 		return nil, last, fmt.Errorf("%w: %v is beyond the end %v", ErrOutOfRange, after, last)
@@ -68,4 +71,25 @@ func (s *Store) LastHash() (Position, []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.position(s.last.sequence), bytes.Clone(s.last.hash)
+}
+
+// Written names the records that an entry put or deleted, as "bucket/key".
+func (s *Store) Written(ctx context.Context, sequence uint64) ([]string, error) {
+	var out []string
+	err := s.look(ctx, func(r *reader) error {
+		key := Key(sequence)
+		data, err := unseal(logBucket, key, r.btx.Bucket([]byte(logBucket)).Get(key))
+		if err != nil {
+			return err
+		}
+		e, err := decodeEntry(data)
+		if err != nil {
+			return err
+		}
+		for _, w := range e.writes {
+			out = append(out, string(w.bucket)+"/"+strings.Trim(printable(w.key), `"`))
+		}
+		return nil
+	})
+	return out, err
 }

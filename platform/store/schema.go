@@ -51,6 +51,9 @@ type Schema struct {
 	// Rebuild fills every derived bucket from records; nil when there is none.
 	Rebuild    func(ctx context.Context, r Reader, w *DerivedWriter) error
 	Invariants []Invariant
+	// Series returns the last number given of each number series, by the name under which NextNumber gives the next; nil when there
+	// is none.
+	Series func(ctx context.Context, r Reader) (map[string]uint64, error)
 }
 
 // The store's own buckets, which no schema may name.

@@ -60,6 +60,7 @@ type Store struct {
 	log     *slog.Logger
 	random  io.Reader
 	uid     string
+	line    Line                  // fixed while the store is open
 	causes  *causeIndex           // of the writer
 	commit  func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests put a failing disk here
 
@@ -220,7 +221,9 @@ const (
 	metaUID     = "uid"
 	metaVersion = "schema_version"
 
-	format = "crossdock-store-1"
+	// A store that was restored has entries of more than one epoch, which programs before the second format take for damage.
+	format  = "crossdock-store-1"
+	format2 = "crossdock-store-2"
 )
 
 func putMeta(btx *bbolt.Tx, key string, data []byte) error {
@@ -237,13 +240,13 @@ func getMeta(btx *bbolt.Tx, key string) ([]byte, error) {
 
 // checkMeta refuses a file that is not this service's, or newer than this program; it returns the schema version of the file.
 func checkMeta(btx *bbolt.Tx, cat *catalogue) (version uint32, err error) {
-	for key, want := range map[string]string{metaFormat: format, metaService: cat.Service} {
+	for key, want := range map[string][]string{metaFormat: {format, format2}, metaService: {cat.Service}} {
 		got, err := getMeta(btx, key)
 		if err != nil {
 			return 0, err
 		}
-		if string(got) != want {
-			return 0, fmt.Errorf("%s is %q, expected %q", key, got, want)
+		if !slices.Contains(want, string(got)) {
+			return 0, fmt.Errorf("%s is %q, expected %q", key, got, want[0])
 		}
 	}
 	data, err := getMeta(btx, metaVersion)
@@ -276,27 +279,11 @@ func (s *Store) load(ctx context.Context) error {
 		if s.causes, err = loadCauses(btx); err != nil {
 			return err
 		}
-		log := btx.Bucket([]byte(logBucket))
-		if log == nil {
-			return errors.New("bucket log is missing")
-		}
-		key, value := log.Cursor().Last()
-		if key == nil {
-			return nil
-		}
-		if len(key) != 8 {
-			return &CorruptError{Bucket: logBucket, Key: key}
-		}
-		data, err := unseal(logBucket, key, value)
-		if err != nil {
+		if s.last, err = readTip(btx); err != nil {
 			return err
 		}
-		e, err := decodeEntry(data)
-		if err != nil {
-			return err
-		}
-		s.last = e.tip()
-		return nil
+		s.line, err = readLine(btx, s.last)
+		return err
 	})
 	if err != nil {
 		return err
@@ -384,7 +371,10 @@ var errNotSynced = errors.New("the last commit is not synced yet")
 // Service is the name of the service, and of its log.
 func (s *Store) Service() string { return s.cat.Service }
 
-// UID is the identity of this store, new for every store.
+// Now is business time as the store's changes have it.
+func (s *Store) Now() time.Time { return s.clock.Now() }
+
+// UID is the identity of this store, new for every store; a restored one keeps that of its copy.
 func (s *Store) UID() string { return s.uid }
 
 // Last is the position of the last committed entry.
@@ -395,7 +385,7 @@ func (s *Store) Last() Position {
 }
 
 func (s *Store) position(sequence uint64) Position {
-	return Position{Log: s.cat.Service, Epoch: epoch, Sequence: sequence}
+	return s.line.At(s.cat.Service, sequence)
 }
 
 // Changed returns a channel that is closed at the next commit.
@@ -425,10 +415,10 @@ func (s *Store) Ready() error {
 	return s.failed
 }
 
-// Wait returns when the log has reached p. ErrOutOfRange when p is of another log or epoch.
+// Wait returns when the log has reached p. ErrOutOfRange when p is of another log, a later epoch or, as *ForkedError, no more.
 func (s *Store) Wait(ctx context.Context, p Position) error {
-	if p.Log != s.cat.Service || p.Epoch != epoch {
-		return fmt.Errorf("%w: %v is not of log %s epoch %d", ErrOutOfRange, p, s.cat.Service, epoch)
+	if err := s.onLine(p); err != nil {
+		return err
 	}
 	for {
 		changed := s.Changed()

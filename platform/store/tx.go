@@ -43,6 +43,7 @@ type Tx struct {
 	facts []*eventlogv1.Fact
 	size  int // of the facts, in bytes
 	occur time.Time
+	fork  uint64 // the epoch that the change begins; 0 for none
 	over  bool
 }
 

@@ -232,7 +232,7 @@ func (v *verifier) buckets() error {
 // replay reads the log from its first entry, checks the chain, and makes every change again in the empty store.
 func (v *verifier) replay() error {
 	const perCommit = 1000
-	var last tip
+	last := tip{epoch: firstEpoch}
 	out, err := v.scratch.Begin(true)
 	if err != nil {
 		return err

@@ -126,7 +126,7 @@ func Get(ctx context.Context, r store.Reader, id string) (Task, error) {
 	return fromRecord(id, rec), nil
 }
 
-// ErrNotStopped is returned by Retry for a task that is neither failed nor in doubt.
+// ErrNotStopped is returned by Retry and Drop for a task that is neither failed nor in doubt.
 var ErrNotStopped = errors.New("task is neither failed nor in doubt")
 
 // Retry puts a failed or doubtful task back to pending, after a person has looked.
@@ -140,6 +140,18 @@ func Retry(ctx context.Context, tx *store.Tx, id string) (Task, error) {
 	}
 	rec.State = eventlogv1.Task_PENDING
 	return fromRecord(id, rec), store.PutTask(ctx, tx, id, rec)
+}
+
+// Drop removes a failed or doubtful task, after a person has looked: its effect is there, or it is not wanted any more.
+func Drop(ctx context.Context, tx *store.Tx, id string) (Task, error) {
+	rec, err := record(ctx, tx, id)
+	if err != nil {
+		return Task{}, err
+	}
+	if rec.State == eventlogv1.Task_PENDING {
+		return Task{}, ErrNotStopped
+	}
+	return fromRecord(id, rec), store.DeleteTask(ctx, tx, id, rec)
 }
 
 func record(ctx context.Context, r store.Reader, id string) (*storagev1.TaskRecord, error) {

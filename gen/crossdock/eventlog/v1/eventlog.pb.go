@@ -81,7 +81,7 @@ func (x Task_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Task_State.Descriptor instead.
 func (Task_State) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{11, 0}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{14, 0}
 }
 
 // Position is a place in a log.
@@ -148,6 +148,70 @@ func (x *Position) GetSequence() uint64 {
 	return 0
 }
 
+// Fork is where an epoch of a log begins: a copy of its store was restored, and the entries after the copy's last are no more.
+type Fork struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The epoch that begins.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The last entry of the copy, which both lines of the log share.
+	After *Position `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`
+	// That entry's hash; empty when the copy had no entry.
+	Hash          []byte `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fork) Reset() {
+	*x = Fork{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fork) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fork) ProtoMessage() {}
+
+func (x *Fork) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fork.ProtoReflect.Descriptor instead.
+func (*Fork) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Fork) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Fork) GetAfter() *Position {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Fork) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
 // Cause is why a change happened: a caller's request, or a fact of another log.
 type Cause struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -171,7 +235,7 @@ type Cause struct {
 
 func (x *Cause) Reset() {
 	*x = Cause{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[1]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -183,7 +247,7 @@ func (x *Cause) String() string {
 func (*Cause) ProtoMessage() {}
 
 func (x *Cause) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[1]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -196,7 +260,7 @@ func (x *Cause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cause.ProtoReflect.Descriptor instead.
 func (*Cause) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{1}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Cause) GetPrincipal() string {
@@ -265,7 +329,7 @@ type Fact struct {
 
 func (x *Fact) Reset() {
 	*x = Fact{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[2]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +341,7 @@ func (x *Fact) String() string {
 func (*Fact) ProtoMessage() {}
 
 func (x *Fact) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[2]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +354,7 @@ func (x *Fact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fact.ProtoReflect.Descriptor instead.
 func (*Fact) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{2}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Fact) GetType() string {
@@ -345,14 +409,16 @@ type Head struct {
 	// The public events of this change.
 	Facts []*Fact `protobuf:"bytes,10,rep,name=facts,proto3" json:"facts,omitempty"`
 	// SHA-256 of the stored bytes of the entry's private part.
-	PrivateHash   []byte `protobuf:"bytes,11,opt,name=private_hash,json=privateHash,proto3" json:"private_hash,omitempty"`
+	PrivateHash []byte `protobuf:"bytes,11,opt,name=private_hash,json=privateHash,proto3" json:"private_hash,omitempty"`
+	// Set on the first entry of an epoch after the first, and on no other.
+	Fork          *Fork `protobuf:"bytes,12,opt,name=fork,proto3" json:"fork,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Head) Reset() {
 	*x = Head{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[3]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +430,7 @@ func (x *Head) String() string {
 func (*Head) ProtoMessage() {}
 
 func (x *Head) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[3]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +443,7 @@ func (x *Head) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Head.ProtoReflect.Descriptor instead.
 func (*Head) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{3}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Head) GetPosition() *Position {
@@ -457,6 +523,13 @@ func (x *Head) GetPrivateHash() []byte {
 	return nil
 }
 
+func (x *Head) GetFork() *Fork {
+	if x != nil {
+		return x.Fork
+	}
+	return nil
+}
+
 // Write is one put or delete of a change.
 type Write struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -474,7 +547,7 @@ type Write struct {
 
 func (x *Write) Reset() {
 	*x = Write{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[4]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +559,7 @@ func (x *Write) String() string {
 func (*Write) ProtoMessage() {}
 
 func (x *Write) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[4]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +572,7 @@ func (x *Write) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Write.ProtoReflect.Descriptor instead.
 func (*Write) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Write) GetBucket() string {
@@ -543,7 +616,7 @@ type Private struct {
 
 func (x *Private) Reset() {
 	*x = Private{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[5]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +628,7 @@ func (x *Private) String() string {
 func (*Private) ProtoMessage() {}
 
 func (x *Private) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[5]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +641,7 @@ func (x *Private) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Private.ProtoReflect.Descriptor instead.
 func (*Private) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Private) GetWrites() []*Write {
@@ -598,7 +671,7 @@ type StoredEntry struct {
 
 func (x *StoredEntry) Reset() {
 	*x = StoredEntry{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[6]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -610,7 +683,7 @@ func (x *StoredEntry) String() string {
 func (*StoredEntry) ProtoMessage() {}
 
 func (x *StoredEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[6]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -623,7 +696,7 @@ func (x *StoredEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoredEntry.ProtoReflect.Descriptor instead.
 func (*StoredEntry) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{6}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StoredEntry) GetHead() []byte {
@@ -653,7 +726,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[7]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +738,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[7]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +751,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{7}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Entry) GetHead() []byte {
@@ -707,14 +780,16 @@ type Log struct {
 	// The last entry committed.
 	Last *Position `protobuf:"bytes,4,opt,name=last,proto3" json:"last,omitempty"`
 	// Hash of the last entry.
-	LastHash      []byte `protobuf:"bytes,5,opt,name=last_hash,json=lastHash,proto3" json:"last_hash,omitempty"`
+	LastHash []byte `protobuf:"bytes,5,opt,name=last_hash,json=lastHash,proto3" json:"last_hash,omitempty"`
+	// The forks that this log has gone through, oldest first; none when its store was never restored.
+	Forks         []*Fork `protobuf:"bytes,6,rep,name=forks,proto3" json:"forks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[8]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -726,7 +801,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[8]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,7 +814,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{8}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Log) GetName() string {
@@ -777,6 +852,13 @@ func (x *Log) GetLastHash() []byte {
 	return nil
 }
 
+func (x *Log) GetForks() []*Fork {
+	if x != nil {
+		return x.Forks
+	}
+	return nil
+}
+
 // Consumer is one reader inside this service: a feed that it follows and what it made of its facts.
 type Consumer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -797,14 +879,20 @@ type Consumer struct {
 	// Facts that could not be applied and wait for a person now.
 	Parked uint64 `protobuf:"varint,8,opt,name=parked,proto3" json:"parked,omitempty"`
 	// Why the last step did not come to its end, in words; empty when it did.
-	Error         string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"`
+	// The fork that it has read past: it stands still until ReconcileConsumer. Absent when it has not.
+	Fork *Fork `protobuf:"bytes,10,opt,name=fork,proto3" json:"fork,omitempty"`
+	// Changes of this service, and facts that wait, whose cause is no more; counted when the fork was found.
+	Orphans uint64 `protobuf:"varint,11,opt,name=orphans,proto3" json:"orphans,omitempty"`
+	// What was decided at earlier forks, oldest first.
+	Decisions     []*ForkDecision `protobuf:"bytes,12,rep,name=decisions,proto3" json:"decisions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Consumer) Reset() {
 	*x = Consumer{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[9]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +904,7 @@ func (x *Consumer) String() string {
 func (*Consumer) ProtoMessage() {}
 
 func (x *Consumer) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[9]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +917,7 @@ func (x *Consumer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Consumer.ProtoReflect.Descriptor instead.
 func (*Consumer) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{9}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Consumer) GetName() string {
@@ -895,6 +983,227 @@ func (x *Consumer) GetError() string {
 	return ""
 }
 
+func (x *Consumer) GetFork() *Fork {
+	if x != nil {
+		return x.Fork
+	}
+	return nil
+}
+
+func (x *Consumer) GetOrphans() uint64 {
+	if x != nil {
+		return x.Orphans
+	}
+	return 0
+}
+
+func (x *Consumer) GetDecisions() []*ForkDecision {
+	if x != nil {
+		return x.Decisions
+	}
+	return nil
+}
+
+// ForkDecision is what a person decided about a consumer that had read past a fork.
+type ForkDecision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fork from which it reads on.
+	Fork *Fork `protobuf:"bytes,1,opt,name=fork,proto3" json:"fork,omitempty"`
+	// How far it had read the line that is no more.
+	Read *Position `protobuf:"bytes,2,opt,name=read,proto3" json:"read,omitempty"`
+	// Changes whose cause is no more; they stand, and ListOrphans shows them.
+	Orphans uint64 `protobuf:"varint,3,opt,name=orphans,proto3" json:"orphans,omitempty"`
+	// Deferred and parked facts that were dropped, since they are no more.
+	Dropped uint64 `protobuf:"varint,4,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// Who decided.
+	Actor string `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	// In words.
+	Note string `protobuf:"bytes,6,opt,name=note,proto3" json:"note,omitempty"`
+	// When (business time), UTC.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForkDecision) Reset() {
+	*x = ForkDecision{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForkDecision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForkDecision) ProtoMessage() {}
+
+func (x *ForkDecision) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForkDecision.ProtoReflect.Descriptor instead.
+func (*ForkDecision) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ForkDecision) GetFork() *Fork {
+	if x != nil {
+		return x.Fork
+	}
+	return nil
+}
+
+func (x *ForkDecision) GetRead() *Position {
+	if x != nil {
+		return x.Read
+	}
+	return nil
+}
+
+func (x *ForkDecision) GetOrphans() uint64 {
+	if x != nil {
+		return x.Orphans
+	}
+	return 0
+}
+
+func (x *ForkDecision) GetDropped() uint64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+func (x *ForkDecision) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *ForkDecision) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ForkDecision) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// Orphan is a change of this service whose cause is a fact that is no more.
+type Orphan struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change's own entry.
+	Position *Position `protobuf:"bytes,1,opt,name=position,proto3" json:"position,omitempty"`
+	// When it was committed (business time), UTC.
+	ApplyTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=apply_time,json=applyTime,proto3" json:"apply_time,omitempty"`
+	// The entry that held the fact.
+	Cause *Position `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Index of the fact in that entry.
+	CauseIndex uint32 `protobuf:"varint,4,opt,name=cause_index,json=causeIndex,proto3" json:"cause_index,omitempty"`
+	// The facts that the change told, as "type subject".
+	Facts []string `protobuf:"bytes,5,rep,name=facts,proto3" json:"facts,omitempty"`
+	// The records that it wrote, as "bucket/key".
+	Records []string `protobuf:"bytes,6,rep,name=records,proto3" json:"records,omitempty"`
+	// True when a person has decided about the fork since.
+	Reconciled    bool `protobuf:"varint,7,opt,name=reconciled,proto3" json:"reconciled,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Orphan) Reset() {
+	*x = Orphan{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Orphan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Orphan) ProtoMessage() {}
+
+func (x *Orphan) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Orphan.ProtoReflect.Descriptor instead.
+func (*Orphan) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Orphan) GetPosition() *Position {
+	if x != nil {
+		return x.Position
+	}
+	return nil
+}
+
+func (x *Orphan) GetApplyTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ApplyTime
+	}
+	return nil
+}
+
+func (x *Orphan) GetCause() *Position {
+	if x != nil {
+		return x.Cause
+	}
+	return nil
+}
+
+func (x *Orphan) GetCauseIndex() uint32 {
+	if x != nil {
+		return x.CauseIndex
+	}
+	return 0
+}
+
+func (x *Orphan) GetFacts() []string {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+func (x *Orphan) GetRecords() []string {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *Orphan) GetReconciled() bool {
+	if x != nil {
+		return x.Reconciled
+	}
+	return false
+}
+
 // ParkedFact is a fact that could not be applied, or a later one of the same key.
 type ParkedFact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -918,7 +1227,7 @@ type ParkedFact struct {
 
 func (x *ParkedFact) Reset() {
 	*x = ParkedFact{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[10]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +1239,7 @@ func (x *ParkedFact) String() string {
 func (*ParkedFact) ProtoMessage() {}
 
 func (x *ParkedFact) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[10]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +1252,7 @@ func (x *ParkedFact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ParkedFact.ProtoReflect.Descriptor instead.
 func (*ParkedFact) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{10}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ParkedFact) GetName() string {
@@ -1018,7 +1327,7 @@ type Task struct {
 
 func (x *Task) Reset() {
 	*x = Task{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[11]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1339,7 @@ func (x *Task) String() string {
 func (*Task) ProtoMessage() {}
 
 func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[11]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1352,7 @@ func (x *Task) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Task.ProtoReflect.Descriptor instead.
 func (*Task) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{11}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Task) GetName() string {
@@ -1095,6 +1404,417 @@ func (x *Task) GetLastError() string {
 	return ""
 }
 
+// Fence keeps a restored store from drawing a number, or sending a message, that it may have given or sent already after the copy was
+// made.
+type Fence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fork that the restore began; absent when the store was never restored.
+	Fork *Fork `protobuf:"bytes,1,opt,name=fork,proto3" json:"fork,omitempty"`
+	// When the store was restored (business time), UTC.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// True until LiftFence: tasks whose repeat could act twice wait in doubt, and series that are not open give no number.
+	Up bool `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
+	// The number series, by name.
+	Series        []*Series `protobuf:"bytes,4,rep,name=series,proto3" json:"series,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fence) Reset() {
+	*x = Fence{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fence) ProtoMessage() {}
+
+func (x *Fence) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fence.ProtoReflect.Descriptor instead.
+func (*Fence) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Fence) GetFork() *Fork {
+	if x != nil {
+		return x.Fork
+	}
+	return nil
+}
+
+func (x *Fence) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Fence) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
+func (x *Fence) GetSeries() []*Series {
+	if x != nil {
+		return x.Series
+	}
+	return nil
+}
+
+// Series is a number series of this service.
+type Series struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The series, such as "invoices/NLS26".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The next number that it gives.
+	Next uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	// True when it gives none until ReconcileSeries or LiftFence.
+	Fenced bool `protobuf:"varint,3,opt,name=fenced,proto3" json:"fenced,omitempty"`
+	// Numbers that were passed over, in order.
+	Voids         []*VoidNumbers `protobuf:"bytes,4,rep,name=voids,proto3" json:"voids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Series) Reset() {
+	*x = Series{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Series) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Series) ProtoMessage() {}
+
+func (x *Series) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Series.ProtoReflect.Descriptor instead.
+func (*Series) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Series) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Series) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *Series) GetFenced() bool {
+	if x != nil {
+		return x.Fenced
+	}
+	return false
+}
+
+func (x *Series) GetVoids() []*VoidNumbers {
+	if x != nil {
+		return x.Voids
+	}
+	return nil
+}
+
+// VoidNumbers are numbers of a series that stand on no document here: they may stand on one that a restore has lost.
+type VoidNumbers struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The first.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The last.
+	To uint64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	// The epoch in which they were passed over.
+	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Who decided.
+	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Why, in words.
+	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// When (business time), UTC.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoidNumbers) Reset() {
+	*x = VoidNumbers{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoidNumbers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoidNumbers) ProtoMessage() {}
+
+func (x *VoidNumbers) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoidNumbers.ProtoReflect.Descriptor instead.
+func (*VoidNumbers) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *VoidNumbers) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *VoidNumbers) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *VoidNumbers) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *VoidNumbers) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *VoidNumbers) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *VoidNumbers) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// Backup says what a copy of a store holds.
+type Backup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// The store's identity.
+	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Version of the store's schema.
+	SchemaVersion uint32 `protobuf:"varint,3,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`
+	// The last entry.
+	Last *Position `protobuf:"bytes,4,opt,name=last,proto3" json:"last,omitempty"`
+	// That entry's hash.
+	LastHash []byte `protobuf:"bytes,5,opt,name=last_hash,json=lastHash,proto3" json:"last_hash,omitempty"`
+	// When it was committed (business time), UTC.
+	ApplyTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=apply_time,json=applyTime,proto3" json:"apply_time,omitempty"`
+	// The files, the store first.
+	Files []*BackupFile `protobuf:"bytes,7,rep,name=files,proto3" json:"files,omitempty"`
+	// Bytes of all files.
+	TotalSize     int64 `protobuf:"varint,8,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Backup) Reset() {
+	*x = Backup{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Backup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Backup) ProtoMessage() {}
+
+func (x *Backup) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Backup.ProtoReflect.Descriptor instead.
+func (*Backup) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Backup) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *Backup) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+func (x *Backup) GetSchemaVersion() uint32 {
+	if x != nil {
+		return x.SchemaVersion
+	}
+	return 0
+}
+
+func (x *Backup) GetLast() *Position {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *Backup) GetLastHash() []byte {
+	if x != nil {
+		return x.LastHash
+	}
+	return nil
+}
+
+func (x *Backup) GetApplyTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ApplyTime
+	}
+	return nil
+}
+
+func (x *Backup) GetFiles() []*BackupFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *Backup) GetTotalSize() int64 {
+	if x != nil {
+		return x.TotalSize
+	}
+	return 0
+}
+
+// BackupFile is a file of a backup.
+type BackupFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path below the backup's folder, such as "store.db" or "documents/9f86d0...".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Bytes.
+	Size int64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
+	// SHA-256 of the content, lower-case hexadecimal; empty while it is not known.
+	Sha256        string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupFile) Reset() {
+	*x = BackupFile{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupFile) ProtoMessage() {}
+
+func (x *BackupFile) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupFile.ProtoReflect.Descriptor instead.
+func (*BackupFile) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *BackupFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *BackupFile) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *BackupFile) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
 // VerifyReport is what a check of the store found.
 type VerifyReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1112,7 +1832,7 @@ type VerifyReport struct {
 
 func (x *VerifyReport) Reset() {
 	*x = VerifyReport{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[12]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1844,7 @@ func (x *VerifyReport) String() string {
 func (*VerifyReport) ProtoMessage() {}
 
 func (x *VerifyReport) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[12]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1857,7 @@ func (x *VerifyReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyReport.ProtoReflect.Descriptor instead.
 func (*VerifyReport) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{12}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VerifyReport) GetEntries() uint64 {
@@ -1177,7 +1897,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[13]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1909,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[13]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1922,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{13}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{21}
 }
 
 // ReadEntriesRequest asks for entries after a position.
@@ -1218,7 +1938,7 @@ type ReadEntriesRequest struct {
 
 func (x *ReadEntriesRequest) Reset() {
 	*x = ReadEntriesRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[14]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1950,7 @@ func (x *ReadEntriesRequest) String() string {
 func (*ReadEntriesRequest) ProtoMessage() {}
 
 func (x *ReadEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[14]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1963,7 @@ func (x *ReadEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ReadEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{14}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ReadEntriesRequest) GetAfter() *Position {
@@ -1273,7 +1993,7 @@ type ReadEntriesResponse struct {
 
 func (x *ReadEntriesResponse) Reset() {
 	*x = ReadEntriesResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[15]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +2005,7 @@ func (x *ReadEntriesResponse) String() string {
 func (*ReadEntriesResponse) ProtoMessage() {}
 
 func (x *ReadEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[15]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +2018,7 @@ func (x *ReadEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ReadEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{15}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReadEntriesResponse) GetEntries() []*Entry {
@@ -1326,7 +2046,7 @@ type TailEntriesRequest struct {
 
 func (x *TailEntriesRequest) Reset() {
 	*x = TailEntriesRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[16]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +2058,7 @@ func (x *TailEntriesRequest) String() string {
 func (*TailEntriesRequest) ProtoMessage() {}
 
 func (x *TailEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[16]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +2071,7 @@ func (x *TailEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailEntriesRequest.ProtoReflect.Descriptor instead.
 func (*TailEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{16}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TailEntriesRequest) GetAfter() *Position {
@@ -1372,7 +2092,7 @@ type TailEntriesResponse struct {
 
 func (x *TailEntriesResponse) Reset() {
 	*x = TailEntriesResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[17]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +2104,7 @@ func (x *TailEntriesResponse) String() string {
 func (*TailEntriesResponse) ProtoMessage() {}
 
 func (x *TailEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[17]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +2117,7 @@ func (x *TailEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailEntriesResponse.ProtoReflect.Descriptor instead.
 func (*TailEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{17}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TailEntriesResponse) GetEntries() []*Entry {
@@ -1416,7 +2136,7 @@ type VerifyStoreRequest struct {
 
 func (x *VerifyStoreRequest) Reset() {
 	*x = VerifyStoreRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[18]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +2148,7 @@ func (x *VerifyStoreRequest) String() string {
 func (*VerifyStoreRequest) ProtoMessage() {}
 
 func (x *VerifyStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[18]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +2161,7 @@ func (x *VerifyStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyStoreRequest.ProtoReflect.Descriptor instead.
 func (*VerifyStoreRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{18}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{26}
 }
 
 // ListConsumersRequest asks for all consumers; there are only a few.
@@ -1457,7 +2177,7 @@ type ListConsumersRequest struct {
 
 func (x *ListConsumersRequest) Reset() {
 	*x = ListConsumersRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[19]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1469,7 +2189,7 @@ func (x *ListConsumersRequest) String() string {
 func (*ListConsumersRequest) ProtoMessage() {}
 
 func (x *ListConsumersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[19]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1482,7 +2202,7 @@ func (x *ListConsumersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConsumersRequest.ProtoReflect.Descriptor instead.
 func (*ListConsumersRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{19}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListConsumersRequest) GetPageSize() int32 {
@@ -1512,7 +2232,7 @@ type ListConsumersResponse struct {
 
 func (x *ListConsumersResponse) Reset() {
 	*x = ListConsumersResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[20]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1524,7 +2244,7 @@ func (x *ListConsumersResponse) String() string {
 func (*ListConsumersResponse) ProtoMessage() {}
 
 func (x *ListConsumersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[20]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1537,7 +2257,7 @@ func (x *ListConsumersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConsumersResponse.ProtoReflect.Descriptor instead.
 func (*ListConsumersResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{20}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListConsumersResponse) GetConsumers() []*Consumer {
@@ -1569,7 +2289,7 @@ type ListParkedFactsRequest struct {
 
 func (x *ListParkedFactsRequest) Reset() {
 	*x = ListParkedFactsRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[21]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +2301,7 @@ func (x *ListParkedFactsRequest) String() string {
 func (*ListParkedFactsRequest) ProtoMessage() {}
 
 func (x *ListParkedFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[21]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +2314,7 @@ func (x *ListParkedFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedFactsRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedFactsRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{21}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListParkedFactsRequest) GetParent() string {
@@ -1631,7 +2351,7 @@ type ListParkedFactsResponse struct {
 
 func (x *ListParkedFactsResponse) Reset() {
 	*x = ListParkedFactsResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[22]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +2363,7 @@ func (x *ListParkedFactsResponse) String() string {
 func (*ListParkedFactsResponse) ProtoMessage() {}
 
 func (x *ListParkedFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[22]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +2376,7 @@ func (x *ListParkedFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedFactsResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedFactsResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{22}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListParkedFactsResponse) GetParkedFacts() []*ParkedFact {
@@ -1686,7 +2406,7 @@ type RetryParkedFactRequest struct {
 
 func (x *RetryParkedFactRequest) Reset() {
 	*x = RetryParkedFactRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[23]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1698,7 +2418,7 @@ func (x *RetryParkedFactRequest) String() string {
 func (*RetryParkedFactRequest) ProtoMessage() {}
 
 func (x *RetryParkedFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[23]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1711,7 +2431,7 @@ func (x *RetryParkedFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryParkedFactRequest.ProtoReflect.Descriptor instead.
 func (*RetryParkedFactRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{23}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RetryParkedFactRequest) GetName() string {
@@ -1741,7 +2461,7 @@ type ListTasksRequest struct {
 
 func (x *ListTasksRequest) Reset() {
 	*x = ListTasksRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[24]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1753,7 +2473,7 @@ func (x *ListTasksRequest) String() string {
 func (*ListTasksRequest) ProtoMessage() {}
 
 func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[24]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1766,7 +2486,7 @@ func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListTasksRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{24}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListTasksRequest) GetPageSize() int32 {
@@ -1796,7 +2516,7 @@ type ListTasksResponse struct {
 
 func (x *ListTasksResponse) Reset() {
 	*x = ListTasksResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[25]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +2528,7 @@ func (x *ListTasksResponse) String() string {
 func (*ListTasksResponse) ProtoMessage() {}
 
 func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[25]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1821,7 +2541,7 @@ func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListTasksResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{25}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListTasksResponse) GetTasks() []*Task {
@@ -1851,7 +2571,7 @@ type RetryTaskRequest struct {
 
 func (x *RetryTaskRequest) Reset() {
 	*x = RetryTaskRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[26]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +2583,7 @@ func (x *RetryTaskRequest) String() string {
 func (*RetryTaskRequest) ProtoMessage() {}
 
 func (x *RetryTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[26]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +2596,7 @@ func (x *RetryTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTaskRequest.ProtoReflect.Descriptor instead.
 func (*RetryTaskRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{26}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RetryTaskRequest) GetName() string {
@@ -1893,6 +2613,538 @@ func (x *RetryTaskRequest) GetRequestId() string {
 	return ""
 }
 
+// ListOrphansRequest asks for the orphaned changes of one consumer.
+type ListOrphansRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The consumer, such as "consumers/orders".
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// At most this many; 0 means 100.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the answer before.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOrphansRequest) Reset() {
+	*x = ListOrphansRequest{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOrphansRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOrphansRequest) ProtoMessage() {}
+
+func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOrphansRequest.ProtoReflect.Descriptor instead.
+func (*ListOrphansRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *ListOrphansRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListOrphansRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListOrphansRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListOrphansResponse holds orphans in log order.
+type ListOrphansResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In log order.
+	Orphans []*Orphan `protobuf:"bytes,1,rep,name=orphans,proto3" json:"orphans,omitempty"`
+	// Empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOrphansResponse) Reset() {
+	*x = ListOrphansResponse{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOrphansResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOrphansResponse) ProtoMessage() {}
+
+func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOrphansResponse.ProtoReflect.Descriptor instead.
+func (*ListOrphansResponse) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *ListOrphansResponse) GetOrphans() []*Orphan {
+	if x != nil {
+		return x.Orphans
+	}
+	return nil
+}
+
+func (x *ListOrphansResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// ReconcileConsumerRequest names the consumer that is to read on.
+type ReconcileConsumerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The consumer, such as "consumers/orders".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The epoch of the fork that was looked at; ABORTED when it is another by now.
+	Epoch uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// What was decided about the orphans, in words.
+	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	// Makes a repeat safe.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileConsumerRequest) Reset() {
+	*x = ReconcileConsumerRequest{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileConsumerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileConsumerRequest) ProtoMessage() {}
+
+func (x *ReconcileConsumerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileConsumerRequest.ProtoReflect.Descriptor instead.
+func (*ReconcileConsumerRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ReconcileConsumerRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReconcileConsumerRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *ReconcileConsumerRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ReconcileConsumerRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// GetFenceRequest asks for the fence.
+type GetFenceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFenceRequest) Reset() {
+	*x = GetFenceRequest{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFenceRequest) ProtoMessage() {}
+
+func (x *GetFenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFenceRequest.ProtoReflect.Descriptor instead.
+func (*GetFenceRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{38}
+}
+
+// ReconcileSeriesRequest says where a series goes on.
+type ReconcileSeriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The series, such as "invoices/NLS26".
+	Series string `protobuf:"bytes,1,opt,name=series,proto3" json:"series,omitempty"`
+	// The next number to give; those between the last of the copy and this one become void.
+	Next uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	// How that number was found, in words.
+	Note string `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	// Makes a repeat safe.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReconcileSeriesRequest) Reset() {
+	*x = ReconcileSeriesRequest{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReconcileSeriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReconcileSeriesRequest) ProtoMessage() {}
+
+func (x *ReconcileSeriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReconcileSeriesRequest.ProtoReflect.Descriptor instead.
+func (*ReconcileSeriesRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *ReconcileSeriesRequest) GetSeries() string {
+	if x != nil {
+		return x.Series
+	}
+	return ""
+}
+
+func (x *ReconcileSeriesRequest) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *ReconcileSeriesRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ReconcileSeriesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// LiftFenceRequest asks to end what a restore keeps back.
+type LiftFenceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The epoch of the restore that was looked at; ABORTED when it is another by now.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Why it is safe, in words.
+	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Makes a repeat safe.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LiftFenceRequest) Reset() {
+	*x = LiftFenceRequest{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LiftFenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LiftFenceRequest) ProtoMessage() {}
+
+func (x *LiftFenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LiftFenceRequest.ProtoReflect.Descriptor instead.
+func (*LiftFenceRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *LiftFenceRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *LiftFenceRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *LiftFenceRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// DropTaskRequest names the task to remove.
+type DropTaskRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The task.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What is known of its effect, in words.
+	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Makes a repeat safe.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropTaskRequest) Reset() {
+	*x = DropTaskRequest{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropTaskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropTaskRequest) ProtoMessage() {}
+
+func (x *DropTaskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropTaskRequest.ProtoReflect.Descriptor instead.
+func (*DropTaskRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *DropTaskRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DropTaskRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *DropTaskRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// BackupStoreRequest asks for a copy.
+type BackupStoreRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupStoreRequest) Reset() {
+	*x = BackupStoreRequest{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupStoreRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupStoreRequest) ProtoMessage() {}
+
+func (x *BackupStoreRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupStoreRequest.ProtoReflect.Descriptor instead.
+func (*BackupStoreRequest) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{42}
+}
+
+// BackupStoreResponse is the next part of a copy: one message with backup, then for each file one with file, those with its bytes, and one
+// with file and its sum.
+type BackupStoreResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the copy holds, without the list of files; in the first message alone.
+	Backup *Backup `protobuf:"bytes,1,opt,name=backup,proto3" json:"backup,omitempty"`
+	// The file that begins (without a sum) or that has ended (with its sum).
+	File *BackupFile `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Bytes of the file under way.
+	Data          []byte `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BackupStoreResponse) Reset() {
+	*x = BackupStoreResponse{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BackupStoreResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BackupStoreResponse) ProtoMessage() {}
+
+func (x *BackupStoreResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BackupStoreResponse.ProtoReflect.Descriptor instead.
+func (*BackupStoreResponse) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *BackupStoreResponse) GetBackup() *Backup {
+	if x != nil {
+		return x.Backup
+	}
+	return nil
+}
+
+func (x *BackupStoreResponse) GetFile() *BackupFile {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *BackupStoreResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 var File_crossdock_eventlog_v1_eventlog_proto protoreflect.FileDescriptor
 
 const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
@@ -1901,7 +3153,11 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\bPosition\x12\x19\n" +
 	"\x03log\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18(R\x03log\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x1a\n" +
-	"\bsequence\x18\x03 \x01(\x04R\bsequence\"\xef\x01\n" +
+	"\bsequence\x18\x03 \x01(\x04R\bsequence\"g\n" +
+	"\x04Fork\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x125\n" +
+	"\x05after\x18\x02 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x05after\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\"\xef\x01\n" +
 	"\x05Cause\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x1d\n" +
@@ -1916,7 +3172,7 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x18\n" +
 	"\arelated\x18\x03 \x03(\tR\arelated\x12.\n" +
-	"\apayload\x18\x04 \x01(\v2\x14.google.protobuf.AnyR\apayload\"\x96\x04\n" +
+	"\apayload\x18\x04 \x01(\v2\x14.google.protobuf.AnyR\apayload\"\xc7\x04\n" +
 	"\x04Head\x12;\n" +
 	"\bposition\x18\x01 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\bposition\x12#\n" +
 	"\rprevious_hash\x18\x02 \x01(\fR\fpreviousHash\x12\x14\n" +
@@ -1931,7 +3187,8 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\x05after\x18\t \x03(\v2\x1f.crossdock.eventlog.v1.PositionR\x05after\x121\n" +
 	"\x05facts\x18\n" +
 	" \x03(\v2\x1b.crossdock.eventlog.v1.FactR\x05facts\x12!\n" +
-	"\fprivate_hash\x18\v \x01(\fR\vprivateHash\"n\n" +
+	"\fprivate_hash\x18\v \x01(\fR\vprivateHash\x12/\n" +
+	"\x04fork\x18\f \x01(\v2\x1b.crossdock.eventlog.v1.ForkR\x04fork\"n\n" +
 	"\x05Write\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x19\n" +
@@ -1946,13 +3203,14 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\aprivate\x18\x02 \x01(\fR\aprivate\"/\n" +
 	"\x05Entry\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\fR\x04head\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hash\"\xb4\x01\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"\xe7\x01\n" +
 	"\x03Log\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x125\n" +
 	"\x05first\x18\x03 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x05first\x123\n" +
 	"\x04last\x18\x04 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x04last\x12\x1b\n" +
-	"\tlast_hash\x18\x05 \x01(\fR\blastHash\"\xfb\x01\n" +
+	"\tlast_hash\x18\x05 \x01(\fR\blastHash\x121\n" +
+	"\x05forks\x18\x06 \x03(\v2\x1b.crossdock.eventlog.v1.ForkR\x05forks\"\x89\x03\n" +
 	"\bConsumer\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03log\x18\x02 \x01(\tR\x03log\x127\n" +
@@ -1962,7 +3220,31 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\aignored\x18\x06 \x01(\x04R\aignored\x12\x1a\n" +
 	"\bdeferred\x18\a \x01(\x04R\bdeferred\x12\x16\n" +
 	"\x06parked\x18\b \x01(\x04R\x06parked\x12\x14\n" +
-	"\x05error\x18\t \x01(\tR\x05error\"\xcd\x01\n" +
+	"\x05error\x18\t \x01(\tR\x05error\x12/\n" +
+	"\x04fork\x18\n" +
+	" \x01(\v2\x1b.crossdock.eventlog.v1.ForkR\x04fork\x12\x18\n" +
+	"\aorphans\x18\v \x01(\x04R\aorphans\x12A\n" +
+	"\tdecisions\x18\f \x03(\v2#.crossdock.eventlog.v1.ForkDecisionR\tdecisions\"\x82\x02\n" +
+	"\fForkDecision\x12/\n" +
+	"\x04fork\x18\x01 \x01(\v2\x1b.crossdock.eventlog.v1.ForkR\x04fork\x123\n" +
+	"\x04read\x18\x02 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x04read\x12\x18\n" +
+	"\aorphans\x18\x03 \x01(\x04R\aorphans\x12\x18\n" +
+	"\adropped\x18\x04 \x01(\x04R\adropped\x12\x14\n" +
+	"\x05actor\x18\x05 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04note\x18\x06 \x01(\tR\x04note\x12.\n" +
+	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa8\x02\n" +
+	"\x06Orphan\x12;\n" +
+	"\bposition\x18\x01 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\bposition\x129\n" +
+	"\n" +
+	"apply_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tapplyTime\x125\n" +
+	"\x05cause\x18\x03 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x05cause\x12\x1f\n" +
+	"\vcause_index\x18\x04 \x01(\rR\n" +
+	"causeIndex\x12\x14\n" +
+	"\x05facts\x18\x05 \x03(\tR\x05facts\x12\x18\n" +
+	"\arecords\x18\x06 \x03(\tR\arecords\x12\x1e\n" +
+	"\n" +
+	"reconciled\x18\a \x01(\bR\n" +
+	"reconciled\"\xcd\x01\n" +
 	"\n" +
 	"ParkedFact\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12;\n" +
@@ -1986,7 +3268,40 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\aPENDING\x10\x01\x12\f\n" +
 	"\bIN_DOUBT\x10\x02\x12\n" +
 	"\n" +
-	"\x06FAILED\x10\x03\"v\n" +
+	"\x06FAILED\x10\x03\"\xaf\x01\n" +
+	"\x05Fence\x12/\n" +
+	"\x04fork\x18\x01 \x01(\v2\x1b.crossdock.eventlog.v1.ForkR\x04fork\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x0e\n" +
+	"\x02up\x18\x03 \x01(\bR\x02up\x125\n" +
+	"\x06series\x18\x04 \x03(\v2\x1d.crossdock.eventlog.v1.SeriesR\x06series\"\x82\x01\n" +
+	"\x06Series\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next\x12\x16\n" +
+	"\x06fenced\x18\x03 \x01(\bR\x06fenced\x128\n" +
+	"\x05voids\x18\x04 \x03(\v2\".crossdock.eventlog.v1.VoidNumbersR\x05voids\"\xa1\x01\n" +
+	"\vVoidNumbers\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x14\n" +
+	"\x05actor\x18\x04 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12.\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xc0\x02\n" +
+	"\x06Backup\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12\x10\n" +
+	"\x03uid\x18\x02 \x01(\tR\x03uid\x12%\n" +
+	"\x0eschema_version\x18\x03 \x01(\rR\rschemaVersion\x123\n" +
+	"\x04last\x18\x04 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x04last\x12\x1b\n" +
+	"\tlast_hash\x18\x05 \x01(\fR\blastHash\x129\n" +
+	"\n" +
+	"apply_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tapplyTime\x127\n" +
+	"\x05files\x18\a \x03(\v2!.crossdock.eventlog.v1.BackupFileR\x05files\x12\x1d\n" +
+	"\n" +
+	"total_size\x18\b \x01(\x03R\ttotalSize\"L\n" +
+	"\n" +
+	"BackupFile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"v\n" +
 	"\fVerifyReport\x12\x18\n" +
 	"\aentries\x18\x01 \x01(\x04R\aentries\x12\x18\n" +
 	"\arecords\x18\x02 \x01(\x04R\arecords\x12\x1a\n" +
@@ -2035,7 +3350,52 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x04name\x12)\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId2\x9c\v\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"\x9c\x01\n" +
+	"\x12ListOrphansRequest\x127\n" +
+	"\x06parent\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^consumers/[a-z-]{1,40}$R\x06parent\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"v\n" +
+	"\x13ListOrphansResponse\x127\n" +
+	"\aorphans\x18\x01 \x03(\v2\x1d.crossdock.eventlog.v1.OrphanR\aorphans\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb9\x01\n" +
+	"\x18ReconcileConsumerRequest\x123\n" +
+	"\x04name\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^consumers/[a-z-]{1,40}$R\x04name\x12\x1d\n" +
+	"\x05epoch\x18\x02 \x01(\x04B\a\xbaH\x042\x02(\x02R\x05epoch\x12\x1e\n" +
+	"\x04note\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\x12)\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"\x11\n" +
+	"\x0fGetFenceRequest\"\xa4\x01\n" +
+	"\x16ReconcileSeriesRequest\x12\"\n" +
+	"\x06series\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06series\x12\x1b\n" +
+	"\x04next\x18\x02 \x01(\x04B\a\xbaH\x042\x02(\x01R\x04next\x12\x1e\n" +
+	"\x04note\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\x12)\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"|\n" +
+	"\x10LiftFenceRequest\x12\x1d\n" +
+	"\x05epoch\x18\x01 \x01(\x04B\a\xbaH\x042\x02(\x02R\x05epoch\x12\x1e\n" +
+	"\x04note\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\x12)\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"{\n" +
+	"\x0fDropTaskRequest\x12\x1d\n" +
+	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x04name\x12\x1e\n" +
+	"\x04note\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\x12)\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"\x14\n" +
+	"\x12BackupStoreRequest\"\x97\x01\n" +
+	"\x13BackupStoreResponse\x125\n" +
+	"\x06backup\x18\x01 \x01(\v2\x1d.crossdock.eventlog.v1.BackupR\x06backup\x125\n" +
+	"\x04file\x18\x02 \x01(\v2!.crossdock.eventlog.v1.BackupFileR\x04file\x12\x12\n" +
+	"\x04data\x18\x03 \x01(\fR\x04data2\xb2\x13\n" +
 	"\x0fEventLogService\x12\x85\x01\n" +
 	"\x06GetLog\x12$.crossdock.eventlog.v1.GetLogRequest\x1a\x1a.crossdock.eventlog.v1.Log\"9\xe2\xa6\x195\n" +
 	"\bplatform\x10\x01\x1a\vevents.read \x01(\x010\x018\x01@\x02J\r\n" +
@@ -2065,7 +3425,34 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\tRetryTask\x12'.crossdock.eventlog.v1.RetryTaskRequest\x1a\x1b.crossdock.eventlog.v1.Task\"4\xe2\xa6\x190\n" +
 	"\bplatform\x10\x01\x1a\fevents.retry \x01(\x020\x028\x03@\x02J\n" +
 	"\n" +
-	"\x02\b\x01\x12\x0499.9B4Z2crossdock.dev/gen/crossdock/eventlog/v1;eventlogv1b\x06proto3"
+	"\x02\b\x01\x12\x0499.9\x12\x97\x01\n" +
+	"\vListOrphans\x12).crossdock.eventlog.v1.ListOrphansRequest\x1a*.crossdock.eventlog.v1.ListOrphansResponse\"1\xe2\xa6\x19-\n" +
+	"\bplatform\x10\x01\x1a\vevents.read \x01(\x020\x018\x02@\x02J\b\n" +
+	"\x02\b\n" +
+	"\x12\x0299\x12\x9c\x01\n" +
+	"\x11ReconcileConsumer\x12/.crossdock.eventlog.v1.ReconcileConsumerRequest\x1a\x1f.crossdock.eventlog.v1.Consumer\"5\xe2\xa6\x191\n" +
+	"\bplatform\x10\x01\x1a\x0fstore.reconcile \x01(\x020\x028\x03@\x02J\b\n" +
+	"\x02\b\n" +
+	"\x12\x0299\x12\x8c\x01\n" +
+	"\bGetFence\x12&.crossdock.eventlog.v1.GetFenceRequest\x1a\x1c.crossdock.eventlog.v1.Fence\":\xe2\xa6\x196\n" +
+	"\bplatform\x10\x01\x1a\vevents.read \x01(\x020\x018\x02@\x02J\n" +
+	"\n" +
+	"\x02\b\x01\x12\x0499.9R\x05tower\x12\x97\x01\n" +
+	"\x0fReconcileSeries\x12-.crossdock.eventlog.v1.ReconcileSeriesRequest\x1a\x1c.crossdock.eventlog.v1.Fence\"7\xe2\xa6\x193\n" +
+	"\bplatform\x10\x01\x1a\x0fstore.reconcile \x01(\x020\x028\x03@\x02J\n" +
+	"\n" +
+	"\x02\b\x01\x12\x0499.9\x12\x8b\x01\n" +
+	"\tLiftFence\x12'.crossdock.eventlog.v1.LiftFenceRequest\x1a\x1c.crossdock.eventlog.v1.Fence\"7\xe2\xa6\x193\n" +
+	"\bplatform\x10\x01\x1a\x0fstore.reconcile \x01(\x020\x028\x03@\x02J\n" +
+	"\n" +
+	"\x02\b\x01\x12\x0499.9\x12\x85\x01\n" +
+	"\bDropTask\x12&.crossdock.eventlog.v1.DropTaskRequest\x1a\x1b.crossdock.eventlog.v1.Task\"4\xe2\xa6\x190\n" +
+	"\bplatform\x10\x01\x1a\fevents.retry \x01(\x020\x028\x03@\x02J\n" +
+	"\n" +
+	"\x02\b\x01\x12\x0499.9\x12\x9b\x01\n" +
+	"\vBackupStore\x12).crossdock.eventlog.v1.BackupStoreRequest\x1a*.crossdock.eventlog.v1.BackupStoreResponse\"3\xe2\xa6\x19/\n" +
+	"\bplatform\x10\x01\x1a\fstore.backup \x01(\x030\x018\x02@\x02J\t\n" +
+	"\x03\b\xd8\x04\x12\x02990\x01B4Z2crossdock.dev/gen/crossdock/eventlog/v1;eventlogv1b\x06proto3"
 
 var (
 	file_crossdock_eventlog_v1_eventlog_proto_rawDescOnce sync.Once
@@ -2080,87 +3467,140 @@ func file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_eventlog_v1_eventlog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_crossdock_eventlog_v1_eventlog_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_crossdock_eventlog_v1_eventlog_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_crossdock_eventlog_v1_eventlog_proto_goTypes = []any{
-	(Task_State)(0),                 // 0: crossdock.eventlog.v1.Task.State
-	(*Position)(nil),                // 1: crossdock.eventlog.v1.Position
-	(*Cause)(nil),                   // 2: crossdock.eventlog.v1.Cause
-	(*Fact)(nil),                    // 3: crossdock.eventlog.v1.Fact
-	(*Head)(nil),                    // 4: crossdock.eventlog.v1.Head
-	(*Write)(nil),                   // 5: crossdock.eventlog.v1.Write
-	(*Private)(nil),                 // 6: crossdock.eventlog.v1.Private
-	(*StoredEntry)(nil),             // 7: crossdock.eventlog.v1.StoredEntry
-	(*Entry)(nil),                   // 8: crossdock.eventlog.v1.Entry
-	(*Log)(nil),                     // 9: crossdock.eventlog.v1.Log
-	(*Consumer)(nil),                // 10: crossdock.eventlog.v1.Consumer
-	(*ParkedFact)(nil),              // 11: crossdock.eventlog.v1.ParkedFact
-	(*Task)(nil),                    // 12: crossdock.eventlog.v1.Task
-	(*VerifyReport)(nil),            // 13: crossdock.eventlog.v1.VerifyReport
-	(*GetLogRequest)(nil),           // 14: crossdock.eventlog.v1.GetLogRequest
-	(*ReadEntriesRequest)(nil),      // 15: crossdock.eventlog.v1.ReadEntriesRequest
-	(*ReadEntriesResponse)(nil),     // 16: crossdock.eventlog.v1.ReadEntriesResponse
-	(*TailEntriesRequest)(nil),      // 17: crossdock.eventlog.v1.TailEntriesRequest
-	(*TailEntriesResponse)(nil),     // 18: crossdock.eventlog.v1.TailEntriesResponse
-	(*VerifyStoreRequest)(nil),      // 19: crossdock.eventlog.v1.VerifyStoreRequest
-	(*ListConsumersRequest)(nil),    // 20: crossdock.eventlog.v1.ListConsumersRequest
-	(*ListConsumersResponse)(nil),   // 21: crossdock.eventlog.v1.ListConsumersResponse
-	(*ListParkedFactsRequest)(nil),  // 22: crossdock.eventlog.v1.ListParkedFactsRequest
-	(*ListParkedFactsResponse)(nil), // 23: crossdock.eventlog.v1.ListParkedFactsResponse
-	(*RetryParkedFactRequest)(nil),  // 24: crossdock.eventlog.v1.RetryParkedFactRequest
-	(*ListTasksRequest)(nil),        // 25: crossdock.eventlog.v1.ListTasksRequest
-	(*ListTasksResponse)(nil),       // 26: crossdock.eventlog.v1.ListTasksResponse
-	(*RetryTaskRequest)(nil),        // 27: crossdock.eventlog.v1.RetryTaskRequest
-	(*anypb.Any)(nil),               // 28: google.protobuf.Any
-	(*timestamppb.Timestamp)(nil),   // 29: google.protobuf.Timestamp
+	(Task_State)(0),                  // 0: crossdock.eventlog.v1.Task.State
+	(*Position)(nil),                 // 1: crossdock.eventlog.v1.Position
+	(*Fork)(nil),                     // 2: crossdock.eventlog.v1.Fork
+	(*Cause)(nil),                    // 3: crossdock.eventlog.v1.Cause
+	(*Fact)(nil),                     // 4: crossdock.eventlog.v1.Fact
+	(*Head)(nil),                     // 5: crossdock.eventlog.v1.Head
+	(*Write)(nil),                    // 6: crossdock.eventlog.v1.Write
+	(*Private)(nil),                  // 7: crossdock.eventlog.v1.Private
+	(*StoredEntry)(nil),              // 8: crossdock.eventlog.v1.StoredEntry
+	(*Entry)(nil),                    // 9: crossdock.eventlog.v1.Entry
+	(*Log)(nil),                      // 10: crossdock.eventlog.v1.Log
+	(*Consumer)(nil),                 // 11: crossdock.eventlog.v1.Consumer
+	(*ForkDecision)(nil),             // 12: crossdock.eventlog.v1.ForkDecision
+	(*Orphan)(nil),                   // 13: crossdock.eventlog.v1.Orphan
+	(*ParkedFact)(nil),               // 14: crossdock.eventlog.v1.ParkedFact
+	(*Task)(nil),                     // 15: crossdock.eventlog.v1.Task
+	(*Fence)(nil),                    // 16: crossdock.eventlog.v1.Fence
+	(*Series)(nil),                   // 17: crossdock.eventlog.v1.Series
+	(*VoidNumbers)(nil),              // 18: crossdock.eventlog.v1.VoidNumbers
+	(*Backup)(nil),                   // 19: crossdock.eventlog.v1.Backup
+	(*BackupFile)(nil),               // 20: crossdock.eventlog.v1.BackupFile
+	(*VerifyReport)(nil),             // 21: crossdock.eventlog.v1.VerifyReport
+	(*GetLogRequest)(nil),            // 22: crossdock.eventlog.v1.GetLogRequest
+	(*ReadEntriesRequest)(nil),       // 23: crossdock.eventlog.v1.ReadEntriesRequest
+	(*ReadEntriesResponse)(nil),      // 24: crossdock.eventlog.v1.ReadEntriesResponse
+	(*TailEntriesRequest)(nil),       // 25: crossdock.eventlog.v1.TailEntriesRequest
+	(*TailEntriesResponse)(nil),      // 26: crossdock.eventlog.v1.TailEntriesResponse
+	(*VerifyStoreRequest)(nil),       // 27: crossdock.eventlog.v1.VerifyStoreRequest
+	(*ListConsumersRequest)(nil),     // 28: crossdock.eventlog.v1.ListConsumersRequest
+	(*ListConsumersResponse)(nil),    // 29: crossdock.eventlog.v1.ListConsumersResponse
+	(*ListParkedFactsRequest)(nil),   // 30: crossdock.eventlog.v1.ListParkedFactsRequest
+	(*ListParkedFactsResponse)(nil),  // 31: crossdock.eventlog.v1.ListParkedFactsResponse
+	(*RetryParkedFactRequest)(nil),   // 32: crossdock.eventlog.v1.RetryParkedFactRequest
+	(*ListTasksRequest)(nil),         // 33: crossdock.eventlog.v1.ListTasksRequest
+	(*ListTasksResponse)(nil),        // 34: crossdock.eventlog.v1.ListTasksResponse
+	(*RetryTaskRequest)(nil),         // 35: crossdock.eventlog.v1.RetryTaskRequest
+	(*ListOrphansRequest)(nil),       // 36: crossdock.eventlog.v1.ListOrphansRequest
+	(*ListOrphansResponse)(nil),      // 37: crossdock.eventlog.v1.ListOrphansResponse
+	(*ReconcileConsumerRequest)(nil), // 38: crossdock.eventlog.v1.ReconcileConsumerRequest
+	(*GetFenceRequest)(nil),          // 39: crossdock.eventlog.v1.GetFenceRequest
+	(*ReconcileSeriesRequest)(nil),   // 40: crossdock.eventlog.v1.ReconcileSeriesRequest
+	(*LiftFenceRequest)(nil),         // 41: crossdock.eventlog.v1.LiftFenceRequest
+	(*DropTaskRequest)(nil),          // 42: crossdock.eventlog.v1.DropTaskRequest
+	(*BackupStoreRequest)(nil),       // 43: crossdock.eventlog.v1.BackupStoreRequest
+	(*BackupStoreResponse)(nil),      // 44: crossdock.eventlog.v1.BackupStoreResponse
+	(*anypb.Any)(nil),                // 45: google.protobuf.Any
+	(*timestamppb.Timestamp)(nil),    // 46: google.protobuf.Timestamp
 }
 var file_crossdock_eventlog_v1_eventlog_proto_depIdxs = []int32{
-	1,  // 0: crossdock.eventlog.v1.Cause.fact:type_name -> crossdock.eventlog.v1.Position
-	28, // 1: crossdock.eventlog.v1.Fact.payload:type_name -> google.protobuf.Any
-	1,  // 2: crossdock.eventlog.v1.Head.position:type_name -> crossdock.eventlog.v1.Position
-	2,  // 3: crossdock.eventlog.v1.Head.cause:type_name -> crossdock.eventlog.v1.Cause
-	29, // 4: crossdock.eventlog.v1.Head.occur_time:type_name -> google.protobuf.Timestamp
-	29, // 5: crossdock.eventlog.v1.Head.receive_time:type_name -> google.protobuf.Timestamp
-	29, // 6: crossdock.eventlog.v1.Head.apply_time:type_name -> google.protobuf.Timestamp
-	1,  // 7: crossdock.eventlog.v1.Head.after:type_name -> crossdock.eventlog.v1.Position
-	3,  // 8: crossdock.eventlog.v1.Head.facts:type_name -> crossdock.eventlog.v1.Fact
-	5,  // 9: crossdock.eventlog.v1.Private.writes:type_name -> crossdock.eventlog.v1.Write
-	1,  // 10: crossdock.eventlog.v1.Log.first:type_name -> crossdock.eventlog.v1.Position
-	1,  // 11: crossdock.eventlog.v1.Log.last:type_name -> crossdock.eventlog.v1.Position
-	1,  // 12: crossdock.eventlog.v1.Consumer.cursor:type_name -> crossdock.eventlog.v1.Position
-	1,  // 13: crossdock.eventlog.v1.ParkedFact.position:type_name -> crossdock.eventlog.v1.Position
-	0,  // 14: crossdock.eventlog.v1.Task.state:type_name -> crossdock.eventlog.v1.Task.State
-	29, // 15: crossdock.eventlog.v1.Task.due_time:type_name -> google.protobuf.Timestamp
-	1,  // 16: crossdock.eventlog.v1.ReadEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
-	8,  // 17: crossdock.eventlog.v1.ReadEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
-	1,  // 18: crossdock.eventlog.v1.ReadEntriesResponse.last:type_name -> crossdock.eventlog.v1.Position
-	1,  // 19: crossdock.eventlog.v1.TailEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
-	8,  // 20: crossdock.eventlog.v1.TailEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
-	10, // 21: crossdock.eventlog.v1.ListConsumersResponse.consumers:type_name -> crossdock.eventlog.v1.Consumer
-	11, // 22: crossdock.eventlog.v1.ListParkedFactsResponse.parked_facts:type_name -> crossdock.eventlog.v1.ParkedFact
-	12, // 23: crossdock.eventlog.v1.ListTasksResponse.tasks:type_name -> crossdock.eventlog.v1.Task
-	14, // 24: crossdock.eventlog.v1.EventLogService.GetLog:input_type -> crossdock.eventlog.v1.GetLogRequest
-	15, // 25: crossdock.eventlog.v1.EventLogService.ReadEntries:input_type -> crossdock.eventlog.v1.ReadEntriesRequest
-	17, // 26: crossdock.eventlog.v1.EventLogService.TailEntries:input_type -> crossdock.eventlog.v1.TailEntriesRequest
-	19, // 27: crossdock.eventlog.v1.EventLogService.VerifyStore:input_type -> crossdock.eventlog.v1.VerifyStoreRequest
-	20, // 28: crossdock.eventlog.v1.EventLogService.ListConsumers:input_type -> crossdock.eventlog.v1.ListConsumersRequest
-	22, // 29: crossdock.eventlog.v1.EventLogService.ListParkedFacts:input_type -> crossdock.eventlog.v1.ListParkedFactsRequest
-	24, // 30: crossdock.eventlog.v1.EventLogService.RetryParkedFact:input_type -> crossdock.eventlog.v1.RetryParkedFactRequest
-	25, // 31: crossdock.eventlog.v1.EventLogService.ListTasks:input_type -> crossdock.eventlog.v1.ListTasksRequest
-	27, // 32: crossdock.eventlog.v1.EventLogService.RetryTask:input_type -> crossdock.eventlog.v1.RetryTaskRequest
-	9,  // 33: crossdock.eventlog.v1.EventLogService.GetLog:output_type -> crossdock.eventlog.v1.Log
-	16, // 34: crossdock.eventlog.v1.EventLogService.ReadEntries:output_type -> crossdock.eventlog.v1.ReadEntriesResponse
-	18, // 35: crossdock.eventlog.v1.EventLogService.TailEntries:output_type -> crossdock.eventlog.v1.TailEntriesResponse
-	13, // 36: crossdock.eventlog.v1.EventLogService.VerifyStore:output_type -> crossdock.eventlog.v1.VerifyReport
-	21, // 37: crossdock.eventlog.v1.EventLogService.ListConsumers:output_type -> crossdock.eventlog.v1.ListConsumersResponse
-	23, // 38: crossdock.eventlog.v1.EventLogService.ListParkedFacts:output_type -> crossdock.eventlog.v1.ListParkedFactsResponse
-	10, // 39: crossdock.eventlog.v1.EventLogService.RetryParkedFact:output_type -> crossdock.eventlog.v1.Consumer
-	26, // 40: crossdock.eventlog.v1.EventLogService.ListTasks:output_type -> crossdock.eventlog.v1.ListTasksResponse
-	12, // 41: crossdock.eventlog.v1.EventLogService.RetryTask:output_type -> crossdock.eventlog.v1.Task
-	33, // [33:42] is the sub-list for method output_type
-	24, // [24:33] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	1,  // 0: crossdock.eventlog.v1.Fork.after:type_name -> crossdock.eventlog.v1.Position
+	1,  // 1: crossdock.eventlog.v1.Cause.fact:type_name -> crossdock.eventlog.v1.Position
+	45, // 2: crossdock.eventlog.v1.Fact.payload:type_name -> google.protobuf.Any
+	1,  // 3: crossdock.eventlog.v1.Head.position:type_name -> crossdock.eventlog.v1.Position
+	3,  // 4: crossdock.eventlog.v1.Head.cause:type_name -> crossdock.eventlog.v1.Cause
+	46, // 5: crossdock.eventlog.v1.Head.occur_time:type_name -> google.protobuf.Timestamp
+	46, // 6: crossdock.eventlog.v1.Head.receive_time:type_name -> google.protobuf.Timestamp
+	46, // 7: crossdock.eventlog.v1.Head.apply_time:type_name -> google.protobuf.Timestamp
+	1,  // 8: crossdock.eventlog.v1.Head.after:type_name -> crossdock.eventlog.v1.Position
+	4,  // 9: crossdock.eventlog.v1.Head.facts:type_name -> crossdock.eventlog.v1.Fact
+	2,  // 10: crossdock.eventlog.v1.Head.fork:type_name -> crossdock.eventlog.v1.Fork
+	6,  // 11: crossdock.eventlog.v1.Private.writes:type_name -> crossdock.eventlog.v1.Write
+	1,  // 12: crossdock.eventlog.v1.Log.first:type_name -> crossdock.eventlog.v1.Position
+	1,  // 13: crossdock.eventlog.v1.Log.last:type_name -> crossdock.eventlog.v1.Position
+	2,  // 14: crossdock.eventlog.v1.Log.forks:type_name -> crossdock.eventlog.v1.Fork
+	1,  // 15: crossdock.eventlog.v1.Consumer.cursor:type_name -> crossdock.eventlog.v1.Position
+	2,  // 16: crossdock.eventlog.v1.Consumer.fork:type_name -> crossdock.eventlog.v1.Fork
+	12, // 17: crossdock.eventlog.v1.Consumer.decisions:type_name -> crossdock.eventlog.v1.ForkDecision
+	2,  // 18: crossdock.eventlog.v1.ForkDecision.fork:type_name -> crossdock.eventlog.v1.Fork
+	1,  // 19: crossdock.eventlog.v1.ForkDecision.read:type_name -> crossdock.eventlog.v1.Position
+	46, // 20: crossdock.eventlog.v1.ForkDecision.time:type_name -> google.protobuf.Timestamp
+	1,  // 21: crossdock.eventlog.v1.Orphan.position:type_name -> crossdock.eventlog.v1.Position
+	46, // 22: crossdock.eventlog.v1.Orphan.apply_time:type_name -> google.protobuf.Timestamp
+	1,  // 23: crossdock.eventlog.v1.Orphan.cause:type_name -> crossdock.eventlog.v1.Position
+	1,  // 24: crossdock.eventlog.v1.ParkedFact.position:type_name -> crossdock.eventlog.v1.Position
+	0,  // 25: crossdock.eventlog.v1.Task.state:type_name -> crossdock.eventlog.v1.Task.State
+	46, // 26: crossdock.eventlog.v1.Task.due_time:type_name -> google.protobuf.Timestamp
+	2,  // 27: crossdock.eventlog.v1.Fence.fork:type_name -> crossdock.eventlog.v1.Fork
+	46, // 28: crossdock.eventlog.v1.Fence.time:type_name -> google.protobuf.Timestamp
+	17, // 29: crossdock.eventlog.v1.Fence.series:type_name -> crossdock.eventlog.v1.Series
+	18, // 30: crossdock.eventlog.v1.Series.voids:type_name -> crossdock.eventlog.v1.VoidNumbers
+	46, // 31: crossdock.eventlog.v1.VoidNumbers.time:type_name -> google.protobuf.Timestamp
+	1,  // 32: crossdock.eventlog.v1.Backup.last:type_name -> crossdock.eventlog.v1.Position
+	46, // 33: crossdock.eventlog.v1.Backup.apply_time:type_name -> google.protobuf.Timestamp
+	20, // 34: crossdock.eventlog.v1.Backup.files:type_name -> crossdock.eventlog.v1.BackupFile
+	1,  // 35: crossdock.eventlog.v1.ReadEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
+	9,  // 36: crossdock.eventlog.v1.ReadEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
+	1,  // 37: crossdock.eventlog.v1.ReadEntriesResponse.last:type_name -> crossdock.eventlog.v1.Position
+	1,  // 38: crossdock.eventlog.v1.TailEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
+	9,  // 39: crossdock.eventlog.v1.TailEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
+	11, // 40: crossdock.eventlog.v1.ListConsumersResponse.consumers:type_name -> crossdock.eventlog.v1.Consumer
+	14, // 41: crossdock.eventlog.v1.ListParkedFactsResponse.parked_facts:type_name -> crossdock.eventlog.v1.ParkedFact
+	15, // 42: crossdock.eventlog.v1.ListTasksResponse.tasks:type_name -> crossdock.eventlog.v1.Task
+	13, // 43: crossdock.eventlog.v1.ListOrphansResponse.orphans:type_name -> crossdock.eventlog.v1.Orphan
+	19, // 44: crossdock.eventlog.v1.BackupStoreResponse.backup:type_name -> crossdock.eventlog.v1.Backup
+	20, // 45: crossdock.eventlog.v1.BackupStoreResponse.file:type_name -> crossdock.eventlog.v1.BackupFile
+	22, // 46: crossdock.eventlog.v1.EventLogService.GetLog:input_type -> crossdock.eventlog.v1.GetLogRequest
+	23, // 47: crossdock.eventlog.v1.EventLogService.ReadEntries:input_type -> crossdock.eventlog.v1.ReadEntriesRequest
+	25, // 48: crossdock.eventlog.v1.EventLogService.TailEntries:input_type -> crossdock.eventlog.v1.TailEntriesRequest
+	27, // 49: crossdock.eventlog.v1.EventLogService.VerifyStore:input_type -> crossdock.eventlog.v1.VerifyStoreRequest
+	28, // 50: crossdock.eventlog.v1.EventLogService.ListConsumers:input_type -> crossdock.eventlog.v1.ListConsumersRequest
+	30, // 51: crossdock.eventlog.v1.EventLogService.ListParkedFacts:input_type -> crossdock.eventlog.v1.ListParkedFactsRequest
+	32, // 52: crossdock.eventlog.v1.EventLogService.RetryParkedFact:input_type -> crossdock.eventlog.v1.RetryParkedFactRequest
+	33, // 53: crossdock.eventlog.v1.EventLogService.ListTasks:input_type -> crossdock.eventlog.v1.ListTasksRequest
+	35, // 54: crossdock.eventlog.v1.EventLogService.RetryTask:input_type -> crossdock.eventlog.v1.RetryTaskRequest
+	36, // 55: crossdock.eventlog.v1.EventLogService.ListOrphans:input_type -> crossdock.eventlog.v1.ListOrphansRequest
+	38, // 56: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:input_type -> crossdock.eventlog.v1.ReconcileConsumerRequest
+	39, // 57: crossdock.eventlog.v1.EventLogService.GetFence:input_type -> crossdock.eventlog.v1.GetFenceRequest
+	40, // 58: crossdock.eventlog.v1.EventLogService.ReconcileSeries:input_type -> crossdock.eventlog.v1.ReconcileSeriesRequest
+	41, // 59: crossdock.eventlog.v1.EventLogService.LiftFence:input_type -> crossdock.eventlog.v1.LiftFenceRequest
+	42, // 60: crossdock.eventlog.v1.EventLogService.DropTask:input_type -> crossdock.eventlog.v1.DropTaskRequest
+	43, // 61: crossdock.eventlog.v1.EventLogService.BackupStore:input_type -> crossdock.eventlog.v1.BackupStoreRequest
+	10, // 62: crossdock.eventlog.v1.EventLogService.GetLog:output_type -> crossdock.eventlog.v1.Log
+	24, // 63: crossdock.eventlog.v1.EventLogService.ReadEntries:output_type -> crossdock.eventlog.v1.ReadEntriesResponse
+	26, // 64: crossdock.eventlog.v1.EventLogService.TailEntries:output_type -> crossdock.eventlog.v1.TailEntriesResponse
+	21, // 65: crossdock.eventlog.v1.EventLogService.VerifyStore:output_type -> crossdock.eventlog.v1.VerifyReport
+	29, // 66: crossdock.eventlog.v1.EventLogService.ListConsumers:output_type -> crossdock.eventlog.v1.ListConsumersResponse
+	31, // 67: crossdock.eventlog.v1.EventLogService.ListParkedFacts:output_type -> crossdock.eventlog.v1.ListParkedFactsResponse
+	11, // 68: crossdock.eventlog.v1.EventLogService.RetryParkedFact:output_type -> crossdock.eventlog.v1.Consumer
+	34, // 69: crossdock.eventlog.v1.EventLogService.ListTasks:output_type -> crossdock.eventlog.v1.ListTasksResponse
+	15, // 70: crossdock.eventlog.v1.EventLogService.RetryTask:output_type -> crossdock.eventlog.v1.Task
+	37, // 71: crossdock.eventlog.v1.EventLogService.ListOrphans:output_type -> crossdock.eventlog.v1.ListOrphansResponse
+	11, // 72: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:output_type -> crossdock.eventlog.v1.Consumer
+	16, // 73: crossdock.eventlog.v1.EventLogService.GetFence:output_type -> crossdock.eventlog.v1.Fence
+	16, // 74: crossdock.eventlog.v1.EventLogService.ReconcileSeries:output_type -> crossdock.eventlog.v1.Fence
+	16, // 75: crossdock.eventlog.v1.EventLogService.LiftFence:output_type -> crossdock.eventlog.v1.Fence
+	15, // 76: crossdock.eventlog.v1.EventLogService.DropTask:output_type -> crossdock.eventlog.v1.Task
+	44, // 77: crossdock.eventlog.v1.EventLogService.BackupStore:output_type -> crossdock.eventlog.v1.BackupStoreResponse
+	62, // [62:78] is the sub-list for method output_type
+	46, // [46:62] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_eventlog_v1_eventlog_proto_init() }
@@ -2168,14 +3608,14 @@ func file_crossdock_eventlog_v1_eventlog_proto_init() {
 	if File_crossdock_eventlog_v1_eventlog_proto != nil {
 		return
 	}
-	file_crossdock_eventlog_v1_eventlog_proto_msgTypes[4].OneofWrappers = []any{}
+	file_crossdock_eventlog_v1_eventlog_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_eventlog_v1_eventlog_proto_rawDesc), len(file_crossdock_eventlog_v1_eventlog_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,15 +21,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EventLogService_GetLog_FullMethodName          = "/crossdock.eventlog.v1.EventLogService/GetLog"
-	EventLogService_ReadEntries_FullMethodName     = "/crossdock.eventlog.v1.EventLogService/ReadEntries"
-	EventLogService_TailEntries_FullMethodName     = "/crossdock.eventlog.v1.EventLogService/TailEntries"
-	EventLogService_VerifyStore_FullMethodName     = "/crossdock.eventlog.v1.EventLogService/VerifyStore"
-	EventLogService_ListConsumers_FullMethodName   = "/crossdock.eventlog.v1.EventLogService/ListConsumers"
-	EventLogService_ListParkedFacts_FullMethodName = "/crossdock.eventlog.v1.EventLogService/ListParkedFacts"
-	EventLogService_RetryParkedFact_FullMethodName = "/crossdock.eventlog.v1.EventLogService/RetryParkedFact"
-	EventLogService_ListTasks_FullMethodName       = "/crossdock.eventlog.v1.EventLogService/ListTasks"
-	EventLogService_RetryTask_FullMethodName       = "/crossdock.eventlog.v1.EventLogService/RetryTask"
+	EventLogService_GetLog_FullMethodName            = "/crossdock.eventlog.v1.EventLogService/GetLog"
+	EventLogService_ReadEntries_FullMethodName       = "/crossdock.eventlog.v1.EventLogService/ReadEntries"
+	EventLogService_TailEntries_FullMethodName       = "/crossdock.eventlog.v1.EventLogService/TailEntries"
+	EventLogService_VerifyStore_FullMethodName       = "/crossdock.eventlog.v1.EventLogService/VerifyStore"
+	EventLogService_ListConsumers_FullMethodName     = "/crossdock.eventlog.v1.EventLogService/ListConsumers"
+	EventLogService_ListParkedFacts_FullMethodName   = "/crossdock.eventlog.v1.EventLogService/ListParkedFacts"
+	EventLogService_RetryParkedFact_FullMethodName   = "/crossdock.eventlog.v1.EventLogService/RetryParkedFact"
+	EventLogService_ListTasks_FullMethodName         = "/crossdock.eventlog.v1.EventLogService/ListTasks"
+	EventLogService_RetryTask_FullMethodName         = "/crossdock.eventlog.v1.EventLogService/RetryTask"
+	EventLogService_ListOrphans_FullMethodName       = "/crossdock.eventlog.v1.EventLogService/ListOrphans"
+	EventLogService_ReconcileConsumer_FullMethodName = "/crossdock.eventlog.v1.EventLogService/ReconcileConsumer"
+	EventLogService_GetFence_FullMethodName          = "/crossdock.eventlog.v1.EventLogService/GetFence"
+	EventLogService_ReconcileSeries_FullMethodName   = "/crossdock.eventlog.v1.EventLogService/ReconcileSeries"
+	EventLogService_LiftFence_FullMethodName         = "/crossdock.eventlog.v1.EventLogService/LiftFence"
+	EventLogService_DropTask_FullMethodName          = "/crossdock.eventlog.v1.EventLogService/DropTask"
+	EventLogService_BackupStore_FullMethodName       = "/crossdock.eventlog.v1.EventLogService/BackupStore"
 )
 
 // EventLogServiceClient is the client API for EventLogService service.
@@ -59,6 +66,23 @@ type EventLogServiceClient interface {
 	ListTasks(ctx context.Context, in *ListTasksRequest, opts ...grpc.CallOption) (*ListTasksResponse, error)
 	// RetryTask puts a failed or doubtful task back to PENDING, after a person has looked.
 	RetryTask(ctx context.Context, in *RetryTaskRequest, opts ...grpc.CallOption) (*Task, error)
+	// ListOrphans shows the changes of this service whose cause is a fact of a log's line that is no more, oldest first.
+	ListOrphans(ctx context.Context, in *ListOrphansRequest, opts ...grpc.CallOption) (*ListOrphansResponse, error)
+	// ReconcileConsumer lets a consumer that has read past a fork read on from there. What it did after the fork stands; its facts that
+	// still waited are dropped. FAILED_PRECONDITION with reason NOT_FORKED when it has not read past a fork.
+	ReconcileConsumer(ctx context.Context, in *ReconcileConsumerRequest, opts ...grpc.CallOption) (*Consumer, error)
+	// GetFence shows what a restore keeps back.
+	GetFence(ctx context.Context, in *GetFenceRequest, opts ...grpc.CallOption) (*Fence, error)
+	// ReconcileSeries opens a number series after a restore, at a number that was surely never given. FAILED_PRECONDITION with reason
+	// NOT_FENCED when it is open, INVALID_ARGUMENT when the number lies before the next one.
+	ReconcileSeries(ctx context.Context, in *ReconcileSeriesRequest, opts ...grpc.CallOption) (*Fence, error)
+	// LiftFence ends what a restore keeps back: series that are still fenced go on where the copy ended, and new tasks are carried out
+	// at once. Tasks in doubt stay so. FAILED_PRECONDITION with reason NOT_FENCED when there is no fence.
+	LiftFence(ctx context.Context, in *LiftFenceRequest, opts ...grpc.CallOption) (*Fence, error)
+	// DropTask removes a failed or doubtful task for good: a person knows that its effect is there, or that it is not wanted any more.
+	DropTask(ctx context.Context, in *DropTaskRequest, opts ...grpc.CallOption) (*Task, error)
+	// BackupStore streams a consistent copy of the running store with its documents. Changes go on meanwhile.
+	BackupStore(ctx context.Context, in *BackupStoreRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupStoreResponse], error)
 }
 
 type eventLogServiceClient struct {
@@ -168,6 +192,85 @@ func (c *eventLogServiceClient) RetryTask(ctx context.Context, in *RetryTaskRequ
 	return out, nil
 }
 
+func (c *eventLogServiceClient) ListOrphans(ctx context.Context, in *ListOrphansRequest, opts ...grpc.CallOption) (*ListOrphansResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOrphansResponse)
+	err := c.cc.Invoke(ctx, EventLogService_ListOrphans_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventLogServiceClient) ReconcileConsumer(ctx context.Context, in *ReconcileConsumerRequest, opts ...grpc.CallOption) (*Consumer, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Consumer)
+	err := c.cc.Invoke(ctx, EventLogService_ReconcileConsumer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventLogServiceClient) GetFence(ctx context.Context, in *GetFenceRequest, opts ...grpc.CallOption) (*Fence, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Fence)
+	err := c.cc.Invoke(ctx, EventLogService_GetFence_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventLogServiceClient) ReconcileSeries(ctx context.Context, in *ReconcileSeriesRequest, opts ...grpc.CallOption) (*Fence, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Fence)
+	err := c.cc.Invoke(ctx, EventLogService_ReconcileSeries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventLogServiceClient) LiftFence(ctx context.Context, in *LiftFenceRequest, opts ...grpc.CallOption) (*Fence, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Fence)
+	err := c.cc.Invoke(ctx, EventLogService_LiftFence_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventLogServiceClient) DropTask(ctx context.Context, in *DropTaskRequest, opts ...grpc.CallOption) (*Task, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Task)
+	err := c.cc.Invoke(ctx, EventLogService_DropTask_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventLogServiceClient) BackupStore(ctx context.Context, in *BackupStoreRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[BackupStoreResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EventLogService_ServiceDesc.Streams[1], EventLogService_BackupStore_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[BackupStoreRequest, BackupStoreResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EventLogService_BackupStoreClient = grpc.ServerStreamingClient[BackupStoreResponse]
+
 // EventLogServiceServer is the server API for EventLogService service.
 // All implementations should embed UnimplementedEventLogServiceServer
 // for forward compatibility.
@@ -195,6 +298,23 @@ type EventLogServiceServer interface {
 	ListTasks(context.Context, *ListTasksRequest) (*ListTasksResponse, error)
 	// RetryTask puts a failed or doubtful task back to PENDING, after a person has looked.
 	RetryTask(context.Context, *RetryTaskRequest) (*Task, error)
+	// ListOrphans shows the changes of this service whose cause is a fact of a log's line that is no more, oldest first.
+	ListOrphans(context.Context, *ListOrphansRequest) (*ListOrphansResponse, error)
+	// ReconcileConsumer lets a consumer that has read past a fork read on from there. What it did after the fork stands; its facts that
+	// still waited are dropped. FAILED_PRECONDITION with reason NOT_FORKED when it has not read past a fork.
+	ReconcileConsumer(context.Context, *ReconcileConsumerRequest) (*Consumer, error)
+	// GetFence shows what a restore keeps back.
+	GetFence(context.Context, *GetFenceRequest) (*Fence, error)
+	// ReconcileSeries opens a number series after a restore, at a number that was surely never given. FAILED_PRECONDITION with reason
+	// NOT_FENCED when it is open, INVALID_ARGUMENT when the number lies before the next one.
+	ReconcileSeries(context.Context, *ReconcileSeriesRequest) (*Fence, error)
+	// LiftFence ends what a restore keeps back: series that are still fenced go on where the copy ended, and new tasks are carried out
+	// at once. Tasks in doubt stay so. FAILED_PRECONDITION with reason NOT_FENCED when there is no fence.
+	LiftFence(context.Context, *LiftFenceRequest) (*Fence, error)
+	// DropTask removes a failed or doubtful task for good: a person knows that its effect is there, or that it is not wanted any more.
+	DropTask(context.Context, *DropTaskRequest) (*Task, error)
+	// BackupStore streams a consistent copy of the running store with its documents. Changes go on meanwhile.
+	BackupStore(*BackupStoreRequest, grpc.ServerStreamingServer[BackupStoreResponse]) error
 }
 
 // UnimplementedEventLogServiceServer should be embedded to have
@@ -230,6 +350,27 @@ func (UnimplementedEventLogServiceServer) ListTasks(context.Context, *ListTasksR
 }
 func (UnimplementedEventLogServiceServer) RetryTask(context.Context, *RetryTaskRequest) (*Task, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetryTask not implemented")
+}
+func (UnimplementedEventLogServiceServer) ListOrphans(context.Context, *ListOrphansRequest) (*ListOrphansResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOrphans not implemented")
+}
+func (UnimplementedEventLogServiceServer) ReconcileConsumer(context.Context, *ReconcileConsumerRequest) (*Consumer, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReconcileConsumer not implemented")
+}
+func (UnimplementedEventLogServiceServer) GetFence(context.Context, *GetFenceRequest) (*Fence, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetFence not implemented")
+}
+func (UnimplementedEventLogServiceServer) ReconcileSeries(context.Context, *ReconcileSeriesRequest) (*Fence, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReconcileSeries not implemented")
+}
+func (UnimplementedEventLogServiceServer) LiftFence(context.Context, *LiftFenceRequest) (*Fence, error) {
+	return nil, status.Error(codes.Unimplemented, "method LiftFence not implemented")
+}
+func (UnimplementedEventLogServiceServer) DropTask(context.Context, *DropTaskRequest) (*Task, error) {
+	return nil, status.Error(codes.Unimplemented, "method DropTask not implemented")
+}
+func (UnimplementedEventLogServiceServer) BackupStore(*BackupStoreRequest, grpc.ServerStreamingServer[BackupStoreResponse]) error {
+	return status.Error(codes.Unimplemented, "method BackupStore not implemented")
 }
 func (UnimplementedEventLogServiceServer) testEmbeddedByValue() {}
 
@@ -406,6 +547,125 @@ func _EventLogService_RetryTask_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventLogService_ListOrphans_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOrphansRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventLogServiceServer).ListOrphans(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventLogService_ListOrphans_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventLogServiceServer).ListOrphans(ctx, req.(*ListOrphansRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventLogService_ReconcileConsumer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReconcileConsumerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventLogServiceServer).ReconcileConsumer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventLogService_ReconcileConsumer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventLogServiceServer).ReconcileConsumer(ctx, req.(*ReconcileConsumerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventLogService_GetFence_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetFenceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventLogServiceServer).GetFence(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventLogService_GetFence_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventLogServiceServer).GetFence(ctx, req.(*GetFenceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventLogService_ReconcileSeries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReconcileSeriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventLogServiceServer).ReconcileSeries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventLogService_ReconcileSeries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventLogServiceServer).ReconcileSeries(ctx, req.(*ReconcileSeriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventLogService_LiftFence_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LiftFenceRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventLogServiceServer).LiftFence(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventLogService_LiftFence_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventLogServiceServer).LiftFence(ctx, req.(*LiftFenceRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventLogService_DropTask_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DropTaskRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventLogServiceServer).DropTask(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventLogService_DropTask_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventLogServiceServer).DropTask(ctx, req.(*DropTaskRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventLogService_BackupStore_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(BackupStoreRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(EventLogServiceServer).BackupStore(m, &grpc.GenericServerStream[BackupStoreRequest, BackupStoreResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EventLogService_BackupStoreServer = grpc.ServerStreamingServer[BackupStoreResponse]
+
 // EventLogService_ServiceDesc is the grpc.ServiceDesc for EventLogService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -445,11 +705,40 @@ var EventLogService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "RetryTask",
 			Handler:    _EventLogService_RetryTask_Handler,
 		},
+		{
+			MethodName: "ListOrphans",
+			Handler:    _EventLogService_ListOrphans_Handler,
+		},
+		{
+			MethodName: "ReconcileConsumer",
+			Handler:    _EventLogService_ReconcileConsumer_Handler,
+		},
+		{
+			MethodName: "GetFence",
+			Handler:    _EventLogService_GetFence_Handler,
+		},
+		{
+			MethodName: "ReconcileSeries",
+			Handler:    _EventLogService_ReconcileSeries_Handler,
+		},
+		{
+			MethodName: "LiftFence",
+			Handler:    _EventLogService_LiftFence_Handler,
+		},
+		{
+			MethodName: "DropTask",
+			Handler:    _EventLogService_DropTask_Handler,
+		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "TailEntries",
 			Handler:       _EventLogService_TailEntries_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "BackupStore",
+			Handler:       _EventLogService_BackupStore_Handler,
 			ServerStreams: true,
 		},
 	},

@@ -79,7 +79,7 @@ func (x TaskRecord_Effect) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TaskRecord_Effect.Descriptor instead.
 func (TaskRecord_Effect) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{3, 0}
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{5, 0}
 }
 
 // CauseRecord leads from a caller's request to the entry that it made. Key: hash of principal, method and request id.
@@ -155,7 +155,11 @@ type ConsumerRecord struct {
 	// Facts that wait for a person now: the rows in bucket parked_facts.
 	Parked uint64 `protobuf:"varint,7,opt,name=parked,proto3" json:"parked,omitempty"`
 	// Facts read: always applied + ignored + deferred + parked.
-	Read          uint64 `protobuf:"varint,8,opt,name=read,proto3" json:"read,omitempty"`
+	Read uint64 `protobuf:"varint,8,opt,name=read,proto3" json:"read,omitempty"`
+	// The forks of the log as far as they are known here, oldest first.
+	Forks []*v1.Fork `protobuf:"bytes,9,rep,name=forks,proto3" json:"forks,omitempty"`
+	// What was decided about forks that had been read past, oldest first.
+	Decisions     []*v1.ForkDecision `protobuf:"bytes,10,rep,name=decisions,proto3" json:"decisions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,6 +250,175 @@ func (x *ConsumerRecord) GetRead() uint64 {
 	return 0
 }
 
+func (x *ConsumerRecord) GetForks() []*v1.Fork {
+	if x != nil {
+		return x.Forks
+	}
+	return nil
+}
+
+func (x *ConsumerRecord) GetDecisions() []*v1.ForkDecision {
+	if x != nil {
+		return x.Decisions
+	}
+	return nil
+}
+
+// FenceRecord is what the last restore keeps back. Key: "fence" in bucket counters.
+type FenceRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fork that the restore began.
+	Fork *v1.Fork `protobuf:"bytes,1,opt,name=fork,proto3" json:"fork,omitempty"`
+	// When (business time), UTC.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// True from the moment on when a person has lifted it.
+	Lifted bool `protobuf:"varint,3,opt,name=lifted,proto3" json:"lifted,omitempty"`
+	// Who lifted it, why and when (business time), UTC.
+	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Why.
+	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	// When (business time), UTC.
+	LiftTime      *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=lift_time,json=liftTime,proto3" json:"lift_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FenceRecord) Reset() {
+	*x = FenceRecord{}
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FenceRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FenceRecord) ProtoMessage() {}
+
+func (x *FenceRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FenceRecord.ProtoReflect.Descriptor instead.
+func (*FenceRecord) Descriptor() ([]byte, []int) {
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FenceRecord) GetFork() *v1.Fork {
+	if x != nil {
+		return x.Fork
+	}
+	return nil
+}
+
+func (x *FenceRecord) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *FenceRecord) GetLifted() bool {
+	if x != nil {
+		return x.Lifted
+	}
+	return false
+}
+
+func (x *FenceRecord) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *FenceRecord) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *FenceRecord) GetLiftTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LiftTime
+	}
+	return nil
+}
+
+// SeriesFenceRecord is what restores made of one number series. Key: "series/" and the series in bucket counters.
+type SeriesFenceRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The epoch for which a person has opened it.
+	Epoch uint64 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// It gives no number before this one.
+	Next uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	// Numbers that were passed over, in order.
+	Voids         []*v1.VoidNumbers `protobuf:"bytes,3,rep,name=voids,proto3" json:"voids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeriesFenceRecord) Reset() {
+	*x = SeriesFenceRecord{}
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeriesFenceRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeriesFenceRecord) ProtoMessage() {}
+
+func (x *SeriesFenceRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeriesFenceRecord.ProtoReflect.Descriptor instead.
+func (*SeriesFenceRecord) Descriptor() ([]byte, []int) {
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SeriesFenceRecord) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *SeriesFenceRecord) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *SeriesFenceRecord) GetVoids() []*v1.VoidNumbers {
+	if x != nil {
+		return x.Voids
+	}
+	return nil
+}
+
 // WaitingFact is a deferred or parked fact. Key: log, sequence, index.
 type WaitingFact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -265,7 +438,7 @@ type WaitingFact struct {
 
 func (x *WaitingFact) Reset() {
 	*x = WaitingFact{}
-	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[2]
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +450,7 @@ func (x *WaitingFact) String() string {
 func (*WaitingFact) ProtoMessage() {}
 
 func (x *WaitingFact) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[2]
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +463,7 @@ func (x *WaitingFact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitingFact.ProtoReflect.Descriptor instead.
 func (*WaitingFact) Descriptor() ([]byte, []int) {
-	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{2}
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *WaitingFact) GetHead() *v1.Head {
@@ -361,7 +534,7 @@ type TaskRecord struct {
 
 func (x *TaskRecord) Reset() {
 	*x = TaskRecord{}
-	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[3]
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -373,7 +546,7 @@ func (x *TaskRecord) String() string {
 func (*TaskRecord) ProtoMessage() {}
 
 func (x *TaskRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[3]
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -386,7 +559,7 @@ func (x *TaskRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskRecord.ProtoReflect.Descriptor instead.
 func (*TaskRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{3}
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *TaskRecord) GetNumber() uint64 {
@@ -480,7 +653,7 @@ const file_crossdock_platform_storage_v1_storage_proto_rawDesc = "" +
 	"+crossdock/platform/storage/v1/storage.proto\x12\x1dcrossdock.platform.storage.v1\x1a$crossdock/eventlog/v1/eventlog.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"K\n" +
 	"\vCauseRecord\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12 \n" +
-	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\"\xfc\x01\n" +
+	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\"\xf2\x02\n" +
 	"\x0eConsumerRecord\x12;\n" +
 	"\bposition\x18\x01 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\bposition\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x1d\n" +
@@ -490,7 +663,21 @@ const file_crossdock_platform_storage_v1_storage_proto_rawDesc = "" +
 	"\aignored\x18\x05 \x01(\x04R\aignored\x12\x1a\n" +
 	"\bdeferred\x18\x06 \x01(\x04R\bdeferred\x12\x16\n" +
 	"\x06parked\x18\a \x01(\x04R\x06parked\x12\x12\n" +
-	"\x04read\x18\b \x01(\x04R\x04read\"\x94\x01\n" +
+	"\x04read\x18\b \x01(\x04R\x04read\x121\n" +
+	"\x05forks\x18\t \x03(\v2\x1b.crossdock.eventlog.v1.ForkR\x05forks\x12A\n" +
+	"\tdecisions\x18\n" +
+	" \x03(\v2#.crossdock.eventlog.v1.ForkDecisionR\tdecisions\"\xe9\x01\n" +
+	"\vFenceRecord\x12/\n" +
+	"\x04fork\x18\x01 \x01(\v2\x1b.crossdock.eventlog.v1.ForkR\x04fork\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
+	"\x06lifted\x18\x03 \x01(\bR\x06lifted\x12\x14\n" +
+	"\x05actor\x18\x04 \x01(\tR\x05actor\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x127\n" +
+	"\tlift_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bliftTime\"w\n" +
+	"\x11SeriesFenceRecord\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\x04R\x04next\x128\n" +
+	"\x05voids\x18\x03 \x03(\v2\".crossdock.eventlog.v1.VoidNumbersR\x05voids\"\x94\x01\n" +
 	"\vWaitingFact\x12/\n" +
 	"\x04head\x18\x01 \x01(\v2\x1b.crossdock.eventlog.v1.HeadR\x04head\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x14\n" +
@@ -533,30 +720,41 @@ func file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_platform_storage_v1_storage_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_crossdock_platform_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_crossdock_platform_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_crossdock_platform_storage_v1_storage_proto_goTypes = []any{
 	(TaskRecord_Effect)(0),        // 0: crossdock.platform.storage.v1.TaskRecord.Effect
 	(*CauseRecord)(nil),           // 1: crossdock.platform.storage.v1.CauseRecord
 	(*ConsumerRecord)(nil),        // 2: crossdock.platform.storage.v1.ConsumerRecord
-	(*WaitingFact)(nil),           // 3: crossdock.platform.storage.v1.WaitingFact
-	(*TaskRecord)(nil),            // 4: crossdock.platform.storage.v1.TaskRecord
-	(*v1.Position)(nil),           // 5: crossdock.eventlog.v1.Position
-	(*v1.Head)(nil),               // 6: crossdock.eventlog.v1.Head
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(v1.Task_State)(0),            // 8: crossdock.eventlog.v1.Task.State
+	(*FenceRecord)(nil),           // 3: crossdock.platform.storage.v1.FenceRecord
+	(*SeriesFenceRecord)(nil),     // 4: crossdock.platform.storage.v1.SeriesFenceRecord
+	(*WaitingFact)(nil),           // 5: crossdock.platform.storage.v1.WaitingFact
+	(*TaskRecord)(nil),            // 6: crossdock.platform.storage.v1.TaskRecord
+	(*v1.Position)(nil),           // 7: crossdock.eventlog.v1.Position
+	(*v1.Fork)(nil),               // 8: crossdock.eventlog.v1.Fork
+	(*v1.ForkDecision)(nil),       // 9: crossdock.eventlog.v1.ForkDecision
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*v1.VoidNumbers)(nil),        // 11: crossdock.eventlog.v1.VoidNumbers
+	(*v1.Head)(nil),               // 12: crossdock.eventlog.v1.Head
+	(v1.Task_State)(0),            // 13: crossdock.eventlog.v1.Task.State
 }
 var file_crossdock_platform_storage_v1_storage_proto_depIdxs = []int32{
-	5, // 0: crossdock.platform.storage.v1.ConsumerRecord.position:type_name -> crossdock.eventlog.v1.Position
-	6, // 1: crossdock.platform.storage.v1.WaitingFact.head:type_name -> crossdock.eventlog.v1.Head
-	7, // 2: crossdock.platform.storage.v1.TaskRecord.due_time:type_name -> google.protobuf.Timestamp
-	0, // 3: crossdock.platform.storage.v1.TaskRecord.effect:type_name -> crossdock.platform.storage.v1.TaskRecord.Effect
-	5, // 4: crossdock.platform.storage.v1.TaskRecord.after:type_name -> crossdock.eventlog.v1.Position
-	8, // 5: crossdock.platform.storage.v1.TaskRecord.state:type_name -> crossdock.eventlog.v1.Task.State
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	7,  // 0: crossdock.platform.storage.v1.ConsumerRecord.position:type_name -> crossdock.eventlog.v1.Position
+	8,  // 1: crossdock.platform.storage.v1.ConsumerRecord.forks:type_name -> crossdock.eventlog.v1.Fork
+	9,  // 2: crossdock.platform.storage.v1.ConsumerRecord.decisions:type_name -> crossdock.eventlog.v1.ForkDecision
+	8,  // 3: crossdock.platform.storage.v1.FenceRecord.fork:type_name -> crossdock.eventlog.v1.Fork
+	10, // 4: crossdock.platform.storage.v1.FenceRecord.time:type_name -> google.protobuf.Timestamp
+	10, // 5: crossdock.platform.storage.v1.FenceRecord.lift_time:type_name -> google.protobuf.Timestamp
+	11, // 6: crossdock.platform.storage.v1.SeriesFenceRecord.voids:type_name -> crossdock.eventlog.v1.VoidNumbers
+	12, // 7: crossdock.platform.storage.v1.WaitingFact.head:type_name -> crossdock.eventlog.v1.Head
+	10, // 8: crossdock.platform.storage.v1.TaskRecord.due_time:type_name -> google.protobuf.Timestamp
+	0,  // 9: crossdock.platform.storage.v1.TaskRecord.effect:type_name -> crossdock.platform.storage.v1.TaskRecord.Effect
+	7,  // 10: crossdock.platform.storage.v1.TaskRecord.after:type_name -> crossdock.eventlog.v1.Position
+	13, // 11: crossdock.platform.storage.v1.TaskRecord.state:type_name -> crossdock.eventlog.v1.Task.State
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_platform_storage_v1_storage_proto_init() }
@@ -570,7 +768,7 @@ func file_crossdock_platform_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_platform_storage_v1_storage_proto_rawDesc), len(file_crossdock_platform_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
