@@ -62,6 +62,18 @@ func Prefix(p []byte) Range {
 // parseSequence reads back the key of an entry.
 func parseSequence(k []byte) uint64 { return binary.BigEndian.Uint64(k) }
 
+// Strings reads back the parts of a key that are strings alone.
+func Strings(k []byte) (parts []string, ok bool) {
+	for len(k) > 0 {
+		part, rest, ok := cutString(k)
+		if !ok {
+			return nil, false
+		}
+		parts, k = append(parts, part), rest
+	}
+	return parts, true
+}
+
 // cutString reads back a string part at the beginning of a key.
 func cutString(k []byte) (s string, rest []byte, ok bool) {
 	var out []byte

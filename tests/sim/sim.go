@@ -317,6 +317,14 @@ func (f feed) Read(ctx context.Context, after eventlog.Position, limit int) ([]e
 	return eventlog.Local(p.store).Read(ctx, after, limit)
 }
 
+func (f feed) Line(context.Context) (store.Line, error) {
+	p := f.s.parts[f.name]
+	if p == nil {
+		return nil, fmt.Errorf("feed %s: %w", f.name, down(f.name))
+	}
+	return p.store.Line(), nil
+}
+
 // Changed is for loops, which a simulation does not run.
 func (f feed) Changed(context.Context, eventlog.Position) <-chan struct{} { return nil }
 

@@ -237,11 +237,14 @@ func (a *App) takeOne(ctx context.Context, d store.Delivery, found message.Scann
 // intake decides about an interchange and writes the answers to it.
 func (a *App) intake(ctx context.Context, d store.Delivery, found message.Scanned, now time.Time) (store.Intake, error) {
 	in := store.Intake{Delivery: d, SHA256: found.SHA256}
+	var fenced error // what is not answered needs no number
 	err := a.Store.View(ctx, func(r platform.Reader) (err error) {
 		if in.Seen, err = store.Seen(ctx, r, found.Head); err != nil {
 			return err
 		}
-		in.Issued, err = store.Issued(ctx, r, found.Head.Receiver, found.Head.Sender)
+		if in.Issued, err = store.Issued(ctx, r, found.Head.Receiver, found.Head.Sender); errors.Is(err, platform.ErrFenced) {
+			fenced, err = err, nil
+		}
 		return err
 	})
 	if err != nil {
@@ -253,6 +256,9 @@ func (a *App) intake(ctx context.Context, d store.Delivery, found message.Scanne
 		in.Acks = append(in.Acks, s.Acks...)
 	}
 	if x.Answers() {
+		if fenced != nil && len(found.Groups) > 0 {
+			return in, fenced
+		}
 		for i, g := range found.Groups {
 			answer, err := a.answer(x, found, g, in.Issued+uint64(i), now)
 			if err != nil {

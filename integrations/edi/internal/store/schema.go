@@ -63,5 +63,6 @@ func Schema() store.Schema {
 			{Name: "I3 messages", Check: checkCounts},
 			{Name: "I7 control numbers", Check: checkControlNumbers},
 		},
+		Series: lastNumbers,
 	}
 }

@@ -1,6 +1,6 @@
 // Package series is for numbers of legal documents that leave no hole.
 //
-// It promises that numbers of a series are 1, 2, 3 without gap or repeat, that the time of a number is never earlier than that
+// It promises that numbers of a series are 1, 2, 3 without gap or repeat, but for numbers that were declared void after a restore, that the time of a number is never earlier than that
 // of the one before, and that every number is explained by a register row naming its document. Drawing in the same
 // commit that makes the document binding is left to the caller; without that there would be holes after all.
 package series
@@ -43,13 +43,17 @@ func (s Series) Draw(document string, now time.Time) (Series, Registration) {
 // Number prints a number: at least six digits after the series.
 func Number(name string, ordinal uint64) string { return fmt.Sprintf("%s-%06d", name, ordinal) }
 
-// Check compares a series with its register in the order of ordinals, and returns one line per breach.
-func Check(s Series, register []Registration) []string {
+// Check compares a series with its register in the order of ordinals, and returns one line per breach. void tells whether a number was
+// passed over after a restore, and the last one of those that were passed over with it.
+func Check(s Series, register []Registration, void func(ordinal uint64) (last uint64, ok bool)) []string {
 	var out []string
 	next := uint64(1)
 	var last time.Time
 	documents := map[string]uint64{}
 	for _, r := range register {
+		if passed, ok := void(next); ok {
+			next = passed + 1
+		}
 		if r.Ordinal != next {
 			out = append(out, fmt.Sprintf("series %s: after %d comes %d", s.Name, next-1, r.Ordinal))
 		}

@@ -97,6 +97,7 @@ func Schema() platform.Schema {
 			{Name: "I6 ledger", Check: checkLedger},
 			{Name: "I7 number series", Check: checkSeries},
 		},
+		Series: lastNumbers,
 	}
 }
 
@@ -244,6 +245,18 @@ func checkLedger(ctx context.Context, r platform.Reader) ([]string, error) {
 	return out, nil
 }
 
+// seriesName is the name under which a restore fences a series of invoice numbers.
+func seriesName(series string) string { return "invoices/" + series }
+
+// lastNumbers are the last invoice numbers given, by series.
+func lastNumbers(ctx context.Context, r platform.Reader) (map[string]uint64, error) {
+	out := map[string]uint64{}
+	return out, eachRow(ctx, r, seriesTable, func(_ []byte, m *billingstoragev1.SeriesRecord) error {
+		out[seriesName(m.GetName())] = max(m.GetNext(), 1) - 1
+		return nil
+	})
+}
+
 // checkSeries is invariant I7: every number of every series is registered once, without a hole, in the order of time, and is
 // borne by the invoice that the register names.
 func checkSeries(ctx context.Context, r platform.Reader) ([]string, error) {
@@ -264,7 +277,12 @@ func checkSeries(ctx context.Context, r platform.Reader) ([]string, error) {
 	}
 	err = eachRow(ctx, r, seriesTable, func(_ []byte, m *billingstoragev1.SeriesRecord) error {
 		s := seriesOf(m)
-		out = append(out, series.Check(s, rows[s.Name])...)
+		voids, err := platform.Voids(ctx, r, seriesName(s.Name))
+		if err != nil {
+			return err
+		}
+		void := func(ordinal uint64) (uint64, bool) { return platform.Void(voids, ordinal) }
+		out = append(out, series.Check(s, rows[s.Name], void)...)
 		delete(rows, s.Name)
 		return nil
 	})

@@ -277,13 +277,19 @@ func (r Reader) EarlierBill(carrier, number string) (*freightbill.Earlier, error
 	return &freightbill.Earlier{Bill: m.GetFreightBill(), Total: total}, err
 }
 
-// Series returns a number series; one that has no number yet starts at 1.
+// Series returns a number series ready to draw from; one that has no number yet starts at 1. platform.ErrFenced while it gives none,
+// after a restore.
 func (r Reader) Series(name, legalEntity string) (series.Series, error) {
+	s := series.Series{Name: name, LegalEntity: legalEntity, Next: 1}
 	m, err := seriesTable.Get(r.ctx, r.r, platform.Key(name))
-	if missing(err) {
-		return series.Series{Name: name, LegalEntity: legalEntity, Next: 1}, nil
+	switch {
+	case err == nil:
+		s = seriesOf(m)
+	case !missing(err):
+		return s, err
 	}
-	return seriesOf(m), err
+	s.Next, err = platform.NextNumber(r.ctx, r.r, seriesName(name), max(s.Next, 1))
+	return s, err
 }
 
 // Page is a part of a list: names with the key of the last, nil at the end of the list.

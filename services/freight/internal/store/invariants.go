@@ -189,7 +189,8 @@ func checkAboard(ctx context.Context, r store.Reader) (breaches []string, err er
 	})
 }
 
-// checkNumbers: the numbers of a series are 1 to the last drawn, each on one load, in the order of planning.
+// checkNumbers: the numbers of a series are 1 to the last drawn, each on one load, in the order of planning, or passed over after a
+// restore.
 func checkNumbers(ctx context.Context, r store.Reader) (breaches []string, err error) {
 	numbered := map[string][]*freightv1.Load{}
 	err = forEach(ctx, r, loads, func(rec *storagev1.LoadRecord) error {
@@ -211,17 +212,26 @@ func checkNumbers(ctx context.Context, r store.Reader) (breaches []string, err e
 		if err := store.GetProto(ctx, r, series, store.Key(prefix), &last); err != nil && !missing(err) {
 			return nil, err
 		}
-		if uint64(len(ls)) != last.GetLast() {
-			breaches = append(breaches, fmt.Sprintf("series %s: %d numbers drawn, %d loads", prefix, last.GetLast(), len(ls)))
+		voids, err := store.Voids(ctx, r, seriesName(prefix))
+		if err != nil {
+			return nil, err
 		}
+		due := uint64(0)
 		for i, l := range ls {
-			if want := fmt.Sprintf("%s%04d", prefix, i+1); l.GetNumber() != want {
+			due++
+			if passed, ok := store.Void(voids, due); ok {
+				due = passed + 1
+			}
+			if want := fmt.Sprintf("%s%04d", prefix, due); l.GetNumber() != want {
 				breaches = append(breaches, fmt.Sprintf("%s has number %s where %s is due", l.GetName(), l.GetNumber(), want))
 				break
 			}
 			if i > 0 && l.GetCreateTime().AsTime().Before(ls[i-1].GetCreateTime().AsTime()) {
 				breaches = append(breaches, fmt.Sprintf("%s was planned before %s", l.GetNumber(), ls[i-1].GetNumber()))
 			}
+		}
+		if due != last.GetLast() {
+			breaches = append(breaches, fmt.Sprintf("series %s: the last number drawn is %d, the loads end at %d", prefix, last.GetLast(), due))
 		}
 	}
 	return breaches, nil

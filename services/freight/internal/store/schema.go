@@ -4,6 +4,12 @@
 package store
 
 import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	storagev1 "crossdock.dev/gen/crossdock/freight/storage/v1"
 	"crossdock.dev/platform/store"
 )
 
@@ -44,6 +50,26 @@ func Schema() store.Schema {
 			shipments, lines, releases, loads, tenders, claims, proofs, exceptions, series, masterdata, signatories,
 			shipmentsByCustomer, shipmentsByOrder, loadsByNumber, loadsByCarrier, loadsShared, tendersByLoad, tendersByCarrier, masterdataByKey,
 		},
-		Rebuild: rebuild, Invariants: invariants(),
+		Rebuild: rebuild, Invariants: invariants(), Series: lastNumbers,
 	}
+}
+
+// seriesName is the name under which a restore fences a series of load numbers.
+func seriesName(series string) string { return "loads/" + series }
+
+// lastNumbers are the last load numbers given, by series.
+func lastNumbers(ctx context.Context, r store.Reader) (map[string]uint64, error) {
+	out := map[string]uint64{}
+	return out, store.Each(ctx, r, series, nil, func(kv store.KV) error {
+		rec := &storagev1.NumberSeriesRecord{}
+		if err := proto.Unmarshal(kv.Value, rec); err != nil {
+			return err
+		}
+		name, ok := store.Strings(kv.Key)
+		if !ok || len(name) != 1 {
+			return fmt.Errorf("number series %x: key cannot be read", kv.Key)
+		}
+		out[seriesName(name[0])] = rec.GetLast()
+		return nil
+	})
 }

@@ -339,14 +339,18 @@ func (t *Tx) PutProof(p pod.Proof) error {
 	return store.PutProto(t.ctx, t.tx, proofs, store.Key(p.Name), &storagev1.ProofRecord{Proof: m, Customer: p.Customer, Carrier: p.Carrier})
 }
 
-// Draw takes the next number of a series, 1 first.
+// Draw takes the next number of a series, 1 first; none while the series is fenced after a restore (store.ErrFenced).
 func (t *Tx) Draw(name string) (uint64, error) {
 	var rec storagev1.NumberSeriesRecord
 	if err := store.GetProto(t.ctx, t.tx, series, store.Key(name), &rec); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return 0, err
 	}
-	rec.Last++
-	return rec.GetLast(), store.PutProto(t.ctx, t.tx, series, store.Key(name), &rec)
+	next, err := store.NextNumber(t.ctx, t.tx, seriesName(name), rec.GetLast()+1)
+	if err != nil {
+		return 0, err
+	}
+	rec.Last = next
+	return next, store.PutProto(t.ctx, t.tx, series, store.Key(name), &rec)
 }
 
 // OccurAt says when the change happened in the world.

@@ -283,7 +283,7 @@ func TestInvariants(t *testing.T) {
 			}
 			return tx.PutLoad(&l)
 		}},
-		{"a number that was not drawn", "series NL2603: 0 numbers drawn, 1 loads", func(tx *store.Tx) error {
+		{"a number that was not drawn", "series NL2603: the last number drawn is 0, the loads end at 1", func(tx *store.Tx) error {
 			l := aLoad()
 			return tx.PutLoad(&l)
 		}},
