@@ -1,5 +1,6 @@
 // Package torture runs the programs as they are shipped and breaks things while partners are at work: it kills programs at random and at
-// named instants, fails their disks, fills them, slows them and cuts their power, and damages what they have written.
+// named instants, disturbs the ways between them, fails their disks, fills them, slows them and cuts their power, and damages what they have
+// written.
 //
 // Each attack begins with an empty suite that is filled with the day's master data, and keeps a number of whole flows in flight: an order
 // comes in, by REST or as an 850, a load is tendered, a carrier accepts, reports, proves the delivery and bills. The load keeps a ledger
