@@ -51,6 +51,10 @@ const (
 	saveEvery = 1000
 )
 
+// patience is how long a feed is held for another one that does not move, before the facts that wait for it are deferred. An entry
+// follows what it builds on, so feeds that can be read never hold each other.
+const patience = time.Second
+
 // Consumer follows one log.
 type Consumer struct {
 	c         ConsumerConfig
@@ -65,6 +69,7 @@ type Consumer struct {
 	pace    pace
 	moved   chan struct{}   // closed when settled moves
 	waiting bool            // facts are deferred
+	holding bool            // the next fact waits for another feed, and so does this feed
 	awaits  []Position      // what the first of them waits for
 	fork    *ForkError      // that a person has to decide about; nil when there is none
 	ctx     context.Context // of the last Step
@@ -75,6 +80,16 @@ type Consumer struct {
 	unsaved int                 // entries between stored and at
 	seen    map[string]Position // how far the other feeds were when the deferred facts were last looked at
 	rest    []byte              // where that look goes on; nil when it came to the end
+	ahead   []Entry             // read, and held before they were taken
+	held    held                // why
+	stuck   map[string]Position // feeds that did not move while this one was held for them, and where they stood
+}
+
+// held is a feed that another one is held for: how far that was read, and when it came there.
+type held struct {
+	log   string // empty when nothing is held
+	read  Position
+	since time.Time
 }
 
 // cursor is how far a log has been read.
@@ -121,10 +136,13 @@ func (c *Consumer) Err() error {
 // Wake returns a channel that is closed when there may be something to read, or when the ctx of the last Step has ended.
 func (c *Consumer) Wake() <-chan struct{} {
 	c.mu.Lock()
-	ctx, after := c.ctx, c.at.pos
+	ctx, after, holding := c.ctx, c.at.pos, c.holding
 	c.mu.Unlock()
 	if ctx == nil { // no Step yet, so there is something to read
 		return closed()
+	}
+	if holding { // there is, but its turn comes with another feed
+		return nil
 	}
 	return c.c.Source.Changed(ctx, after)
 }
@@ -133,7 +151,7 @@ func (c *Consumer) Wake() <-chan struct{} {
 // for that; nil when none does.
 func (c *Consumer) wakeBy(other *Consumer) <-chan struct{} {
 	c.mu.Lock()
-	waiting := c.waiting
+	waiting := c.waiting || c.holding
 	c.mu.Unlock()
 	if !waiting {
 		return nil
@@ -177,6 +195,15 @@ func (c *Consumer) run(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if len(c.ahead) > 0 {
+		if c.followers.read(c.held.log) == c.held.read && c.holds(c.held.log) {
+			return released, nil
+		}
+		if err := c.take(ctx, c.ahead); err != nil {
+			return released, err
+		}
+		return true, c.settle(ctx)
+	}
 	entries, last, err := c.c.Source.Read(ctx, c.at.pos, readBatch)
 	if isForked(err) {
 		rejoined, err := c.forked(ctx)
@@ -214,8 +241,9 @@ func (c *Consumer) load(ctx context.Context) error {
 		return err
 	}
 	c.stored, c.unsaved, c.seen, c.rest, c.loaded = cursorOf(rec), 0, nil, nil, true
+	c.ahead, c.held, c.stuck = nil, held{}, nil
 	c.mu.Lock()
-	c.at, c.ignored = c.stored, 0
+	c.at, c.ignored, c.holding = c.stored, 0, false
 	c.mu.Unlock()
 	return c.settle(ctx)
 }
@@ -273,14 +301,43 @@ func (c *Consumer) settle(ctx context.Context) error {
 	return nil
 }
 
-// take reads entries: each fact that concerns the service becomes a change of its own, and many share a commit.
+// holds says whether this feed stops before a fact until another feed has been read further. A feed that stands still is not waited
+// for again until it has moved.
+func (c *Consumer) holds(log string) bool {
+	if log == "" || c.followers.Stepping {
+		c.held = held{}
+		return false
+	}
+	now := c.c.Machine.Now()
+	read := c.followers.read(log)
+	if at, ok := c.stuck[log]; ok && at == read || c.followers.failed(log) {
+		return false
+	}
+	if c.held.log != log || c.held.read != read {
+		c.held = held{log, read, now}
+		return true
+	}
+	if now.Sub(c.held.since) < patience {
+		return true
+	}
+	if c.stuck == nil {
+		c.stuck = map[string]Position{}
+	}
+	c.stuck[log] = read
+	return false
+}
+
+// take reads entries: each fact that concerns the service becomes a change of its own, and many share a commit. It stops before a
+// fact that builds on what another feed is about to bring, and keeps the rest.
 func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	failpoint.Hit("consumer.read.after")
 	at, stored, ignored, unsaved := c.at, c.stored, c.ignored, c.unsaved
 	var pending []*store.Pending
 	var spans []*telemetry.Span // of the pending changes, where they are exported
 	fail := error(nil)          // what is wrong with the feed; the facts before it still count
-	for _, e := range entries {
+	var ahead []Entry
+reading:
+	for n, e := range entries {
 		head, err := c.check(e, at)
 		if err != nil {
 			fail = err
@@ -305,6 +362,10 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 			if len(keys) == 0 {
 				ignored++
 			} else {
+				if behind, _ := c.followers.behind(head.After); c.holds(behind) {
+					ahead = entries[n:]
+					break reading
+				}
 				if c.spans != nil {
 					spans = append(spans, c.begin(ctx, fact))
 				}
@@ -335,9 +396,9 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	if refused != nil {
 		return refused
 	}
-	c.stored, c.unsaved = stored, unsaved
+	c.stored, c.unsaved, c.ahead = stored, unsaved, ahead
 	c.mu.Lock()
-	c.at, c.ignored = at, ignored
+	c.at, c.ignored, c.holding = at, ignored, len(ahead) > 0
 	c.mu.Unlock()
 	return fail
 }
@@ -396,7 +457,7 @@ var errStale = errors.New("consumer: the fact before was not read")
 
 // submit queues the change that reads one fact, together with the ignored ones before it.
 func (c *Consumer) submit(ctx context.Context, f Fact, keys []string, from, to cursor, ignored uint64) *store.Pending {
-	behind := c.followers.behind(f.Head.GetAfter())
+	_, behind := c.followers.behind(f.Head.GetAfter())
 	cause := f.Cause()
 	return c.c.Store.Submit(ctx, cause, func(tx *store.Tx) ([]byte, error) {
 		return nil, c.advance(ctx, tx, from, to, ignored, func(rec *storagev1.ConsumerRecord) error {
@@ -530,7 +591,7 @@ func (c *Consumer) release(ctx context.Context) (progress bool, err error) {
 		if err := proto.Unmarshal(row.Value, w); err != nil {
 			return false, err
 		}
-		if c.followers.behind(w.GetHead().GetAfter()) == "" {
+		if _, behind := c.followers.behind(w.GetHead().GetAfter()); behind == "" {
 			pending = append(pending, c.c.Store.Submit(ctx, fromWaiting(w).Cause(), c.again(ctx, store.DeferredFacts, row.Key)))
 		}
 	}

@@ -456,45 +456,79 @@ func TestDeferredFactIsReleasedInAServiceThatKeepsRestarting(t *testing.T) {
 	c.wantCounts("b", noise, 0, noise, 0, 0)
 }
 
-// A deferred fact takes effect as soon as the feed that it waits for has been read: no clock has to tick.
-func TestDeferredFactIsWokenByTheOtherFeed(t *testing.T) {
+// A fact that is held or deferred takes effect as soon as the feed that it waits for has been read: no clock has to tick.
+func TestWaitingFactIsWokenByTheOtherFeed(t *testing.T) {
+	for _, deferred := range []uint64{0, 1} {
+		orders, freight := newService(t, "orders"), newService(t, "freight")
+		billing := newService(t, "billing", orders, freight)
+		told := orders.tell("O1:x")
+		freight.tellAfter([]Position{told}, "F1:x")
+		if deferred > 0 {
+			billing.mustDrain("freight")
+		}
+		// freight's loop rests with F1 before orders' loop begins.
+		billing.followers.Stepping = false // others run while it waits
+		ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
+		machine := clock.NewManual(start) // never ticks
+		loops := map[string]step.Config{}
+		for _, l := range billing.followers.Loops(step.Config{Business: machine, Machine: machine}) {
+			loops[l.Name] = l
+		}
+		ended := make(chan error, 2)
+		rested := make(chan struct{})
+		l := loops["follow freight"]
+		inner, once := l.Stepper, sync.OnceFunc(func() { close(rested) })
+		l.Stepper = step.Func(func(ctx context.Context, now time.Time) (bool, error) {
+			progress, err := inner.Step(ctx, now)
+			if !progress {
+				once()
+			}
+			return progress, err
+		})
+		go func() { ended <- step.Loop(ctx, l) }()
+		<-rested
+		billing.wantCounts("freight", deferred, 0, 0, deferred, 0)
+		go func() { ended <- step.Loop(ctx, loops["follow orders"]) }()
+		if err := billing.followers.waitOne(ctx, billing.consumers["freight"], Position{Log: "freight", Epoch: told.Epoch, Sequence: 1}); err != nil {
+			t.Errorf("wait until freight is read: %v", err)
+		}
+		stop()
+		for range 2 {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+		billing.wantEffects("x=O1 F1")
+	}
+}
+
+// A feed is not held for ever by one that stands still: its facts are deferred, and what does not wait for them takes effect.
+func TestHeldFeedGoesOn(t *testing.T) {
 	orders, freight := newService(t, "orders"), newService(t, "freight")
 	billing := newService(t, "billing", orders, freight)
 	told := orders.tell("O1:x")
+	freight.tell("F0:y")
 	freight.tellAfter([]Position{told}, "F1:x")
-	// freight's loop rests with F1 deferred before orders' loop begins.
-	billing.followers.Stepping = false // others run while it waits
-	ctx, stop := context.WithTimeout(context.Background(), 30*time.Second)
-	machine := clock.NewManual(start) // never ticks
-	loops := map[string]step.Config{}
-	for _, l := range billing.followers.Loops(step.Config{Business: machine, Machine: machine}) {
-		loops[l.Name] = l
-	}
-	ended := make(chan error, 2)
-	rested := make(chan struct{})
-	l := loops["follow freight"]
-	inner, once := l.Stepper, sync.OnceFunc(func() { close(rested) })
-	l.Stepper = step.Func(func(ctx context.Context, now time.Time) (bool, error) {
-		progress, err := inner.Step(ctx, now)
-		if !progress {
-			once()
-		}
-		return progress, err
-	})
-	go func() { ended <- step.Loop(ctx, l) }()
-	<-rested
-	billing.wantCounts("freight", 1, 0, 0, 1, 0)
-	go func() { ended <- step.Loop(ctx, loops["follow orders"]) }()
-	if err := billing.followers.waitOne(ctx, billing.consumers["freight"], Position{Log: "freight", Epoch: told.Epoch, Sequence: 1}); err != nil {
-		t.Errorf("wait until freight is read: %v", err)
-	}
-	stop()
-	for range 2 {
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}
-	billing.wantEffects("x=O1 F1")
+	freight.tell("F2:y")
+	billing.followers.Stepping = false
+	machine := clock.NewManual(start)
+	c := billing.consumers["freight"]
+	c.c.Machine = machine
+	billing.mustDrain("freight")
+	billing.wantCounts("freight", 1, 1, 0, 0, 0)
+	machine.Advance(patience - 1)
+	billing.mustDrain("freight")
+	billing.wantCounts("freight", 1, 1, 0, 0, 0)
+	machine.Advance(1)
+	billing.mustDrain("freight")
+	billing.wantCounts("freight", 3, 2, 0, 1, 0)
+	freight.tellAfter([]Position{told}, "F3:z") // orders has not moved: nobody waits for it again
+	billing.mustDrain("freight")
+	billing.wantCounts("freight", 4, 2, 0, 2, 0)
+	billing.mustDrain("orders")
+	billing.mustDrain("freight")
+	billing.wantCounts("freight", 4, 4, 0, 0, 0)
+	billing.wantEffects("x=O1 F1", "y=F0 F2", "z=F3")
 }
 
 // TestCausalOrder has c follow a, and b which answers a, in any order of steps, restarts, refusals and retries: facts of one key

@@ -14,7 +14,8 @@ import (
 
 // Followers are the consumers of one service. Through it they know how far the others have read.
 type Followers struct {
-	// Stepping makes WaitRead answer at once: in a simulation nobody else runs while it would wait.
+	// Stepping makes WaitRead answer at once, and facts that are ahead of another feed be deferred at once: in a simulation nobody
+	// else runs while they would wait.
 	Stepping bool
 
 	consumers []*Consumer
@@ -112,8 +113,8 @@ func (f *Followers) waitOne(ctx context.Context, c *Consumer, p Position) error 
 	}
 }
 
-// behind says which followed feed has not been read as far as after names, in words; "" when all have.
-func (f *Followers) behind(after []*eventlogv1.Position) string {
+// behind says which followed feed has not been read as far as after names, also in words; "" when all have.
+func (f *Followers) behind(after []*eventlogv1.Position) (log, words string) {
 	for _, a := range after {
 		p := store.PositionOf(a)
 		for _, c := range f.consumers {
@@ -121,11 +122,31 @@ func (f *Followers) behind(after []*eventlogv1.Position) string {
 				continue
 			}
 			if read := c.Read(); read.Log == "" || read.Before(p) {
-				return fmt.Sprintf("waits until feed %s has been read up to %d", p.Log, p.Sequence)
+				return p.Log, fmt.Sprintf("waits until feed %s has been read up to %d", p.Log, p.Sequence)
 			}
 		}
 	}
-	return ""
+	return "", ""
+}
+
+// read is how far a followed log has been read.
+func (f *Followers) read(log string) Position {
+	for _, c := range f.consumers {
+		if c.c.Log == log {
+			return c.Read()
+		}
+	}
+	return Position{}
+}
+
+// failed says that a followed log could not be read the last time.
+func (f *Followers) failed(log string) bool {
+	for _, c := range f.consumers {
+		if c.c.Log == log {
+			return c.Err() != nil
+		}
+	}
+	return false
 }
 
 // await tells whether a deferred fact waits until a log has been read further than a position.
