@@ -70,7 +70,7 @@ type Consumer struct {
 	moved   chan struct{}   // closed when settled moves
 	waiting bool            // facts are deferred
 	holding bool            // the next fact waits for another feed, and so does this feed
-	awaits  []Position      // what the first of them waits for
+	awaits  []Position      // what the first of them waits for, or what is held
 	fork    *ForkError      // that a person has to decide about; nil when there is none
 	ctx     context.Context // of the last Step
 
@@ -90,6 +90,7 @@ type held struct {
 	log   string // empty when nothing is held
 	read  Position
 	since time.Time
+	after []Position // what the fact that is held builds on
 }
 
 // cursor is how far a log has been read.
@@ -264,7 +265,7 @@ func cursorOf(rec *storagev1.ConsumerRecord) cursor {
 // settle publishes how far every fact is settled: up to the cursor, or to before the first deferred fact.
 func (c *Consumer) settle(ctx context.Context) error {
 	settled, waiting := c.at.pos, false
-	var awaits []Position
+	awaits := c.held.after
 	err := c.c.Store.View(ctx, func(r store.Reader) error {
 		rg := store.Prefix(store.Key(c.c.Log))
 		rg.Limit = 1
@@ -277,9 +278,7 @@ func (c *Consumer) settle(ctx context.Context) error {
 		if err := proto.Unmarshal(rows[0].Value, &w); err != nil {
 			return err
 		}
-		for _, p := range w.GetHead().GetAfter() {
-			awaits = append(awaits, store.PositionOf(p))
-		}
+		awaits = slices.Concat(awaits, positions(w.GetHead().GetAfter()))
 		first := store.PositionOf(w.GetHead().GetPosition())
 		first.Sequence--
 		if first.Before(settled) {
@@ -310,21 +309,29 @@ func (c *Consumer) holds(log string) bool {
 	}
 	now := c.c.Machine.Now()
 	read := c.followers.read(log)
-	if at, ok := c.stuck[log]; ok && at == read || c.followers.failed(log) {
-		return false
-	}
-	if c.held.log != log || c.held.read != read {
-		c.held = held{log, read, now}
+	switch at, ok := c.stuck[log]; {
+	case ok && at == read || c.followers.failed(log):
+	case c.held.log != log || c.held.read != read:
+		c.held = held{log: log, read: read, since: now}
 		return true
-	}
-	if now.Sub(c.held.since) < patience {
+	case now.Sub(c.held.since) < patience:
 		return true
+	default:
+		if c.stuck == nil {
+			c.stuck = map[string]Position{}
+		}
+		c.stuck[log] = read
 	}
-	if c.stuck == nil {
-		c.stuck = map[string]Position{}
-	}
-	c.stuck[log] = read
+	c.held = held{}
 	return false
+}
+
+func positions(after []*eventlogv1.Position) []Position {
+	out := make([]Position, len(after))
+	for i, p := range after {
+		out[i] = store.PositionOf(p)
+	}
+	return out
 }
 
 // take reads entries: each fact that concerns the service becomes a change of its own, and many share a commit. It stops before a
@@ -363,7 +370,7 @@ reading:
 				ignored++
 			} else {
 				if behind, _ := c.followers.behind(head.After); c.holds(behind) {
-					ahead = entries[n:]
+					ahead, c.held.after = entries[n:], positions(head.After)
 					break reading
 				}
 				if c.spans != nil {
