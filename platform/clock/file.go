@@ -28,6 +28,7 @@ type file struct {
 	mu      sync.Mutex
 	known   bool
 	state   fileState
+	seen    os.FileInfo   // of the file that state was read from; nil when it could be another by now and look the same
 	changed chan struct{} // closed at the next change; nil when nobody has asked
 }
 
@@ -68,12 +69,18 @@ func same(a, b os.FileInfo) bool {
 	return a != nil && os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
 }
 
-// Now reads the file each time: its modification time is too coarse to tell two changes apart.
+// Now looks whether the file is another each time, and reads it when it is.
 func (f *file) Now() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if state, err := readFile(f.path); err == nil {
-		f.state, f.known = state, true
+	if info, err := os.Stat(f.path); err == nil && !same(f.seen, info) {
+		if state, err := readFile(f.path); err == nil {
+			f.state, f.known = state, true
+		}
+		f.seen = nil
+		if time.Since(info.ModTime()) > settled {
+			f.seen = info
+		}
 	}
 	now := time.Now().UTC()
 	switch {
@@ -84,6 +91,9 @@ func (f *file) Now() time.Time {
 	}
 	return f.state.At.UTC()
 }
+
+// settled is the age at which a file cannot look like one that replaces it later: many ticks of the file system's clock.
+const settled = 100 * time.Millisecond
 
 func readFile(path string) (fileState, error) {
 	var state fileState

@@ -309,7 +309,9 @@ func (s *Store) load(ctx context.Context) error {
 		if err := createBuckets(btx, s.cat); err != nil {
 			return err
 		}
-		if err := s.cat.rebuild(ctx, &reader{btx: btx, cat: s.cat}, &DerivedWriter{btx: btx, cat: s.cat}); err != nil {
+		if err := s.cat.rebuild(ctx, &reader{btx: btx, cat: s.cat}, &DerivedWriter{cat: s.cat, put: func(b *Bucket, key, stored []byte) error {
+			return btx.Bucket([]byte(b.Name)).Put(key, stored)
+		}}); err != nil {
 			return fmt.Errorf("rebuild derived buckets: %w", err)
 		}
 		return putMeta(btx, metaVersion, binary.BigEndian.AppendUint32(nil, s.cat.Version))

@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -42,7 +44,7 @@ func (r *Report) breach(format string, args ...any) {
 }
 
 // Verify checks the store in a file that no program has open: the hash chain, the checksum of every value, the log replayed
-// into an empty store against the stored records byte by byte, rebuilt derived buckets against the stored ones, personal
+// again against the stored records byte by byte, rebuilt derived buckets against the stored ones, personal
 // records against their salted hashes, the schema's invariants, and the structure of the pages below all that. Breaches are in the report; an error means that the file
 // could not be checked to the end, as when its page structure is damaged.
 func Verify(ctx context.Context, path string, schema Schema) (Report, error) {
@@ -75,13 +77,9 @@ func verifyFile(ctx context.Context, path string, schema Schema, lock time.Durat
 		if err != nil {
 			return fmt.Errorf("store file %s is damaged: %w", path, err)
 		}
-		scratch, remove, err := newScratch(cat)
-		if err != nil {
-			return fmt.Errorf("verify %s: make an empty store: %w", path, err)
-		}
-		defer remove()
 		return db.View(func(btx *bbolt.Tx) error {
-			v := &verifier{Report: &report, ctx: ctx, cat: cat, btx: btx, scratch: scratch}
+			v := newVerifier(ctx, &report, cat, btx)
+			defer v.expected.close()
 			return v.run()
 		})
 	})
@@ -114,33 +112,24 @@ func (s *Store) Verify(ctx context.Context) (Report, error) {
 	return report, err
 }
 
-// newScratch returns an empty store to replay into.
-func newScratch(cat *catalogue) (db *bbolt.DB, remove func(), err error) {
-	dir, err := os.MkdirTemp("", "crossdock-verify-*")
-	if err != nil {
-		return nil, nil, err
-	}
-	db, err = bbolt.Open(filepath.Join(dir, "scratch"), 0o600, &bbolt.Options{NoSync: true, NoGrowSync: true, NoFreelistSync: true,
-		FreelistType: bbolt.FreelistMapType})
-	if err == nil {
-		err = db.Update(func(btx *bbolt.Tx) error { return createBuckets(btx, cat) })
-	}
-	if err != nil {
-		os.RemoveAll(dir)
-		return nil, nil, err
-	}
-	return db, func() { db.Close(); os.RemoveAll(dir) }, nil
-}
-
 type verifier struct {
 	*Report
-	ctx     context.Context
-	cat     *catalogue
-	btx     *bbolt.Tx
-	scratch *bbolt.DB
+	ctx context.Context
+	cat *catalogue
+	btx *bbolt.Tx
 
-	firstDay []byte // of which causes are kept
-	causes   uint64 // found as the log has them
+	seeds    map[string]maphash.Seed // by bucket, of the hashes of its keys and values
+	expected *spill                  // what the log and a rebuild say, and what is stored
+	firstDay []byte                  // of which causes are kept
+	causes   atomic.Uint64           // found of those that the log has
+}
+
+func newVerifier(ctx context.Context, report *Report, cat *catalogue, btx *bbolt.Tx) *verifier {
+	v := &verifier{Report: report, ctx: ctx, cat: cat, btx: btx, seeds: map[string]maphash.Seed{}, expected: &spill{}}
+	for name := range cat.byName {
+		v.seeds[name] = maphash.MakeSeed()
+	}
+	return v
 }
 
 func (v *verifier) run() error {
@@ -164,15 +153,12 @@ func (v *verifier) run() error {
 		return err
 	}
 	v.Checks = append(v.Checks, "I1 replay", "I1 checksums", "I1 personal")
-	err := v.scratch.View(func(replayed *bbolt.Tx) error {
-		for _, b := range v.cat.Buckets {
-			if err := v.compare(b.Name, b.Kind, v.btx.Bucket([]byte(b.Name)), replayed.Bucket([]byte(b.Name))); err != nil {
-				return err
-			}
+	for _, b := range v.cat.Buckets {
+		if err := v.stored(b); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
+	}
+	if err := v.compare(); err != nil {
 		return err
 	}
 	r := &reader{btx: v.btx, cat: v.cat}
@@ -229,85 +215,122 @@ func (v *verifier) buckets() error {
 	return nil
 }
 
-// replay reads the log from its first entry, checks the chain, and makes every change again in the empty store.
+// replay reads the log from its first entry, checks the chain, and notes what every change wrote.
 func (v *verifier) replay() error {
-	const perCommit = 1000
 	last := tip{epoch: firstEpoch}
-	out, err := v.scratch.Begin(true)
-	if err != nil {
-		return err
-	}
-	defer func() { out.Rollback() }()
-	log := v.btx.Bucket([]byte(logBucket))
-	c := log.Cursor()
-	for k, val := c.First(); k != nil; k, val = c.Next() {
-		if err := v.ctx.Err(); err != nil {
-			return err
+	return v.walk(logBucket, func(w *worker, b *batch) {
+		b.entries = make([]*entry, len(b.rows))
+		for i, row := range b.rows {
+			w.entry(b, i, row)
 		}
-		v.Entries++
-		name := "key " + printable(k)
-		if len(k) == 8 {
-			name = fmt.Sprintf("entry %d", last.sequence+1)
-		}
-		v.reachable(logBucket, log, k, val)
-		data, err := unseal(logBucket, k, val)
-		if err != nil {
-			v.breach("log %s: %v", name, err)
-			if len(val) < envelopeSize {
+	}, func(b *batch) {
+		for i, row := range b.rows {
+			v.Entries++
+			name := "key " + printable(row.Key)
+			if len(row.Key) == 8 {
+				name = fmt.Sprintf("entry %d", last.sequence+1)
+			}
+			for _, finding := range b.findings[i] {
+				v.breach("log %s: %s", name, finding)
+			}
+			e := b.entries[i]
+			if e == nil {
+				last.sequence++
+				last.hash = nil
 				continue
 			}
-			data = val[envelopeSize:]
-		}
-		e, err := decodeEntry(data)
-		if err != nil {
-			v.breach("log %s: %v", name, err)
-			last.sequence++
-			last.hash = nil
-			continue
-		}
-		if err := e.follows(v.cat.Service, k, last); err != nil {
-			v.breach("log %s: %v", name, err)
-		}
-		if err := e.applyWrites(out); err != nil {
-			v.breach("log %s: cannot be replayed: %v", name, err)
-		}
-		if err := v.cause(e); err != nil {
-			return err
-		}
-		last = e.tip()
-		if v.Entries%perCommit == 0 {
-			if err := out.Commit(); err != nil {
-				return err
+			if err := e.follows(v.cat.Service, row.Key, last); err != nil {
+				v.breach("log %s: %v", name, err)
 			}
-			if out, err = v.scratch.Begin(true); err != nil {
-				return err
-			}
+			last = e.tip()
 		}
-	}
-	return out.Commit()
+	})
 }
 
-// derived rebuilds the derived buckets from the stored records.
-func (v *verifier) derived() error {
-	out, err := v.scratch.Begin(true)
+// entry looks at one row of the log, as far as that goes without the others.
+func (w *worker) entry(b *batch, i int, row KV) {
+	reachable(b, i, w.bucket, logBucket, row)
+	data, err := unseal(logBucket, row.Key, row.Value)
 	if err != nil {
-		return err
+		b.find(i, err)
+		if len(row.Value) < envelopeSize {
+			return
+		}
+		data = row.Value[envelopeSize:]
 	}
-	defer out.Rollback()
-	if err := v.cat.rebuild(v.ctx, &reader{btx: v.btx, cat: v.cat}, &DerivedWriter{btx: out, cat: v.cat}); err != nil {
+	e, err := decodeEntry(data)
+	if err != nil {
+		b.find(i, err)
+		return
+	}
+	for _, lw := range e.writes {
+		known := w.v.cat.byName[string(lw.bucket)]
+		if known.Bucket == nil || known.Kind == Derived {
+			b.find(i, fmt.Errorf("cannot be replayed: bucket %s is not one of records", printable(lw.bucket)))
+			continue
+		}
+		w.note(string(lw.bucket), lw.key, lw.value, b.first+uint64(i))
+	}
+	if err := w.cause(e); err != nil {
+		b.find(i, err)
+	}
+	b.entries[i] = e
+}
+
+// derived notes what a rebuild makes of the stored records.
+func (v *verifier) derived() error {
+	w := &worker{v: v, btx: v.btx}
+	row := uint64(0)
+	err := v.cat.rebuild(v.ctx, &reader{btx: v.btx, cat: v.cat}, &DerivedWriter{cat: v.cat, put: func(b *Bucket, key, stored []byte) error {
+		row++
+		w.note(b.Name, key, stored, row)
+		return nil
+	}})
+	if err != nil {
 		v.breach("derived buckets cannot be rebuilt: %v", err)
 		return v.ctx.Err()
 	}
-	return out.Commit()
+	return w.flush()
+}
+
+// stored notes what a bucket holds, and checks it as far as that goes by itself.
+func (v *verifier) stored(bucket *Bucket) error {
+	return v.walk(bucket.Name, func(w *worker, b *batch) {
+		for i, row := range b.rows {
+			got := row.Value
+			if bucket.Kind == Personal {
+				sum := sha256.Sum256(got)
+				got = sum[:]
+			}
+			if _, err := unseal(bucket.Name, row.Key, row.Value); err != nil {
+				b.find(i, err)
+			} else {
+				w.note(bucket.Name, row.Key, got, isStored)
+			}
+			reachable(b, i, w.bucket, bucket.Name, row)
+		}
+	}, func(b *batch) {
+		v.Records += uint64(len(b.rows))
+		v.tell(b)
+	})
+}
+
+// tell reports the findings of a batch.
+func (v *verifier) tell(b *batch) {
+	for _, i := range slices.Sorted(maps.Keys(b.findings)) {
+		for _, finding := range b.findings[i] {
+			v.breach("%s", finding)
+		}
+	}
 }
 
 // cause checks that the request which an entry came from is stored, unless its day was dropped since.
-func (v *verifier) cause(e *entry) error {
+func (w *worker) cause(e *entry) error {
 	c, at := e.head.Cause, e.head.ApplyTime.AsTime()
-	if c.GetRequestId() == "" || bytes.Compare(causeDay(at), v.firstDay) < 0 {
+	if c.GetRequestId() == "" || bytes.Compare(causeDay(at), w.v.firstDay) < 0 {
 		return nil
 	}
-	causes, key := v.btx.Bucket([]byte(causesBucket)), newCauseKey(c.Principal, c.Method, c.RequestId)
+	causes, key := w.btx.Bucket([]byte(causesBucket)), newCauseKey(c.Principal, c.Method, c.RequestId)
 	name := causePartition(at, e.head.Position.GetSequence())
 	stored := lookUp(causes, name, key)
 	if stored == nil { // a program of before the spans keeps it under the day
@@ -315,18 +338,13 @@ func (v *verifier) cause(e *entry) error {
 			name, stored = causeDay(at), old
 		}
 	}
-	want, err := e.sealCause(name, key)
-	switch {
-	case err != nil:
-		return err
-	case stored == nil:
-		v.breach("bucket %s key %x: is missing, the log has it", causesName(name), key)
-		return nil
-	case !bytes.Equal(stored, want):
-		v.breach("bucket %s key %x: differs from the log", causesName(name), key)
+	if stored == nil {
+		return fmt.Errorf("bucket %s key %x: is missing, the log has it", causesName(name), key)
 	}
-	v.Records++
-	v.causes++
+	w.v.causes.Add(1)
+	if want, err := e.sealCause(name, key); err != nil || !bytes.Equal(stored, want) {
+		return fmt.Errorf("bucket %s key %x: differs from the log", causesName(name), key)
+	}
 	return nil
 }
 
@@ -339,30 +357,36 @@ func lookUp(causes *bbolt.Bucket, partition []byte, key causeKey) []byte {
 
 // otherCauses finds the causes that are stored and that the log does not have: those that cause has not met.
 func (v *verifier) otherCauses() error {
-	causes, stored := v.btx.Bucket([]byte(causesBucket)), uint64(0)
-	c := causes.Cursor()
-	for name, val := c.First(); name != nil; name, val = c.Next() {
-		switch {
-		case val != nil:
-			v.breach("bucket %s key %s: is not a partition", causesBucket, printable(name))
-			continue
-		case bytes.Compare(name, v.firstDay) < 0:
-			v.breach("bucket %s: is stored, the log does not have it any more", causesName(name))
-			continue
-		}
-		p := causes.Bucket(name)
-		rows := p.Cursor()
-		for k, val := rows.First(); k != nil; k, val = rows.Next() {
-			stored++
-			v.reachable(causesName(name), p, k, val)
-			if _, err := unseal(causesName(name), k, val); err != nil {
-				v.breach("%v", err)
+	var stored atomic.Uint64
+	err := v.walk(causesBucket, func(w *worker, b *batch) {
+		for i, row := range b.rows {
+			name := causesName(row.Key)
+			switch {
+			case row.Value != nil:
+				b.find(i, fmt.Errorf("bucket %s key %s: is not a partition", causesBucket, printable(row.Key)))
+				continue
+			case bytes.Compare(row.Key, v.firstDay) < 0:
+				b.find(i, fmt.Errorf("bucket %s: is stored, the log does not have it any more", name))
+				continue
+			}
+			partition := w.bucket.Bucket(row.Key)
+			c := partition.Cursor()
+			for k, val := c.First(); k != nil; k, val = c.Next() {
+				stored.Add(1)
+				reachable(b, i, partition, name, KV{k, val})
+				if _, err := unseal(name, k, val); err != nil {
+					b.find(i, err)
+				}
 			}
 		}
+	}, v.tell)
+	if err != nil {
+		return err
 	}
-	if stored != v.causes {
-		v.breach("bucket %s: holds %d requests, the log has %d", causesBucket, stored, v.causes)
-		v.nameOthers(causes)
+	v.Records += stored.Load()
+	if want := v.causes.Load(); stored.Load() != want {
+		v.breach("bucket %s: holds %d requests, of which the log has %d", causesBucket, stored.Load(), want)
+		v.nameOthers(v.btx.Bucket([]byte(causesBucket)))
 	}
 	return v.ctx.Err()
 }
@@ -399,60 +423,10 @@ func (v *verifier) nameOthers(causes *bbolt.Bucket) {
 	})
 }
 
-// compare walks a stored bucket and its replayed or rebuilt counterpart side by side.
-func (v *verifier) compare(name string, kind Kind, stored, want *bbolt.Bucket) error {
-	origin := "the log"
-	if kind == Derived {
-		origin = "the rebuilt bucket"
-	}
-	s, w := stored.Cursor(), want.Cursor()
-	sk, sv := s.First()
-	wk, wv := w.First()
-	for sk != nil || wk != nil {
-		if err := v.ctx.Err(); err != nil {
-			return err
-		}
-		c := bytes.Compare(sk, wk)
-		if wk == nil || sk != nil && c < 0 {
-			v.breach("bucket %s key %s: is stored, %s does not have it", name, printable(sk), origin)
-			v.reachable(name, stored, sk, sv)
-			sk, sv = s.Next()
-			continue
-		}
-		if sk == nil || c > 0 {
-			v.breach("bucket %s key %s: is missing, %s has it", name, printable(wk), origin)
-			wk, wv = w.Next()
-			continue
-		}
-		v.Records++
-		got := sv
-		if kind == Personal {
-			sum := sha256.Sum256(sv)
-			got = sum[:]
-		}
-		if _, err := unseal(name, sk, sv); err != nil {
-			v.breach("%v", err)
-		} else if !bytes.Equal(got, wv) {
-			v.breach("bucket %s key %s: differs from %s", name, printable(sk), origin)
-		}
-		v.reachable(name, stored, sk, sv)
-		sk, sv = s.Next()
-		wk, wv = w.Next()
-	}
-	return nil
-}
-
-// reachable checks that a look-up finds what a walk has found: it goes by the keys in the inner pages, a walk does not.
-func (v *verifier) reachable(name string, b *bbolt.Bucket, key, value []byte) {
-	if !bytes.Equal(b.Get(key), value) {
-		v.breach("bucket %s key %s: cannot be looked up", name, printable(key))
-	}
-}
-
 // DerivedWriter fills derived buckets.
 type DerivedWriter struct {
-	btx *bbolt.Tx
 	cat *catalogue
+	put func(b *Bucket, key, stored []byte) error
 }
 
 // Put writes one row of a derived bucket.
@@ -460,14 +434,13 @@ func (w *DerivedWriter) Put(ctx context.Context, b *Bucket, key, value []byte) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	name, err := w.cat.check(b)
-	if err != nil {
+	if _, err := w.cat.check(b); err != nil {
 		return err
 	}
 	if b.Kind != Derived {
 		return fmt.Errorf("store: a rebuild writes derived buckets alone, %s is none", b.Name)
 	}
-	return w.btx.Bucket(name).Put(key, seal(b.Name, key, 0, value))
+	return w.put(b, key, seal(b.Name, key, 0, value))
 }
 
 // RunVerify is the verify subcommand of a service: it prints the report and returns the exit code, 0 for a whole store, 1 for
