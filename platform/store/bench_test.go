@@ -131,7 +131,9 @@ var (
 	benchSchema = Schema{Service: "orders", Version: 1, Buckets: []*Bucket{bench.orders, bench.lines, bench.byNumber, bench.byState, bench.series,
 		{Name: "quantities", Kind: Record, Doc: "unused"}, {Name: "holds", Kind: Record, Doc: "unused"}, {Name: "claims", Kind: Record, Doc: "unused"},
 		{Name: "people", Kind: Personal, Doc: "unused"}, {Name: "orders_by_due", Kind: Derived, Doc: "unused"}},
-		Rebuild: func(context.Context, Reader, *DerivedWriter) error { return nil }}
+		Rebuild: func(ctx context.Context, r Reader, w *DerivedWriter) error {
+			return Each(ctx, r, bench.orders, nil, func(kv KV) error { return w.Put(ctx, bench.byState, Key("CONFIRMED", kv.Key), nil) })
+		}}
 )
 
 // benchTime is when order n is made: two million a day, so that ten million fill five days.
@@ -263,4 +265,41 @@ func BenchmarkCreateOrder(b *testing.B) {
 			createOrders(b, s, now, callers, 1)
 		})
 	}
+}
+
+// BenchmarkVerify and BenchmarkOpen look at a file of many orders.
+func BenchmarkVerify(b *testing.B) {
+	const held = 100_000
+	s, now := benchStore(b, filepath.Join(b.TempDir(), "bench.db"))
+	fillOrders(b, s, now, held)
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	begun, at := cpu(), time.Now()
+	for b.Loop() {
+		r, err := Verify(context.Background(), s.path, benchSchema)
+		if err != nil || r.Entries != held || len(r.Breaches) > 0 {
+			b.Fatalf("%d entries, %v, %q", r.Entries, err, r.Breaches)
+		}
+	}
+	entries := float64(b.N * held)
+	b.ReportMetric(float64((cpu()-begun).Microseconds())/entries, "cpu-µs/entry")
+	b.ReportMetric(entries/time.Since(at).Seconds(), "entries/s")
+}
+
+func BenchmarkOpen(b *testing.B) {
+	const held = 1_000_000
+	s, now := benchStore(b, filepath.Join(b.TempDir(), "bench.db"))
+	fillOrders(b, s, now, held)
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	begun := cpu()
+	for b.Loop() {
+		s, _ := benchStore(b, s.path)
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	reportCPU(b, begun)
 }

@@ -152,10 +152,14 @@ func loadCauses(btx *bbolt.Tx) (*causeIndex, error) {
 		return x, nil // a later check says so
 	}
 	err := causes.ForEachBucket(func(name []byte) error {
-		c := causes.Bucket(name).Cursor()
+		if len(name) < dayLength {
+			return nil // none of a store's, as verify says
+		}
+		name = bytes.Clone(name)
+		day, c := x.day(name), causes.Bucket(name).Cursor()
 		for k, _ := c.First(); k != nil; k, _ = c.Next() {
-			if len(k) == len(causeKey{}) && len(name) >= dayLength {
-				x.add(bytes.Clone(name), causeKey(k))
+			if len(k) == len(causeKey{}) {
+				day.add(name, causeKey(k))
 			}
 		}
 		return nil
@@ -163,7 +167,10 @@ func loadCauses(btx *bbolt.Tx) (*causeIndex, error) {
 	return x, err
 }
 
-func (x *causeIndex) add(partition []byte, key causeKey) {
+func (x *causeIndex) add(partition []byte, key causeKey) { x.day(partition).add(partition, key) }
+
+// day returns the part of a partition's day.
+func (x *causeIndex) day(partition []byte) *dayCauses {
 	day := string(partition[:dayLength])
 	// Days come in order, but for those of a file that was written with a clock that stepped back.
 	at := len(x.days)
@@ -174,7 +181,7 @@ func (x *causeIndex) add(partition []byte, key causeKey) {
 		x.days = slices.Insert(x.days, at, &dayCauses{day: day, slots: make([]uint64, 64)})
 		at++
 	}
-	x.days[at-1].add(partition, key)
+	return x.days[at-1]
 }
 
 func (d *dayCauses) add(partition []byte, key causeKey) {

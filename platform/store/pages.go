@@ -98,12 +98,12 @@ func (w *pageWalk) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= w.end {
 		return nil, fmt.Errorf("page %d lies outside the file", id)
 	}
-	header := make([]byte, pageHeader)
-	if _, err := w.file.ReadAt(header, int64(id)*int64(w.size)); err != nil {
+	p := make([]byte, w.size)
+	if _, err := w.file.ReadAt(p, int64(id)*int64(w.size)); err != nil {
 		return nil, err
 	}
-	overflow := uint64(native.Uint32(header[12:]))
-	if native.Uint64(header) != id || id+overflow >= w.end {
+	overflow := uint64(native.Uint32(p[12:]))
+	if native.Uint64(p) != id || id+overflow >= w.end {
 		return nil, fmt.Errorf("page %d has a damaged header", id)
 	}
 	for i := id; i <= id+overflow; i++ {
@@ -112,7 +112,10 @@ func (w *pageWalk) page(id uint64) ([]byte, error) {
 		}
 		w.used[i] = true
 	}
-	p := make([]byte, int(overflow+1)*w.size)
+	if overflow == 0 {
+		return p, nil
+	}
+	p = make([]byte, int(overflow+1)*w.size)
 	_, err := w.file.ReadAt(p, int64(id)*int64(w.size))
 	return p, err
 }

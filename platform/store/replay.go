@@ -48,6 +48,7 @@ type worker struct {
 	v      *verifier
 	btx    *bbolt.Tx
 	bucket *bbolt.Bucket // that is walked
+	writes []logWrite    // of the entry under way
 	notes  [spillParts][]byte
 }
 

@@ -258,12 +258,13 @@ func (w *worker) entry(b *batch, i int, row KV) {
 		}
 		data = row.Value[envelopeSize:]
 	}
-	e, err := decodeEntry(data)
+	e, err := decodeEntryInto(w.writes, data)
 	if err != nil {
 		b.find(i, err)
 		return
 	}
-	for _, lw := range e.writes {
+	w.writes, e.writes = e.writes, nil
+	for _, lw := range w.writes {
 		known := w.v.cat.byName[string(lw.bucket)]
 		if known.Bucket == nil || known.Kind == Derived {
 			b.find(i, fmt.Errorf("cannot be replayed: bucket %s is not one of records", printable(lw.bucket)))

@@ -155,12 +155,15 @@ func splitEntry(data []byte) (head, private []byte, err error) {
 }
 
 // decodeEntry takes the data of a stored entry apart. Its writes and answer are parts of data.
-func decodeEntry(data []byte) (*entry, error) {
+func decodeEntry(data []byte) (*entry, error) { return decodeEntryInto(nil, data) }
+
+// decodeEntryInto is decodeEntry for many entries: the writes are put into a slice that served for others before.
+func decodeEntryInto(writes []logWrite, data []byte) (*entry, error) {
 	head, private, err := splitEntry(data)
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{head: &eventlogv1.Head{}}
+	e := &entry{head: &eventlogv1.Head{}, writes: writes[:0]}
 	if err := proto.Unmarshal(head, e.head); err != nil {
 		return nil, err
 	}
