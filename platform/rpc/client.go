@@ -58,7 +58,8 @@ const (
 
 // Dial makes a connection that is opened with the first call. Calls wait for the server within their deadline, carry the
 // origin in their context (trace, actor, causal past), and are repeated on UNAVAILABLE when their method is a read or
-// their request_id is set.
+// their request_id is set. A call that a full server refused is repeated when the server says, within the deadline and the
+// connection's budget of repeats. What a service does for others answers before the other's deadline.
 func Dial(c ClientConfig) (*grpc.ClientConn, error) {
 	if c.Target == "" || c.Service == "" {
 		return nil, errors.New("rpc dial: Target and Service are required")
@@ -80,7 +81,7 @@ func Dial(c ClientConfig) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rpc dial %s: %w", c.Service, err)
 	}
-	cl := &client{ClientConfig: c, policies: auth.NewPolicies(c.Files)}
+	cl := &client{ClientConfig: c, policies: auth.NewPolicies(c.Files), budget: newBudget()}
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig)),
 		grpc.WithResolvers(discovery.Static()),
@@ -110,14 +111,12 @@ func Dial(c ClientConfig) (*grpc.ClientConn, error) {
 type client struct {
 	ClientConfig
 	policies *auth.Policies
+	budget   *budget
 }
 
 func (c *client) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
-		defer cancel()
-	}
+	ctx, cancel := c.within(ctx)
+	defer cancel()
 	ctx, span, err := c.forward(ctx, method)
 	if err != nil {
 		return err
@@ -129,7 +128,7 @@ func (c *client) unary(ctx context.Context, method string, req, reply any, cc *g
 			opts = append(opts, grpc.MaxRetryRPCBufferSize(0))
 		}
 	}
-	err = invoke(ctx, method, req, reply, cc, opts...)
+	err = c.budget.spend(ctx, func() error { return invoke(ctx, method, req, reply, cc, opts...) })
 	span.End(rpcerr.Reason(err))
 	return err
 }
@@ -142,6 +141,23 @@ func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cli
 	defer span.End("") // a stream is exported as its opening
 	return open(ctx, desc, cc, method, opts...)
 }
+
+// within gives a call its deadline: the usual one when there is none, and when the call is made on behalf of another, a little less
+// than is left of that one's, so that its caller learns what went wrong while it still listens.
+func (c *client) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithTimeout(ctx, c.Timeout)
+	}
+	if origin.From(ctx).Principal.Kind == 0 {
+		return ctx, func() {}
+	}
+	left := time.Until(end)
+	return context.WithTimeout(ctx, left-min(left/20, maxMargin))
+}
+
+// maxMargin bounds what a hop keeps of its caller's time for itself: a twentieth, and never more than this.
+const maxMargin = 250 * time.Millisecond
 
 // forward carries who caused the call and what it has seen to the next service, and begins the call's span.
 func (c *client) forward(ctx context.Context, method string) (context.Context, *telemetry.Span, error) {

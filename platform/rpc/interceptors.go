@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/grpc"
@@ -34,8 +33,6 @@ type server struct {
 	ServerConfig
 	validator protovalidate.Validator
 	metrics   *metrics
-	unaries   atomic.Int64
-	streams   atomic.Int64
 }
 
 // call is what the interceptors know of one call.
@@ -55,7 +52,7 @@ type part func(ctx context.Context, c *call, next func(context.Context) error) e
 // the interceptors, inside so that a handler's panic is counted and logged like any other error.
 func (s *server) list() []part {
 	return []part{
-		s.recoverOutside, s.trace, s.measure, s.log, s.errors, s.authorize, s.headerFields, s.validate, s.deadline, s.causalWait, recoverInside,
+		s.recoverOutside, s.trace, s.measure, s.log, s.errors, inTime, s.authorize, s.headerFields, s.validate, s.deadline, s.causalWait, recoverInside,
 	}
 }
 
@@ -267,6 +264,14 @@ func (s *server) internal(ctx context.Context, c *call, err error) *rpcerr.Error
 	return rpcerr.Internal(reference)
 }
 
+// inTime leaves out work whose caller has given up while it waited for its turn.
+func inTime(ctx context.Context, _ *call, next func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return next(ctx)
+}
+
 func (s *server) authorize(ctx context.Context, c *call, next func(context.Context) error) error {
 	m, ok := s.Policies.Lookup(c.full)
 	if !ok {
@@ -440,7 +445,10 @@ func (s *server) causalWait(ctx context.Context, c *call, next func(context.Cont
 		after = origin.MergeAfter(after, []origin.Position{p})
 	}
 	if len(after) > 0 {
-		if err := s.waitFor(ctx, after); err != nil {
+		begun := s.Now()
+		err := s.waitFor(ctx, after)
+		waitedFor(ctx, s.Now().Sub(begun))
+		if err != nil {
 			return err
 		}
 	}
@@ -476,25 +484,10 @@ func notYet(err error) error {
 	return rpcerr.Unavailable(rpcerr.ReasonNotYetRead)
 }
 
-// shed refuses calls over the bound before anything of them is decoded. Health is always answered.
-func (s *server) shed(ctx context.Context, info *tap.Info) (context.Context, error) {
-	count, limit := &s.unaries, s.MaxInFlight
-	if m, ok := s.Policies.Lookup(info.FullMethodName); ok {
-		if m.Exempt {
-			return ctx, nil
-		}
-		if m.Streams {
-			count, limit = &s.streams, s.MaxStreams
-		}
-	}
-	if count.Add(1) > int64(limit) {
-		count.Add(-1)
-		s.metrics.shed.Inc()
-		return nil, rpcerr.Exhausted(RetryAfter).In(s.Service)
-	}
-	// The transport ends the context of a stream in every case, also when no handler was found for it.
-	context.AfterFunc(ctx, func() { count.Add(-1) })
-	return ctx, nil
+// tap refuses calls that are too many before anything of them is decoded.
+func (s *server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	m, _ := s.Policies.Lookup(info.FullMethodName) // one that nobody knows is refused later, and counts until then
+	return s.Admission.enter(ctx, info.FullMethodName, m)
 }
 
 func last(md metadata.MD, key string) string {

@@ -11,10 +11,9 @@ type metrics struct {
 	calls    *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
-	shed     prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metrics, error) {
 	m := &metrics{
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "crossdock_rpc_calls_total", Help: "Calls answered, by method, gRPC code and reason; the reason is empty for OK.",
@@ -26,14 +25,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "crossdock_rpc_in_flight", Help: "Calls and streams being served.",
 		}),
-		shed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "crossdock_rpc_shed_total", Help: "Calls refused before decoding because too many were in flight.",
-		}),
 	}
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.calls, m.seconds, m.inFlight, m.shed} {
+	for _, c := range append(more, m.calls, m.seconds, m.inFlight) {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

@@ -575,7 +575,9 @@ func TestOverload(t *testing.T) {
 		<-release
 		return nil, rpcerr.NotFound("widgets/w1")
 	}}, func(c *platformtest.Config) {
-		c.Server = func(sc *rpc.ServerConfig) { sc.MaxInFlight = limit }
+		c.Server = func(sc *rpc.ServerConfig) {
+			sc.Admission = rpc.NewAdmission(service, rpc.Limits{Calls: limit}, time.Now)
+		}
 	})
 	cc := f.As("tower")
 	get := func() error {

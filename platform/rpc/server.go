@@ -60,10 +60,10 @@ type ServerConfig struct {
 	Own OwnLog
 	// DefaultTimeout bounds unary calls that came without a deadline, and every causal wait; 0 means 10 s.
 	DefaultTimeout time.Duration
-	// MaxInFlight bounds unary calls at the same time; more are refused before they are decoded. 0 means 512.
-	MaxInFlight int
-	// MaxStreams bounds open streams in the same way; 0 means 256.
-	MaxStreams int
+	// Admission refuses calls before they are decoded; nil means one with the usual Limits.
+	Admission *Admission
+	// MaxMessage bounds a request, in bytes; 0 means 4 MiB.
+	MaxMessage int
 	// HandshakeTimeout bounds how long a new connection may take until it can carry calls. It bounds a graceful stop, too, which
 	// waits for connections that have not come that far. 0 means 5 s.
 	HandshakeTimeout time.Duration
@@ -77,6 +77,9 @@ type ServerConfig struct {
 
 // RetryAfter is what a refused caller is told to wait when the server is full.
 const RetryAfter = time.Second
+
+// maxHeaders bounds the header of a call, in bytes: a causal past of maxAfter logs and a token are far smaller.
+const maxHeaders = 32 << 10
 
 // NewServer makes a server with the suite's interceptors. Register services on it, check them with CheckPolicies, then
 // serve any number of listeners: a MemoryListener is known by its connections.
@@ -93,11 +96,8 @@ func NewServer(c ServerConfig) (*grpc.Server, error) {
 	if c.DefaultTimeout == 0 {
 		c.DefaultTimeout = 10 * time.Second
 	}
-	if c.MaxInFlight == 0 {
-		c.MaxInFlight = 512
-	}
-	if c.MaxStreams == 0 {
-		c.MaxStreams = 256
+	if c.MaxMessage == 0 {
+		c.MaxMessage = 4 << 20
 	}
 	if c.HandshakeTimeout == 0 {
 		c.HandshakeTimeout = 5 * time.Second
@@ -112,7 +112,10 @@ func NewServer(c ServerConfig) (*grpc.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rpc server: %w", err)
 	}
-	m, err := newMetrics(c.Metrics)
+	if c.Admission == nil {
+		c.Admission = NewAdmission(c.Service, Limits{}, c.Now)
+	}
+	m, err := newMetrics(c.Metrics, c.Admission)
 	if err != nil {
 		return nil, fmt.Errorf("rpc server: %w", err)
 	}
@@ -120,7 +123,10 @@ func NewServer(c ServerConfig) (*grpc.Server, error) {
 	return grpc.NewServer(
 		grpc.Creds(auth.ServerCredentials(c.TLS)),
 		grpc.ConnectionTimeout(c.HandshakeTimeout),
-		grpc.InTapHandle(s.shed),
+		grpc.InTapHandle(s.tap),
+		grpc.MaxConcurrentStreams(uint32(c.Admission.limits.Calls+c.Admission.limits.Streams)), // for one connection; a flood from one is refused, or waits at its caller
+		grpc.MaxHeaderListSize(maxHeaders),
+		grpc.MaxRecvMsgSize(c.MaxMessage),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),

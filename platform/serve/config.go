@@ -77,10 +77,16 @@ type Config struct {
 	DrainTime time.Duration `yaml:"drain_time"`
 	// StopTimeout bounds each later phase of a stop; 0 means 10 s.
 	StopTimeout time.Duration `yaml:"stop_timeout"`
-	// MaxInFlight bounds unary calls at the same time; 0 means 512.
+	// MaxInFlight bounds unary calls at the same time; the bound that holds follows latency below it. 0 means 512.
 	MaxInFlight int `yaml:"max_in_flight"`
-	// MaxStreams bounds open streams; 0 means 256.
+	// MaxStreams bounds open streams and reads of the log; 0 means 256.
 	MaxStreams int `yaml:"max_streams"`
+	// TargetTime is the time in the service above which fewer calls are let in; 0 means 250 ms.
+	TargetTime time.Duration `yaml:"target_time"`
+	// MaxConnections bounds open connections, for gRPC and for HTTP each; 0 means 1024.
+	MaxConnections int `yaml:"max_connections"`
+	// MemoryLimit bounds what the process takes for itself, the store's mapped file apart; 0 means 256 MiB.
+	MemoryLimit conf.Bytes `yaml:"memory_limit"`
 	// MaxBodyBytes bounds an HTTP request's body; 0 means 1 MiB.
 	MaxBodyBytes int64 `yaml:"max_body_bytes"`
 }
@@ -160,12 +166,19 @@ func (c *Config) Check(p *conf.Problems) {
 	}{
 		{"default_timeout", int64(c.DefaultTimeout)}, {"drain_time", int64(c.DrainTime)}, {"stop_timeout", int64(c.StopTimeout)},
 		{"max_in_flight", int64(c.MaxInFlight)}, {"max_streams", int64(c.MaxStreams)}, {"max_body_bytes", c.MaxBodyBytes},
+		{"target_time", int64(c.TargetTime)}, {"max_connections", int64(c.MaxConnections)},
 	} {
 		if d.value < 0 {
 			p.Add(d.key, "is negative")
 		}
 	}
+	if c.MemoryLimit != 0 && c.MemoryLimit < leastMemory {
+		p.Add("memory_limit", "is %s, want at least %s", c.MemoryLimit, conf.Bytes(leastMemory))
+	}
 }
+
+// leastMemory is below what a service needs to start.
+const leastMemory = 32 << 20
 
 func (c *Config) checkTarget(target string) string {
 	if service, ok := strings.CutPrefix(target, consul.Scheme+":///"); ok {

@@ -46,14 +46,16 @@ type GatewayConfig struct {
 	Memory *rpc.MemoryListener
 	// Gateways are the generated handlers.
 	Gateways []Gateway
+	// Admission refuses requests that are too many, before their token is verified; nil takes all.
+	Admission *rpc.Admission
 	// MaxBody bounds a body in bytes; 0 means 1 MiB.
 	MaxBody int64
 	// Rand makes trace ids; nil means the machine's.
 	Rand io.Reader
 }
 
-// NewGateway makes the partner-only HTTP handler of a service. Before anything is decoded it refuses odd paths, verifies
-// the edge's token for exactly this method and path, and bounds the body. The connection lives as long as ctx.
+// NewGateway makes the partner-only HTTP handler of a service. Before anything is decoded it refuses what is too much, and odd
+// paths, verifies the edge's token for exactly this method and path, and bounds the body. The connection lives as long as ctx.
 func NewGateway(ctx context.Context, c GatewayConfig) (http.Handler, error) {
 	if c.Verifier == nil || c.Memory == nil {
 		return nil, errors.New("gateway: a verifier and an in-memory listener are required")
@@ -111,6 +113,18 @@ var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9_~:@!$&'()*+,;=.-]+)+$`)
 var plainHeader = regexp.MustCompile(`^[\x21-\x7e]{1,256}$`)
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := Identify(w, r, g.Rand); err != nil {
+		rpcerr.WriteHTTP(w, r, rpcerr.Unavailable("").In(g.Service))
+		return
+	}
+	if g.Admission != nil {
+		leave, refused := g.Admission.EnterHTTP()
+		if refused != nil {
+			rpcerr.WriteHTTP(w, r, refused)
+			return
+		}
+		defer leave()
+	}
 	if err := g.prepare(w, r); err != nil {
 		rpcerr.WriteHTTP(w, r, err.In(g.Service))
 		return
@@ -119,9 +133,6 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g *gateway) prepare(w http.ResponseWriter, r *http.Request) *rpcerr.Error {
-	if err := Identify(w, r, g.Rand); err != nil {
-		return rpcerr.Unavailable("")
-	}
 	if err := CheckPath(r); err != nil {
 		return err
 	}

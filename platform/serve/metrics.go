@@ -19,7 +19,7 @@ func (r *runner) collect() error {
 		}
 		return 1
 	})
-	parts := []any{ready, r.Own, r.Waiter, r.HTTP}
+	parts := []any{ready, r.connections.open, r.connections.refused, r.Own, r.Waiter, r.HTTP}
 	for _, l := range r.Loops {
 		parts = append(parts, l.Stepper)
 	}

@@ -87,6 +87,13 @@ func run(ctx context.Context, c Config, s Service) error {
 	if c.StopTimeout == 0 {
 		c.StopTimeout = 10 * time.Second
 	}
+	if c.MemoryLimit == 0 {
+		c.MemoryLimit = memoryLimit
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = 1024
+	}
+	defer boundMemory(c.MemoryLimit)()
 	if c.Development {
 		s.Log.Warn("DEVELOPMENT MODE: every scope is granted to people, the clock may come from a file, only loopback is served")
 	}
@@ -114,27 +121,38 @@ const spansTimeout = 2 * time.Second
 type runner struct {
 	Config
 	Service
-	spans     *telemetry.Spans
-	server    *grpc.Server
-	health    *health.Server
-	memory    *rpc.MemoryListener
-	grpcLis   net.Listener
-	httpLis   net.Listener
-	adminLis  net.Listener
-	http      *http.Server
-	admin     *http.Server
-	checks    *grpc.Server // health checks of the admin listener
-	stopping  chan struct{}
-	endMemory context.CancelFunc
-	draining  atomic.Bool
+	spans       *telemetry.Spans
+	server      *grpc.Server
+	admission   *rpc.Admission
+	health      *health.Server
+	memory      *rpc.MemoryListener
+	connections connections
+	grpcLis     net.Listener
+	httpLis     net.Listener
+	adminLis    net.Listener
+	http        *http.Server
+	admin       *http.Server
+	checks      *grpc.Server // health checks of the admin listener
+	stopping    chan struct{}
+	endMemory   context.CancelFunc
+	draining    atomic.Bool
 
 	parts  sync.WaitGroup // listeners
 	loops  sync.WaitGroup
 	failed chan error // the first failure
 }
 
+// open listens, for no more connections at the same time than are allowed.
+func (r *runner) open(name, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return r.connections.bound(l.(*net.TCPListener), name, int64(r.MaxConnections)), nil
+}
+
 func build(c Config, s Service, spans *telemetry.Spans) (_ *runner, err error) {
-	r := &runner{Config: c, Service: s, spans: spans, stopping: make(chan struct{}), failed: make(chan error, 1), memory: rpc.NewMemoryListener()}
+	r := &runner{Config: c, Service: s, spans: spans, stopping: make(chan struct{}), failed: make(chan error, 1), memory: rpc.NewMemoryListener(), connections: newConnections()}
 	defer func() {
 		if err != nil {
 			r.closeListeners()
@@ -150,10 +168,13 @@ func build(c Config, s Service, spans *telemetry.Spans) (_ *runner, err error) {
 			return nil, fmt.Errorf("serve %s: %w", c.Name, err)
 		}
 	}
+	r.admission = rpc.NewAdmission(c.Name, rpc.Limits{
+		Calls: c.MaxInFlight, Streams: c.MaxStreams, Target: c.TargetTime, Heap: uint64(c.MemoryLimit) / 4 * 3,
+	}, time.Now)
 	r.server, err = rpc.NewServer(rpc.ServerConfig{
 		Service: c.Name, TLS: tlsConfig, Verifier: verifier, Users: auth.Users{Grants: c.Users, Development: c.Development},
 		Log: s.Log, Metrics: s.Registry, Spans: spans, Waiter: s.Waiter, Own: s.Own, DefaultTimeout: c.DefaultTimeout,
-		MaxInFlight: c.MaxInFlight, MaxStreams: c.MaxStreams, Stopping: r.stopping,
+		Admission: r.admission, Stopping: r.stopping,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("serve %s: %w", c.Name, err)
@@ -203,11 +224,11 @@ func (r *runner) handler(verifier *auth.Verifier) (http.Handler, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.endMemory = cancel
-	return NewGateway(ctx, GatewayConfig{Service: r.Name, Verifier: verifier, Memory: r.memory, Gateways: r.Gateways, MaxBody: r.MaxBodyBytes})
+	return NewGateway(ctx, GatewayConfig{Service: r.Name, Verifier: verifier, Memory: r.memory, Gateways: r.Gateways, Admission: r.admission, MaxBody: r.MaxBodyBytes})
 }
 
 func (r *runner) listen(handler http.Handler) (err error) {
-	if r.grpcLis, err = net.Listen("tcp", r.GRPCAddr); err != nil {
+	if r.grpcLis, err = r.open("grpc", r.GRPCAddr); err != nil {
 		return err
 	}
 	if r.adminLis, err = net.Listen("tcp", r.AdminAddr); err != nil {
@@ -220,7 +241,7 @@ func (r *runner) listen(handler http.Handler) (err error) {
 	if handler == nil {
 		return nil
 	}
-	if r.httpLis, err = net.Listen("tcp", r.HTTPAddr); err != nil {
+	if r.httpLis, err = r.open("http", r.HTTPAddr); err != nil {
 		return err
 	}
 	switch r.HTTPTLS {
@@ -325,6 +346,7 @@ func (r *runner) run(ctx context.Context) error {
 	for _, l := range r.Loops {
 		r.part(&r.loops, "loop "+l.Name, func() error { return step.Loop(loopCtx, l) })
 	}
+	r.part(&r.loops, "memory", func() error { return restMemory(loopCtx) })
 	r.part(&r.loops, "health", func() error { return r.watchReady(loopCtx) })
 	leave, err := r.register(loopCtx, addrs)
 	if err != nil {

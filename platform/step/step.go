@@ -52,7 +52,7 @@ type Config struct {
 	Log  *slog.Logger
 }
 
-// The back-off after errors doubles from minBackoff to maxBackoff, or to awayBackoff when another service is away: it is back
+// The back-off after errors doubles from minBackoff to maxBackoff, or to awayBackoff when another service is away or full: it is back
 // soon, and asking costs little.
 const (
 	minBackoff  = 50 * time.Millisecond
@@ -107,7 +107,7 @@ func Loop(ctx context.Context, c Config) error {
 // longest is how long the loop waits at most after an error.
 func longest(err error) time.Duration {
 	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded:
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted:
 		return awayBackoff
 	}
 	return maxBackoff

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"maps"
 	"runtime/debug"
@@ -49,10 +50,12 @@ type Config struct {
 	Timeout time.Duration
 }
 
-// Back-off doubles from minBackoff to maxBackoff, or to awayBackoff when the called service is away.
+// Back-off doubles from minBackoff to maxBackoff, or to awayBackoff when the called service is away. When it is full, it says from
+// what pause on, and the pause doubles to fullBackoff.
 const (
 	minBackoff  = 100 * time.Millisecond
 	awayBackoff = time.Second
+	fullBackoff = 5 * time.Second
 	maxBackoff  = 30 * time.Second
 )
 
@@ -400,7 +403,19 @@ func (r *Runner) backOff(id string, err error) {
 	if status.Code(err) == codes.Unavailable {
 		longest = awayBackoff
 	}
-	again.notBefore = r.c.Machine.Now().Add(min(longest, minBackoff<<min(again.attempts-1, 16)))
+	pause := min(longest, minBackoff<<min(again.attempts-1, 16))
+	if e := rpcerr.From(err); e.Code == codes.ResourceExhausted && e.RetryAfter > 0 {
+		pause = min(max(pause, e.RetryAfter), max(fullBackoff, e.RetryAfter)) + spread(id, again.attempts, e.RetryAfter)
+	}
+	again.notBefore = r.c.Machine.Now().Add(pause)
+}
+
+// spread is a part of a pause that differs from task to task and from attempt to attempt, so that what was refused together does not
+// come back together; the same every time, for a simulation.
+func spread(id string, attempt uint32, pause time.Duration) time.Duration {
+	h := fnv.New32a()
+	_, _ = fmt.Fprintf(h, "%s#%d", id, attempt)
+	return time.Duration(h.Sum32()%1000) * (pause / 1000)
 }
 
 // List returns up to limit tasks that are not done, created after the one with number after, in order of creation, with the
