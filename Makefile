@@ -27,6 +27,10 @@ demo: build ## play the working day on fresh stores and stop; SUMMARY=file.json 
 capabilities: build ## try what the suite is said to be able to do, on a freshly played day; ONLY=S2.8,S4.4 for some
 	@$(bin)/capabilities $(if $(ONLY),-only '$(ONLY)')
 
+.PHONY: overload
+overload: ## offer orders ten times what it can do, and edge a noisy partner, and print what became of it; PIN=0-1 for orders' processors
+	@cd tests && go test ./pressure -count=1 -v -args -long $(if $(PIN),-pin $(PIN))
+
 .PHONY: consul
 consul: ## build a Consul agent into a cache outside the tree; crossdock up and the tests then use it
 	@build/consul.sh

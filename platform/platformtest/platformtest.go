@@ -97,6 +97,9 @@ func New(t testing.TB, c Config) *Server {
 	if c.Server != nil {
 		c.Server(&sc)
 	}
+	if sc.Admission == nil {
+		sc.Admission = rpc.NewAdmission(c.Service, rpc.Limits{}, time.Now)
+	}
 	s.GRPC, err = rpc.NewServer(sc)
 	must(t, err)
 	if c.Register != nil {
@@ -120,7 +123,7 @@ func New(t testing.TB, c Config) *Server {
 		ctx, cancel := context.WithCancel(context.Background())
 		t.Cleanup(cancel)
 		s.handler, err = serve.NewGateway(ctx, serve.GatewayConfig{
-			Service: c.Service, Verifier: s.verifier, Memory: memory, Gateways: c.Gateways, MaxBody: c.MaxBody, Rand: c.Rand,
+			Service: c.Service, Verifier: s.verifier, Memory: memory, Gateways: c.Gateways, Admission: sc.Admission, MaxBody: c.MaxBody, Rand: c.Rand,
 		})
 		must(t, err)
 		h := httptest.NewServer(s.handler)

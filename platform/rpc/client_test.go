@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -121,6 +122,42 @@ func TestOriginIsForwarded(t *testing.T) {
 	// Same trace, another span (W3C Trace Context, section 3.2.2.4).
 	if got := f.seen.Traceparent; got[:35] != parent[:35] || got[36:52] == parent[36:52] {
 		t.Errorf("traceparent %s, want the trace of %s with a new span", got, parent)
+	}
+}
+
+// What a service does for a caller ends a little before the caller's deadline; what nobody asked for has the usual one.
+func TestDeadlineIsShavedPerHop(t *testing.T) {
+	var left time.Duration
+	f := start(t, widgettest.Handlers{Get: func(ctx context.Context, _ *dynamicpb.Message) (*dynamicpb.Message, error) {
+		end, ok := ctx.Deadline()
+		if !ok {
+			return nil, errors.New("no deadline")
+		}
+		left = time.Until(end)
+		return nil, rpcerr.NotFound("widgets/w1")
+	}}, nil)
+	cc := f.As("workflow")
+	incoming := origin.With(t.Context(), origin.Origin{Principal: origin.Principal{Kind: origin.User, Name: "dev"}})
+	for _, x := range []struct {
+		name       string
+		ctx        context.Context
+		given      time.Duration
+		least, not time.Duration
+	}{
+		{"a call of its own", t.Context(), 100 * time.Second, 100*time.Second - 5*time.Second, 100 * time.Second},
+		{"on behalf of another", incoming, 2 * time.Second, 0, 1900 * time.Millisecond},
+		{"on behalf of another who has time", incoming, 100 * time.Second, 90 * time.Second, 99750 * time.Millisecond},
+		{"without a deadline", t.Context(), 0, 0, 10 * time.Second},
+	} {
+		ctx, cancel := x.ctx, context.CancelFunc(func() {})
+		if x.given > 0 {
+			ctx, cancel = context.WithTimeout(x.ctx, x.given)
+		}
+		err := cc.Invoke(ctx, widgettest.Get, f.contract.Message("GetWidgetRequest"), f.contract.Message("Widget"))
+		cancel()
+		if status.Code(err) != codes.NotFound || left <= x.least || left > x.not {
+			t.Errorf("%s: %v with %v left, want more than %v and at most %v", x.name, err, left, x.least, x.not)
+		}
 	}
 }
 

@@ -1,9 +1,11 @@
 package serve_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -289,6 +291,7 @@ clock: {mode: sundial}
 http_tls: yes please
 otel: {endpoint: "collector:4318"}
 max_streams: -1
+memory_limit: 1MiB
 development: true
 `
 	err := conf.Decode("orders.yaml", []byte(bad), &fileConfig{})
@@ -296,7 +299,7 @@ development: true
 	if !errors.As(err, &e) {
 		t.Fatalf("got %v", err)
 	}
-	for _, key := range []string{"grpc_addr", "http_addr", "admin_addr", "tls.key_file", "tls.ca_file", "peers.masterdata", "clock.mode", "http_tls", "otel.endpoint", "max_streams"} {
+	for _, key := range []string{"grpc_addr", "http_addr", "admin_addr", "tls.key_file", "tls.ca_file", "peers.masterdata", "clock.mode", "http_tls", "otel.endpoint", "max_streams", "memory_limit"} {
 		if !slices.ContainsFunc(e.Problems, func(p string) bool { return strings.HasPrefix(p, key+":") }) {
 			t.Errorf("%s is not named in:\n%v", key, err)
 		}
@@ -381,6 +384,59 @@ func TestHTTPSeesEveryPathAsItCame(t *testing.T) {
 	for _, path := range []string{"/v1/orders/../x", "/v1//orders", "/v1/orders/.", "/"} {
 		if code, body := get(t, "http://"+r.HTTP.String()+path); code != http.StatusOK || body != path {
 			t.Errorf("%s: got %d %q, want 200 and the path", path, code, body)
+		}
+	}
+}
+
+// A connection beyond the bound is closed before anybody has said a word; one that closes makes room for another.
+func TestConnectionsAreBounded(t *testing.T) {
+	c, pki := config(t)
+	c.HTTPAddr, c.MaxConnections = "127.0.0.1:0", 2
+	s := service(t)
+	s.HTTP = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	r := start(t, c, pki, s)
+	// Each connection is used once, so that it is known to be open.
+	call := func() (io.Closer, error) {
+		conn, err := net.Dial("tcp", r.HTTP.String())
+		if err != nil {
+			return nil, err
+		}
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return conn, nil
+	}
+	first, err := call()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := call()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if _, err := call(); err == nil {
+		t.Error("a third connection was served")
+	}
+	if code, body := get(t, "http://"+r.Admin.String()+"/metrics"); code != 200 || !strings.Contains(body, `crossdock_connections_refused_total{listener="http"} 1`) ||
+		!strings.Contains(body, `crossdock_connections{listener="http"} 2`) {
+		t.Errorf("/metrics: %d, without two connections and one refused", code)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for limit := time.After(30 * time.Second); ; {
+		if another, err := call(); err == nil {
+			_ = another.Close()
+			break
+		}
+		select {
+		case <-limit:
+			t.Fatal("no room after one has closed")
+		default:
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/origin"
+	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/store"
 )
 
@@ -179,6 +180,28 @@ func TestKeyedIsRetriedWithBackOff(t *testing.T) {
 	b.drain(start)
 	b.wantCalls("a/0", "a/1", "a/2")
 	b.wantStates("a sent")
+}
+
+// A service that is full says when to come back. It is never a reason to give up, and the pause does not grow as when nobody answers.
+func TestFullServiceIsAskedAgainWhenItSays(t *testing.T) {
+	b := newBench(t)
+	b.answer = func(context.Context, Task) error { return rpcerr.Exhausted(2 * time.Second) }
+	b.enqueue(Task{ID: "a", Effect: Keyed}, Task{ID: "a", Effect: Keyed})
+	b.drain(start)
+	b.machine.Advance(2*time.Second - time.Millisecond)
+	b.drain(start)
+	b.wantCalls("a/0")
+	for range 20 { // from 2 s to 5 s, and up to 2 s beside that
+		b.machine.Advance(7 * time.Second)
+		b.drain(start)
+	}
+	b.answer = nil
+	b.machine.Advance(7 * time.Second)
+	b.drain(start)
+	b.wantStates("a sent")
+	if n := len(b.calls); n != 22 {
+		t.Errorf("%d attempts, want 22", n)
+	}
 }
 
 func TestOriginGoesAlong(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 
 var (
 	long = flag.Bool("long", false, "measure for seconds instead of moments")
-	pin  = flag.String("pin", "", "with -long: processors for orders, as taskset writes them, so that the generator takes none of its time")
+	pin  = flag.String("pin", "", "with -long: processors for orders, as taskset writes them, such as 0-1")
 )
 
 // bin is the folder of the programs; TestMain sets it.

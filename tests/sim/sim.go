@@ -256,7 +256,7 @@ func (s *Suite) openDoor(c *edgecore.Core) http.Handler {
 	}
 	d := edgecore.Door{
 		Signer: signer{s}, Backends: map[string]edgecore.Backend{}, OpenAPI: openapi.Files,
-		Quota: edgecore.Quota{PerSecond: 1000, Burst: 1000, Partners: 100}, MaxBody: 1 << 20, MaxInFlight: 100, Timeout: 10 * time.Second,
+		Quota: edgecore.Quota{PerSecond: 1000, Burst: 1000, AtOnce: 64, Partners: 100}, MaxBody: 1 << 20, MaxInFlight: 100, Timeout: 10 * time.Second,
 	}
 	for prefix, service := range routes {
 		d.Routes = append(d.Routes, edgecore.Route{Prefix: prefix, Service: service})

@@ -107,7 +107,7 @@ func start(t *testing.T) *suite {
 		_, _ = io.WriteString(w, `{"answered":true}`)
 	}))
 	t.Cleanup(s.backend.Close)
-	s.serve(core.Quota{PerSecond: 10, Burst: 20, Partners: 8}, s.backend.URL)
+	s.serve(core.Quota{PerSecond: 10, Burst: 20, AtOnce: 64, Partners: 8}, s.backend.URL)
 	return s
 }
 
@@ -325,9 +325,50 @@ func TestHandover(t *testing.T) {
 	}
 }
 
+// A partner whose calls are slow fills its own places and nobody else's.
+func TestQuotaOfCallsAtOnce(t *testing.T) {
+	s := start(t)
+	s.serve(core.Quota{PerSecond: 10, Burst: 20, AtOnce: 2, Partners: 8}, s.backend.URL)
+	a := s.create("parties/CUS-AAA", "r1", "customer").GetSecret()
+	b := s.create("parties/CUS-BBB", "r2", "customer").GetSecret()
+	entered, release := make(chan struct{}), make(chan struct{})
+	s.mu.Lock()
+	s.answer = func(w http.ResponseWriter, _ *http.Request) {
+		entered <- struct{}{}
+		<-release
+		w.WriteHeader(http.StatusOK)
+	}
+	s.mu.Unlock()
+	var slow sync.WaitGroup
+	for range 2 {
+		slow.Go(func() {
+			if got := s.send("GET", "/v1/orders", a, ""); got.Status != 200 {
+				t.Errorf("a slow call: %d, want 200", got.Status)
+			}
+		})
+		<-entered
+	}
+	if got := s.send("GET", "/v1/orders", a, ""); got.Status != 429 || got.Problem(t).Reason != "QUOTA_EXCEEDED" || got.Header.Get("Retry-After") != "1" {
+		t.Errorf("a third at once: %d %v, want 429 QUOTA_EXCEEDED, Retry-After 1", got.Status, got.Header)
+	}
+	slow.Go(func() {
+		if got := s.send("GET", "/v1/orders", b, ""); got.Status != 200 {
+			t.Errorf("another partner: %d, want 200", got.Status)
+		}
+	})
+	<-entered
+	close(release)
+	slow.Wait()
+	slow.Go(func() { <-entered })
+	if got := s.send("GET", "/v1/orders", a, ""); got.Status != 200 {
+		t.Errorf("afterwards: %d, want 200", got.Status)
+	}
+	slow.Wait()
+}
+
 func TestQuota(t *testing.T) {
 	s := start(t)
-	s.serve(core.Quota{PerSecond: 2, Burst: 3, Partners: 2}, s.backend.URL)
+	s.serve(core.Quota{PerSecond: 2, Burst: 3, AtOnce: 64, Partners: 2}, s.backend.URL)
 	a := s.create("parties/CUS-AAA", "r1", "customer").GetSecret()
 	a2 := s.create("parties/CUS-AAA", "r2", "customer").GetSecret()
 	b := s.create("parties/CUS-BBB", "r3", "customer").GetSecret()
@@ -440,7 +481,7 @@ func TestRevocationIsImmediateAndSurvivesRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.core = open(t, s.dir, slog.New(slog.DiscardHandler), s.machine)
-	s.serve(core.Quota{PerSecond: 10, Burst: 20, Partners: 8}, s.backend.URL)
+	s.serve(core.Quota{PerSecond: 10, Burst: 20, AtOnce: 64, Partners: 8}, s.backend.URL)
 	if got := call(); got != 401 {
 		t.Errorf("after a restart: %d, want 401", got)
 	}

@@ -745,7 +745,7 @@ func TestWebhooksThroughTheDoor(t *testing.T) {
 	}
 	door, err := s.core.Door(core.Door{
 		Signer: signer, Routes: []core.Route{{Prefix: "/v1/webhooks", Service: "edge"}}, Backends: map[string]core.Backend{"edge": own}, OpenAPI: openapi.Files,
-		Quota: core.Quota{PerSecond: 10, Burst: 20, Partners: 8}, MaxBody: 1 << 20, MaxInFlight: 8, Timeout: 10 * time.Second,
+		Quota: core.Quota{PerSecond: 10, Burst: 20, AtOnce: 64, Partners: 8}, MaxBody: 1 << 20, MaxInFlight: 8, Timeout: 10 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

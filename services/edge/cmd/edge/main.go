@@ -84,7 +84,7 @@ func openDoor(cfg config.Config, c *core.Core, machine clock.Machine, log *slog.
 	}
 	door := core.Door{
 		Signer: signer, Backends: map[string]core.Backend{}, OpenAPI: openapi.Files,
-		Quota:   core.Quota{PerSecond: cfg.Quota.PerSecond, Burst: cfg.Quota.Burst, Partners: cfg.Quota.Partners},
+		Quota:   core.Quota{PerSecond: cfg.Quota.PerSecond, Burst: cfg.Quota.Burst, AtOnce: cfg.Quota.AtOnce, Partners: cfg.Quota.Partners},
 		MaxBody: cfg.MaxBodyBytes, MaxInFlight: cfg.MaxInFlight, Timeout: cfg.GatewayTimeout,
 	}
 	for _, r := range cfg.Routes {

@@ -43,6 +43,8 @@ type Quota struct {
 	PerSecond int `yaml:"per_second"`
 	// Burst is how many calls a full bucket holds.
 	Burst int `yaml:"burst"`
+	// AtOnce is how many calls a partner may have under way.
+	AtOnce int `yaml:"at_once"`
 	// Partners bounds the buckets kept; above the number of partners.
 	Partners int `yaml:"partners"`
 }
@@ -57,7 +59,7 @@ func Default() Config {
 			{"/v1/invoices", "billing"}, {"/v1/freightBills", "billing"},
 			{"/v1/webhooks", Own},
 		},
-		Quota:          Quota{PerSecond: 50, Burst: 100, Partners: 10_000},
+		Quota:          Quota{PerSecond: 50, Burst: 100, AtOnce: 64, Partners: 10_000},
 		GatewayTimeout: 15 * time.Second,
 	}
 }
@@ -103,7 +105,7 @@ func (c *Config) Check(p *conf.Problems) {
 		}
 	}
 	for key, n := range map[string]int64{
-		"quota.per_second": int64(c.Quota.PerSecond), "quota.burst": int64(c.Quota.Burst), "quota.partners": int64(c.Quota.Partners),
+		"quota.per_second": int64(c.Quota.PerSecond), "quota.burst": int64(c.Quota.Burst), "quota.at_once": int64(c.Quota.AtOnce), "quota.partners": int64(c.Quota.Partners),
 		"gateway_timeout": int64(c.GatewayTimeout), "max_body_bytes": c.MaxBodyBytes, "max_in_flight": int64(c.MaxInFlight),
 	} {
 		if n <= 0 {

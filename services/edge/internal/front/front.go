@@ -3,7 +3,7 @@
 // It promises that nothing reaches a service without a partner's active key; that what a service learns of the partner
 // stands in a token signed for this one call (audience, HTTP method, path) and in no header that a partner could write; that
 // a path means the same here and there, because encoded, empty and dotted segments are refused; that bodies, calls at once
-// and each partner's rate are bounded; and that every answer carries a request id. It leaves what a partner may see and do to
+// and each partner's rate and calls at once are bounded; and that every answer carries a request id. It leaves what a partner may see and do to
 // the services.
 package front
 
@@ -180,11 +180,13 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, c *call) *rpcerr
 	}
 	c.principal, c.key = (origin.Principal{Kind: origin.Partner, Name: key.ID, Party: key.Party}).String(), key.ID
 	c.class = classOf(key.Roles)
-	if retry := h.quotas.take(key.Party, w.Header()); retry > 0 {
+	leave, retry := h.quotas.take(key.Party, w.Header())
+	if retry > 0 {
 		e := rpcerr.Exhausted(retry)
 		e.Reason, e.Message = rpcerr.ReasonQuotaExceeded, "the partner's quota is used up"
 		return e
 	}
+	defer leave()
 	service, ok := h.route(r.URL.Path)
 	if !ok {
 		return &rpcerr.Error{Code: codes.NotFound, Reason: rpcerr.ReasonNotFound, Message: "no such path"}
