@@ -12,13 +12,16 @@ import (
 // memoryLimit is what a process may take where its configuration says nothing.
 const memoryLimit = 256 << 20
 
-// collectAt is the growth of the heap, in percent of what lives, after which it is collected. With a limit that holds in every case
-// a busy service collects a quarter as often as by default; what that leaves behind goes back to the machine in a quiet minute.
-const collectAt = 400
+// The growth of the heap, in percent of what lives, after which it is collected. With a limit that holds in every case a busy service
+// collects a quarter as often as by default, for the processor's sake; a quiet one as usual, for the memory's.
+const (
+	whileBusy  = 400
+	whileQuiet = 100
+)
 
 // boundMemory sets the process's limit, which the collector keeps by working more; the function returned takes it back.
 func boundMemory(limit conf.Bytes) (undo func()) {
-	bytes, percent := debug.SetMemoryLimit(int64(limit)), debug.SetGCPercent(collectAt)
+	bytes, percent := debug.SetMemoryLimit(int64(limit)), debug.SetGCPercent(whileBusy)
 	return func() {
 		debug.SetMemoryLimit(bytes)
 		debug.SetGCPercent(percent)
@@ -27,15 +30,15 @@ func boundMemory(limit conf.Bytes) (undo func()) {
 
 // A service that allocates less than quietBytes in quietTime has little to do.
 const (
-	quietTime  = 20 * time.Second
-	quietBytes = 16 << 20
+	quietTime  = 5 * time.Second
+	quietBytes = 8 << 20
 )
 
-// restMemory gives memory back to the machine once the service has become quiet.
+// restMemory gives memory back to the machine when the service has become quiet.
 func restMemory(ctx context.Context) error {
 	tick := time.NewTicker(quietTime)
 	defer tick.Stop()
-	before, rested := allocated(), false
+	before, was := allocated(), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,10 +47,14 @@ func restMemory(ctx context.Context) error {
 		}
 		now := allocated()
 		quiet := now-before < quietBytes
-		if quiet && !rested {
+		switch {
+		case quiet && !was:
+			debug.SetGCPercent(whileQuiet)
 			debug.FreeOSMemory()
+		case was && !quiet:
+			debug.SetGCPercent(whileBusy)
 		}
-		before, rested = now, quiet
+		before, was = now, quiet
 	}
 }
 

@@ -243,7 +243,7 @@ func stepBack() error {
 			return err
 		}
 		// A thread that has ended meanwhile needs none; later ones take after those that make them.
-		if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, 15); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, 5); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return err
 		}
 	}
