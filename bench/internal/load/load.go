@@ -32,7 +32,8 @@ type Turn struct {
 type Plan struct {
 	// Workers are the operations under way at the same time: all of a closed loop, at most of an open one.
 	Workers int
-	// WarmUp comes before Window; what ends in Window counts. Operations that are under way at its end are waited for.
+	// WarmUp comes before Window; what ends in Window counts, which goes on until one does. Operations that are under way at its end are
+	// waited for.
 	WarmUp, Window time.Duration
 	// Count, if set, runs this many operations without a warm-up instead; the window is as long as they take.
 	Count uint64
@@ -82,9 +83,6 @@ func Run(ctx context.Context, p Plan, op Op) (Result, error) {
 	if failed := context.Cause(ctx); failed != nil {
 		err = errors.Join(failed, err)
 	}
-	if err == nil && r.ops.Load() == 0 {
-		err = fmt.Errorf("no operation ended within %v", p.Window)
-	}
 	return Result{Ops: r.ops.Load(), Done: r.done.Load(), Elapsed: elapsed, Times: r.times}, err
 }
 
@@ -111,10 +109,15 @@ func (r *run) watch(ctx context.Context) (from time.Time, err error) {
 	}
 	from = time.Now()
 	r.inWindow.Store(true)
-	_ = pause(ctx, r.Window) // the cause is told by the context
+	for err := pause(ctx, r.Window); err == nil && r.ops.Load() == 0; { // one that takes longer than the window is waited for
+		err = pause(ctx, again)
+	}
 	r.inWindow.Store(false)
 	return from, r.edge(false)
 }
+
+// again is how often it is looked whether an operation has ended.
+const again = 10 * time.Millisecond
 
 func (r *run) edge(begins bool) error {
 	if r.Edge == nil {

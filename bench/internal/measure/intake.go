@@ -21,22 +21,35 @@ import (
 	"crossdock.dev/bench/internal/suite"
 )
 
-// booked starts the programs that it takes to have loads booked, and has the configured number of them.
-func (r *runner) booked(ctx context.Context) (run *suite.Running, offers []*freightv1.LoadTendered, err error) {
+// withLoads starts programs on stores with the configured number of booked loads, which are booked once.
+func (r *runner) withLoads(ctx context.Context, names ...string) (*suite.Running, error) {
 	if err := r.reset(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if run, err = r.Home.Only(ctx, suite.Names()...); err != nil {
-		return nil, nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, run.Stop())
+	kept := filepath.Join(r.Home.Dir, "booked")
+	if r.offers == nil {
+		if err := r.book(ctx); err != nil {
+			return nil, err
 		}
-	}()
+		if err := r.Home.Keep(kept); err != nil {
+			return nil, err
+		}
+	} else if err := r.Home.PutBack(kept); err != nil {
+		return nil, err
+	}
+	return r.Home.Only(ctx, names...)
+}
+
+// book has loads booked, through all programs.
+func (r *runner) book(ctx context.Context) (err error) {
+	run, err := r.Home.Only(ctx, suite.Names()...)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, run.Stop()) }()
 	f, err := r.newFlows(ctx, run)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	r.progress("having %d loads booked", r.Loads)
 	var mu sync.Mutex
@@ -48,10 +61,10 @@ func (r *runner) booked(ctx context.Context) (run *suite.Running, offers []*frei
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		offers = append(offers, offer)
+		r.offers = append(r.offers, offer)
 		return err
 	})
-	return run, offers, errors.Join(err, f.close())
+	return errors.Join(err, f.close())
 }
 
 // claim is the i-th thing of n that a carrier reports of a load: the journey, with news from the road between.
@@ -75,14 +88,8 @@ func milestoneIntake(ctx context.Context, r *runner) (err error) {
 	if err != nil {
 		return err
 	}
-	run, offers, err := r.booked(ctx)
+	run, err := r.withLoads(ctx, "masterdata", "freight")
 	if err != nil {
-		return err
-	}
-	if err := run.Stop(); err != nil { // the others would take of the processors
-		return err
-	}
-	if run, err = r.Home.Only(ctx, "masterdata", "freight"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.Stop()) }()
@@ -95,14 +102,14 @@ func milestoneIntake(ctx context.Context, r *runner) (err error) {
 	for i, c := range conns {
 		clients[i] = freightv1.NewFreightServiceClient(c)
 	}
-	loads, begun := uint64(len(offers)), time.Now().Add(-time.Hour)
+	loads, begun := uint64(len(r.offers)), time.Now().Add(-time.Hour)
 	// A load's claims come in their order, one after the other: a worker reports all of one load at a time.
 	f, result, err := r.measured(ctx, "milestone-intake", "grpc", load.Plan{Workers: int(min(loads, uint64(r.Callers))), Count: loads}, servers(run, "freight"),
 		func(ctx context.Context, t load.Turn) error {
 			for i := range r.Claims {
 				m, stop := claim(i, r.Claims)
 				_, err := clients[t.Worker%len(clients)].ReportMilestone(ctx, &freightv1.ReportMilestoneRequest{
-					Parent: offers[t.N].GetLoad().GetName(), RequestId: uuid.NewString(),
+					Parent: r.offers[t.N].GetLoad().GetName(), RequestId: uuid.NewString(),
 					Claim: &freightv1.Claim{Milestone: m, Stop: stop, OccurTime: timestamppb.New(begun.Add(time.Duration(i) * time.Minute))},
 				})
 				if err != nil {
@@ -116,7 +123,7 @@ func milestoneIntake(ctx context.Context, r *runner) (err error) {
 	}
 	perLoad(&f, result, r.Claims)
 	f.AgainstLimit(limitEchoWriterLoop, limit)
-	if err := r.checkClaims(ctx, run, offers); err != nil {
+	if err := r.checkClaims(ctx, run); err != nil {
 		return err
 	}
 	return r.found(f)
@@ -129,14 +136,14 @@ func perLoad(f *report.Figure, result load.Result, claims uint64) {
 }
 
 // checkClaims holds what freight has of each load against what was acknowledged.
-func (r *runner) checkClaims(ctx context.Context, run *suite.Running, offers []*freightv1.LoadTendered) error {
+func (r *runner) checkClaims(ctx context.Context, run *suite.Running) error {
 	conns, err := run.Dial(1, "freight", "")
 	if err != nil {
 		return err
 	}
 	defer conns.Close()
 	freight := freightv1.NewFreightServiceClient(conns[0])
-	for _, o := range offers {
+	for _, o := range r.offers {
 		resp, err := freight.ListClaims(ctx, &freightv1.ListClaimsRequest{Parent: o.GetLoad().GetName(), PageSize: 500})
 		if err != nil {
 			return err
@@ -157,18 +164,12 @@ func milestoneIntakeX12(ctx context.Context, r *runner) (err error) {
 	if err != nil {
 		return err
 	}
-	run, offers, err := r.booked(ctx)
+	run, err := r.withLoads(ctx, "masterdata", "freight", "edi")
 	if err != nil {
 		return err
 	}
-	if err := run.Stop(); err != nil {
-		return err
-	}
-	if run, err = r.Home.Only(ctx, "masterdata", "freight", "edi"); err != nil {
-		return err
-	}
 	defer func() { err = errors.Join(err, run.Stop()) }()
-	files := r.statuses(offers, time.Now())
+	files := r.statuses(time.Now())
 	log, err := dialLog(run, "freight")
 	if err != nil {
 		return err
@@ -178,7 +179,7 @@ func milestoneIntakeX12(ctx context.Context, r *runner) (err error) {
 	if err != nil {
 		return err
 	}
-	want := uint64(len(offers)) * r.Claims
+	want := uint64(len(r.offers)) * r.Claims
 	m := meter{servers: servers(run, "edi", "freight")}
 	if err := m.begin(); err != nil {
 		return err
@@ -203,7 +204,7 @@ func milestoneIntakeX12(ctx context.Context, r *runner) (err error) {
 	if err := errors.Join(m.end(), prof.wait()); err != nil {
 		return err
 	}
-	if err := r.checkClaims(ctx, run, offers); err != nil {
+	if err := r.checkClaims(ctx, run); err != nil {
 		return err
 	}
 	f := report.Figure{Name: "milestone-intake-x12", Variant: fmt.Sprintf("sets=%d", setsPerFile), Ops: want, Rate: float64(want) / took.Seconds(), Servers: m.names()}
@@ -246,7 +247,7 @@ const zone = "America/New_York"
 
 // statuses are interchanges of X12 214 that report the loads' milestones (X12 004010: B10, L11, LX, AT7, MS1), the first of each load
 // before the second of any.
-func (r *runner) statuses(offers []*freightv1.LoadTendered, now time.Time) []string {
+func (r *runner) statuses(now time.Time) []string {
 	local := now
 	if at, err := time.LoadLocation(zone); err == nil {
 		local = now.In(at)
@@ -255,7 +256,7 @@ func (r *runner) statuses(offers []*freightv1.LoadTendered, now time.Time) []str
 	for i := range r.Claims {
 		m, stop := claim(i, r.Claims)
 		at := local.Add(-time.Hour).Add(time.Duration(i) * time.Minute)
-		for _, o := range offers {
+		for _, o := range r.offers {
 			number := o.GetLoad().GetNumber()
 			segments := []string{"B10*PRO" + number + "*" + number + "*CXBB"}
 			if stop > 0 {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
+
 	"crossdock.dev/bench/internal/limits"
 	"crossdock.dev/bench/internal/load"
 	"crossdock.dev/bench/internal/machine"
@@ -39,6 +41,8 @@ type Config struct {
 	SmallStore, LargeStore, SizeOps uint64
 	// FileSizes are the sizes, in bytes, that stores are opened and verified at, by name ("1gb").
 	FileSizes []Size
+	// Openings is how often a store is opened.
+	Openings uint64
 	// Quiet is how long the idle suite is left alone before its memory is read.
 	Quiet time.Duration
 	// Profiles, if set, is the folder that profiles of the server processes go to.
@@ -100,9 +104,10 @@ func Run(ctx context.Context, c Config, only []string) ([]report.Figure, error) 
 type runner struct {
 	Config
 	figures []report.Figure
-	rates   map[string]float64 // of limits that have been measured
-	rows    []limits.Row       // what an order writes; nil until it is known
-	grown   uint64             // orders in the store that grow left; 0 when there is none
+	rates   map[string]float64        // of limits that have been measured
+	rows    []limits.Row              // what an order writes; nil until it is known
+	offers  []*freightv1.LoadTendered // of the loads that were booked; nil before
+	grown   uint64                    // orders in the store that grow left; 0 when there is none
 }
 
 func (r *runner) progress(format string, args ...any) {
@@ -240,7 +245,7 @@ func (r *runner) scratch(name string) (string, error) {
 func Default() Config {
 	return Config{
 		Callers: 256, Conns: 64, Flows: 64, Sample: 2000, LogOrders: 20_000, Loads: 200, Claims: 12,
-		SmallStore: 10_000, LargeStore: 100_000, SizeOps: 10_000,
+		SmallStore: 10_000, LargeStore: 100_000, SizeOps: 10_000, Openings: 5,
 		FileSizes: []Size{{"1gb", 1 << 30}}, Quiet: 20 * time.Second,
 	}
 }

@@ -96,9 +96,6 @@ func (r *runner) fileOf(ctx context.Context, size Size) (string, error) {
 	return path, errors.Join(err, r.grownBy(run, calls, conns))
 }
 
-// openings is how often a store is opened.
-const openings = 5
-
 // openSize starts the program of orders on a large store again and again, beside starts on a fresh one.
 func openSize(size func(r *runner) (Size, bool)) func(ctx context.Context, r *runner) error {
 	return func(ctx context.Context, r *runner) error {
@@ -117,14 +114,23 @@ func openSize(size func(r *runner) (Size, bool)) func(ctx context.Context, r *ru
 		if f.More, err = fileSize(path); err != nil {
 			return err
 		}
-		fresh, err := r.onFresh(ctx)
-		if err != nil {
-			return err
+		if _, known := r.rates[openFresh]; !known {
+			fresh, err := r.onFresh(ctx)
+			if err != nil {
+				return err
+			}
+			r.rates[openFresh] = fresh.Rate
+			if err := r.found(fresh); err != nil {
+				return err
+			}
 		}
-		f.AgainstLimit("open-fresh", fresh.Rate)
-		return errors.Join(r.found(fresh), r.found(f))
+		f.AgainstLimit(openFresh, r.rates[openFresh])
+		return r.found(f)
 	}
 }
+
+// openFresh is the limit of the others: a start on a store with nothing in it.
+const openFresh = "open-fresh"
 
 // onFresh starts the program on a fresh store, and puts the large one back.
 func (r *runner) onFresh(ctx context.Context) (f report.Figure, err error) {
@@ -132,15 +138,15 @@ func (r *runner) onFresh(ctx context.Context) (f report.Figure, err error) {
 	if err := errors.Join(os.Rename(data, aside), os.MkdirAll(data, 0o700)); err != nil {
 		return f, err
 	}
-	f, err = r.starts(ctx, "open-fresh")
+	f, err = r.starts(ctx, openFresh)
 	return f, errors.Join(err, os.RemoveAll(data), os.Rename(aside, data))
 }
 
 // starts measures from the start of the program until it is ready.
 func (r *runner) starts(ctx context.Context, name string) (report.Figure, error) {
-	times, f := load.NewTimes(), report.Figure{Name: name, Ops: openings, Servers: []string{"orders"}}
+	times, f := load.NewTimes(), report.Figure{Name: name, Ops: r.Openings, Servers: []string{"orders"}}
 	var sum, used time.Duration
-	for range openings {
+	for range r.Openings {
 		begun := time.Now()
 		run, err := r.Home.Only(ctx, "orders")
 		if err != nil {
@@ -154,7 +160,7 @@ func (r *runner) starts(ctx context.Context, name string) (report.Figure, error)
 		times.Add(0, took)
 		sum, used = sum+took, used+cpu
 	}
-	f.Rate, f.CPU = openings/sum.Seconds(), float64(used.Microseconds())/openings
+	f.Rate, f.CPU = float64(r.Openings)/sum.Seconds(), float64(used.Microseconds())/float64(r.Openings)
 	f.P50, f.P99 = milliseconds(times.Percentile(50)), milliseconds(times.Percentile(99))
 	return f, nil
 }

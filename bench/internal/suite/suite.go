@@ -85,12 +85,20 @@ func (h *Home) Key(party string) string { return h.keys[party] }
 func (h *Home) EdgeURL() string { return h.run.EdgeURL }
 
 // Reset makes the stores what they were after Prepare. Nothing runs on them.
-func (h *Home) Reset() error {
+func (h *Home) Reset() error { return h.PutBack(h.filled()) }
+
+// Keep copies the stores, which nobody has open, to a folder; PutBack makes them what they were then.
+func (h *Home) Keep(folder string) error {
+	return os.CopyFS(folder, os.DirFS(filepath.Join(h.data(), "data")))
+}
+
+// PutBack replaces the stores by those that Keep copied.
+func (h *Home) PutBack(folder string) error {
 	data := filepath.Join(h.data(), "data")
 	if err := os.RemoveAll(data); err != nil {
 		return err
 	}
-	return os.CopyFS(data, os.DirFS(h.filled()))
+	return os.CopyFS(data, os.DirFS(folder))
 }
 
 // Data is a program's own folder.
