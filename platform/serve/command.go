@@ -25,8 +25,8 @@ type Program[C any] struct {
 	Load func(path string) (C, error)
 	// Check says what is wrong with what the configuration leads to, such as another file; nil when the file is all.
 	Check func(C) error
-	// Verify checks the store of a stopped service and returns the exit code; see store.RunVerify.
-	Verify func(c C, out io.Writer) int
+	// Store is what the subcommands verify, backup, restore and compact work on while the service is stopped.
+	Store func(C) Store
 	// Run serves until ctx ends; logs go to errOut.
 	Run func(ctx context.Context, c C, errOut io.Writer) error
 	// Tools are subcommands that need no configuration, by name. They get what follows their name and return the exit code.
@@ -59,9 +59,10 @@ func Command[C any](ctx context.Context, args []string, out, errOut io.Writer, p
 		if tool := p.Tools[subcommand]; tool != nil {
 			return tool(flags.Args[1:], out, errOut)
 		}
-		if subcommand != "verify" || len(flags.Args) > 1 {
-			want := append([]string{"verify"}, slices.Sorted(maps.Keys(p.Tools))...)
-			fmt.Fprintf(errOut, "%s: unknown subcommand %q, want %s\n", p.Name, flags.Args, strings.Join(want, ", "))
+		if storeCommands[subcommand] == nil {
+			want := slices.Sorted(maps.Keys(storeCommands))
+			want = append(want, slices.Sorted(maps.Keys(p.Tools))...)
+			fmt.Fprintf(errOut, "%s: unknown subcommand %q, want %s\n", p.Name, subcommand, strings.Join(want, ", "))
 			return 2
 		}
 	}
@@ -77,8 +78,8 @@ func Command[C any](ctx context.Context, args []string, out, errOut io.Writer, p
 	case flags.Check:
 		fmt.Fprintln(out, flags.Config, "is good")
 		return 0
-	case subcommand == "verify":
-		return p.Verify(c, out)
+	case subcommand != "":
+		return storeCommands[subcommand](ctx, p.Store(c), flags.Args[1:], out, errOut)
 	}
 	if err := p.Run(ctx, c, errOut); err != nil {
 		fmt.Fprintf(errOut, "%s: %v\n", p.Name, err)

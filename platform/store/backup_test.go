@@ -687,3 +687,62 @@ func TestVerifyChecksForks(t *testing.T) {
 		})
 	}
 }
+
+// Compacting gives free space back and changes nothing else, also after a run that was interrupted.
+func TestCompact(t *testing.T) {
+	ctx := context.Background()
+	o := backupOptions(t)
+	s := openTest(t, o)
+	big := strings.Repeat("x", 60<<10)
+	for i := range 40 {
+		mustChange(t, s, Cause{Principal: "user/dev"}, func(tx *Tx) error { return tx.Put(ctx, numbers, fmt.Append(nil, "k", i%4), []byte(big)) })
+	}
+	mustChange(t, s, Cause{Principal: "user/dev"}, func(tx *Tx) error { return tx.Put(ctx, people, []byte("p"), []byte("555")) })
+	if _, _, err := Compact(ctx, o.Path, o.Schema); !errors.Is(err, ErrInUse) {
+		t.Errorf("Compact of a running store = %v", err)
+	}
+	s.Close()
+	want := contents(t, o.Path)
+	grow, err := bbolt.Open(o.Path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = grow.Update(func(btx *bbolt.Tx) error {
+		return btx.Bucket([]byte(metaBucket)).Put([]byte("filler"), make([]byte, 4<<20))
+	})
+	if err == nil {
+		err = grow.Update(func(btx *bbolt.Tx) error { return btx.Bucket([]byte(metaBucket)).Delete([]byte("filler")) })
+	}
+	if err := errors.Join(err, grow.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(o.Path), ".compact-1"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, after, err := Compact(ctx, o.Path, o.Schema)
+	if err != nil || after > before-4<<20 {
+		t.Errorf("Compact = %d, %d, %v, want at least 4 MiB less", before, after, err)
+	}
+	info, err := os.Stat(o.Path)
+	if err != nil || info.Size() > before-4<<20 {
+		t.Errorf("file has %d bytes, %v, had %d", info.Size(), err, before)
+	}
+	got := contents(t, o.Path)
+	if len(got) != len(want) {
+		t.Errorf("%d rows, want %d", len(got), len(want))
+	}
+	for k, v := range want {
+		if got[k] != v {
+			t.Errorf("row %s differs", k)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(o.Path), ".compact-*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	s = openTest(t, o)
+	put(t, s, "a")
+	if _, _, err := Compact(ctx, filepath.Join(t.TempDir(), "none.db"), o.Schema); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Compact of no store = %v", err)
+	}
+	wantClean(t, s)
+}

@@ -4,6 +4,9 @@
 //	edi -check -config FILE   check the configuration
 //	edi -version              print the version
 //	edi -config FILE verify   check the store of a stopped service: 0 whole, 1 breaches, 2 not checked
+//	edi -config FILE backup DIR    copy the store and documents of a stopped service
+//	edi -config FILE restore DIR   make the store out of a backup, in a new epoch
+//	edi -config FILE compact       give the free space of a stopped service's store back
 //	edi parse FILE            show what a file holds as JSON; - is standard input
 //	edi validate FILE         show what is wrong with a file and the 997 that would answer it: 0 good, 1 errors, 2 not read
 package main
@@ -21,7 +24,6 @@ import (
 	"crossdock.dev/integrations/edi/internal/profile"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/serve"
-	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
 )
 
@@ -30,8 +32,8 @@ func main() { os.Exit(serve.Main(command)) }
 func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return serve.Command(ctx, args, out, errOut, serve.Program[config.Config]{
 		Name: core.Service, Load: config.Load, Run: run,
-		Verify: func(c config.Config, out io.Writer) int {
-			return store.RunVerify(out, core.Path(c.DataDir), core.Schema())
+		Store: func(c config.Config) serve.Store {
+			return serve.Store{Path: core.Path(c.DataDir), Schema: core.Schema(), Clock: c.Business()}
 		},
 		Check: func(c config.Config) error {
 			_, err := profile.Load(c.ProfilesFile)

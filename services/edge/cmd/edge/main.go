@@ -24,7 +24,6 @@ import (
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/discovery/consul"
 	"crossdock.dev/platform/serve"
-	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
 	"crossdock.dev/services/edge/core"
 	"crossdock.dev/services/edge/internal/config"
@@ -35,8 +34,8 @@ func main() { os.Exit(serve.Main(command)) }
 func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return serve.Command(ctx, args, out, errOut, serve.Program[config.Config]{
 		Name: core.Service, Load: config.Load, Run: run,
-		Verify: func(c config.Config, out io.Writer) int {
-			return store.RunVerify(out, core.Path(c.DataDir), core.Schema())
+		Store: func(c config.Config) serve.Store {
+			return serve.Store{Path: core.Path(c.DataDir), Schema: core.Schema(), Clock: c.Business()}
 		},
 	})
 }

@@ -4,6 +4,9 @@
 //	workflow -check -config FILE   check the configuration
 //	workflow -version              print the version
 //	workflow -config FILE verify   check the store of a stopped service: 0 whole, 1 breaches, 2 not checked
+//	workflow -config FILE backup DIR    copy the store and documents of a stopped service
+//	workflow -config FILE restore DIR   make the store out of a backup, in a new epoch
+//	workflow -config FILE compact       give the free space of a stopped service's store back
 package main
 
 import (
@@ -16,7 +19,6 @@ import (
 
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/serve"
-	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/typeid"
 	"crossdock.dev/services/workflow/core"
 	"crossdock.dev/services/workflow/internal/config"
@@ -27,8 +29,8 @@ func main() { os.Exit(serve.Main(command)) }
 func command(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return serve.Command(ctx, args, out, errOut, serve.Program[config.Config]{
 		Name: core.Service, Load: config.Load, Run: run,
-		Verify: func(c config.Config, out io.Writer) int {
-			return store.RunVerify(out, core.Path(c.DataDir), core.Schema())
+		Store: func(c config.Config) serve.Store {
+			return serve.Store{Path: core.Path(c.DataDir), Schema: core.Schema(), Clock: c.Business()}
 		},
 	})
 }
