@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -101,7 +103,13 @@ func (c *Consumer) inspect(ctx context.Context, line store.Line) (*ForkError, er
 	err := eachCaused(ctx, c.c.Store, c.c.Log, func(head *eventlogv1.Head, cause store.FactRef) (bool, error) {
 		switch {
 		case !line.Holds(cause.Position):
-			f.Orphans++
+			records, err := c.effects(ctx, head)
+			if err != nil {
+				return false, err
+			}
+			if len(records)+len(head.Facts) > 0 {
+				f.Orphans++
+			}
 		case cause.Position.Sequence <= sequence && cause.Position.Sequence > good.Position.Sequence:
 			good = cause
 		}
@@ -273,12 +281,13 @@ func (c *Consumer) orphans(ctx context.Context, after uint64, fn func(*eventlogv
 		if head.Position.GetSequence() <= after || line.Holds(cause.Position) {
 			return true, nil
 		}
-		o := &eventlogv1.Orphan{Position: head.Position, ApplyTime: head.ApplyTime, Cause: store.PositionProto(cause.Position), CauseIndex: uint32(cause.Index)}
+		records, err := c.effects(ctx, head)
+		if err != nil || len(records)+len(head.Facts) == 0 {
+			return err == nil, err
+		}
+		o := &eventlogv1.Orphan{Records: records, Position: head.Position, ApplyTime: head.ApplyTime, Cause: store.PositionProto(cause.Position), CauseIndex: uint32(cause.Index)}
 		for _, f := range head.Facts {
 			o.Facts = append(o.Facts, f.GetType()+" "+f.GetSubject())
-		}
-		if o.Records, err = c.c.Store.Written(ctx, head.Position.GetSequence()); err != nil {
-			return false, err
 		}
 		for _, d := range rec.Decisions {
 			from, to := store.PositionOf(d.Fork.GetAfter()), store.PositionOf(d.Read)
@@ -288,6 +297,16 @@ func (c *Consumer) orphans(ctx context.Context, after uint64, fn func(*eventlogv
 		}
 		return fn(o)
 	})
+}
+
+// effects names the records that a change wrote, but for those with which a consumer keeps its place: a fact that was ignored, deferred or
+// parked has had no effect.
+func (c *Consumer) effects(ctx context.Context, head *eventlogv1.Head) ([]string, error) {
+	records, err := c.c.Store.Written(ctx, head.Position.GetSequence())
+	return slices.DeleteFunc(records, func(r string) bool {
+		bucket, _, _ := strings.Cut(r, "/")
+		return bucket == store.Consumers.Name || bucket == store.DeferredFacts.Name || bucket == store.ParkedFacts.Name
+	}), err
 }
 
 // eachCaused calls fn for the changes of a store that facts of a log caused, oldest first, until it returns false.

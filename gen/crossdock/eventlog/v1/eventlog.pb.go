@@ -1117,7 +1117,7 @@ type Orphan struct {
 	CauseIndex uint32 `protobuf:"varint,4,opt,name=cause_index,json=causeIndex,proto3" json:"cause_index,omitempty"`
 	// The facts that the change told, as "type subject".
 	Facts []string `protobuf:"bytes,5,rep,name=facts,proto3" json:"facts,omitempty"`
-	// The records that it wrote, as "bucket/key".
+	// The records that it wrote, as "bucket/key", but for those with which the consumer keeps its place.
 	Records []string `protobuf:"bytes,6,rep,name=records,proto3" json:"records,omitempty"`
 	// True when a person has decided about the fork since.
 	Reconciled    bool `protobuf:"varint,7,opt,name=reconciled,proto3" json:"reconciled,omitempty"`
