@@ -50,6 +50,8 @@ type Config struct {
 	MaxBody int64
 	// Now is machine time for tokens; nil means the machine's.
 	Now func() time.Time
+	// PKI holds the identities, for tests that serve often; nil makes new ones.
+	PKI *auth.PKI
 	// Rand makes trace ids, safe for use from many goroutines; nil means the machine's.
 	Rand io.Reader
 }
@@ -80,7 +82,10 @@ func New(t testing.TB, c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
-	pki, err := auth.DevPKI(t.TempDir(), c.Service, "edge")
+	pki, err := c.PKI, error(nil)
+	if pki == nil {
+		pki, err = auth.DevPKI(t.TempDir(), c.Service, "edge")
+	}
 	must(t, err)
 	s := &Server{PKI: pki, t: t, config: c, listener: bufconn.Listen(256 << 10)}
 	s.signer, err = auth.NewSigner(pki.TokenKey(), c.Now)
@@ -158,6 +163,9 @@ func (s *Server) Dial(id auth.Files) *grpc.ClientConn {
 	s.t.Cleanup(func() { _ = cc.Close() })
 	return cc
 }
+
+// Handler is the HTTP gateway, nil without gateways.
+func (s *Server) Handler() http.Handler { return s.handler }
 
 // Connect opens a bare connection to the server's mTLS listener.
 func (s *Server) Connect(ctx context.Context) (net.Conn, error) { return s.listener.DialContext(ctx) }

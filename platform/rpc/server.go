@@ -108,10 +108,6 @@ func NewServer(c ServerConfig) (*grpc.Server, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	validator, err := protovalidate.New()
-	if err != nil {
-		return nil, fmt.Errorf("rpc server: %w", err)
-	}
 	if c.Admission == nil {
 		c.Admission = NewAdmission(c.Service, Limits{}, c.Now)
 	}
@@ -119,7 +115,7 @@ func NewServer(c ServerConfig) (*grpc.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rpc server: %w", err)
 	}
-	s := &server{ServerConfig: c, validator: validator, metrics: m}
+	s := &server{ServerConfig: c, validator: protovalidate.GlobalValidator, metrics: m}
 	return grpc.NewServer(
 		grpc.Creds(auth.ServerCredentials(c.TLS)),
 		grpc.ConnectionTimeout(c.HandshakeTimeout),

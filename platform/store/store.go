@@ -64,6 +64,7 @@ type Store struct {
 	causes  *causeIndex           // of the writer
 	commit  func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests put a failing disk here
 
+	inline   *inline // in a simulation
 	queue    chan *Pending
 	loopDone chan struct{}
 	submit   sync.RWMutex // held for reading while a change is put into the queue
@@ -446,6 +447,9 @@ func (s *Store) Close() error {
 		close(s.queue)
 		s.submit.Unlock()
 		<-s.loopDone
+		if s.inline != nil {
+			s.inline.make()
+		}
 		s.closeErr = s.db.Close()
 	})
 	return s.closeErr

@@ -40,6 +40,7 @@ type Pending struct {
 	done    chan struct{}
 	outcome Outcome
 	err     error
+	inline  *inline // in a simulation: makes the change
 }
 
 // Submit queues a change and returns; changes are made in the order of submission. It waits while the queue is full. A change
@@ -53,6 +54,9 @@ func (s *Store) Submit(ctx context.Context, c Cause, fn func(tx *Tx) (answer []b
 	defer s.submit.RUnlock()
 	if s.closed {
 		return p.refuse(ErrClosed)
+	}
+	if s.inline != nil {
+		return s.inline.add(p)
 	}
 	select {
 	case s.queue <- p:
@@ -77,6 +81,9 @@ func (p *Pending) refuse(err error) *Pending {
 
 // Wait returns when the change is durable or refused. When ctx ends first, the change may still be made.
 func (p *Pending) Wait(ctx context.Context) (Outcome, error) {
+	if p.inline != nil {
+		p.inline.make()
+	}
 	select {
 	case <-p.done:
 		return p.outcome, p.err

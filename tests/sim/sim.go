@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -35,7 +34,6 @@ import (
 	"crossdock.dev/platform/auth"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
-	"crossdock.dev/platform/platformtest"
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/step"
@@ -68,16 +66,21 @@ type Suite struct {
 	faults  Faults
 	machine *machine
 	parts   map[string]*part
-	door    *httptest.Server
+	servers map[string]*server
+	pki     *auth.PKI
+	tear    *rand.Rand // what a power failure leaves of pages
 	keys    map[string]string
 }
 
 // Faults is what goes wrong between services that are up. What it answers must follow from its own seed alone.
 type Faults interface {
-	// Call carries a call from one service to another: it calls deliver, or does not, and returns what the caller sees.
-	Call(from, to, method string, deliver func() error) error
+	// Call carries a call from one service to another: it calls deliver, or does not, and returns what the caller sees. late
+	// delivers the call once more, now or later, and nobody hears the answer.
+	Call(from, to, method string, deliver func() error, late func()) error
 	// Feed is how many of up to limit entries a reader gets at once; 0 is silence.
 	Feed(reader, log string, limit int) int
+	// Commit is what becomes of a commit of a service.
+	Commit(service string) Commit
 }
 
 var _ story.World = (*Suite)(nil)
@@ -92,10 +95,9 @@ type part struct {
 	waiter    rpc.Waiter
 	steppers  []step.Config
 	close     func() error
-	server    *platformtest.Server
-	handler   http.Handler // edge's door
-	users     grpc.ClientConnInterface
-	conns     map[string]grpc.ClientConnInterface // by the service that calls
+	handler   http.Handler   // edge's door
+	impls     map[string]any // by gRPC service
+	power     power
 }
 
 // machine stands still, except that a back-off is over as soon as somebody has waited for it: retries come at once.
@@ -106,30 +108,45 @@ func New(t testing.TB) *Suite { return NewSeeded(t, 1, nil) }
 
 // NewSeeded opens a suite whose ids and randomness follow from a seed; faults may be nil.
 func NewSeeded(t testing.TB, seed uint64, faults Faults) *Suite {
-	s := &Suite{
-		T: t, Clock: clock.NewManual(story.Start), Dir: t.TempDir(), ctx: t.Context(),
+	s := prepare(t, seed, faults)
+	s.openAll()
+	return s
+}
+
+func prepare(t testing.TB, seed uint64, faults Faults) *Suite {
+	dir := memory(t)
+	pki, err := auth.DevPKI(filepath.Join(dir, "pki"), Names...)
+	must(t, err)
+	return &Suite{
+		T: t, Clock: clock.NewManual(story.Start), Dir: dir, ctx: t.Context(), pki: pki, tear: rand.New(rand.NewPCG(seed, 1)),
 		seed: seed, ids: typeid.Sequence(seed), random: map[string]io.Reader{}, faults: faults,
 		machine: &machine{clock.NewManual(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))},
-		parts:   map[string]*part{}, keys: map[string]string{},
+		parts:   map[string]*part{}, servers: map[string]*server{}, keys: map[string]string{},
 	}
+}
+
+func (s *Suite) openAll() {
 	for _, name := range Names {
 		s.Open(name)
 	}
-	s.door = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.parts["edge"] == nil {
-			panic(http.ErrAbortHandler) // nobody answers
-		}
-		s.parts["edge"].handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(func() {
-		s.door.Close()
+	s.T.Cleanup(func() {
 		for _, name := range Names {
 			if p := s.parts[name]; p != nil {
-				must(t, p.close())
+				must(s.T, p.close())
 			}
 		}
 	})
-	return s
+}
+
+// memory is a folder that is gone after the test, in memory where the machine has a place for that: what the simulated disk keeps is
+// decided in disk.go.
+func memory(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "crossdock-sim-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // Seed loads the day's master data.
@@ -140,11 +157,43 @@ func (s *Suite) Seed() {
 	must(s.T, s.Settle(s.ctx))
 }
 
+// Stocked opens a suite as NewSeeded does, on stores that hold the day's master data. It is loaded once in a test program; the stores are
+// copies.
+func Stocked(t testing.TB, seed uint64, faults Faults) *Suite {
+	stock.Lock()
+	if stock.files == nil {
+		s := NewSeeded(t, 0, nil)
+		s.Seed()
+		files := map[string][]byte{}
+		for _, name := range Names {
+			s.Close(name)
+			file, err := os.ReadFile(s.file(name))
+			must(t, err)
+			files[name] = file
+		}
+		stock.files = files
+	}
+	stock.Unlock()
+	s := prepare(t, seed, faults)
+	for name, file := range stock.files {
+		must(t, os.MkdirAll(filepath.Dir(s.file(name)), 0o700))
+		must(t, os.WriteFile(s.file(name), file, 0o600))
+	}
+	s.openAll()
+	return s
+}
+
+// stock is the stores with the day's master data. It never changes once it is there.
+var stock struct {
+	sync.Mutex
+	files map[string][]byte // by service
+}
+
 // Store is a service's store.
 func (s *Suite) Store(name string) *store.Store { return s.parts[name].store }
 
-// Up reports whether a service is open.
-func (s *Suite) Up(name string) bool { return s.parts[name] != nil }
+// Up reports whether a service is open and has power.
+func (s *Suite) Up(name string) bool { return s.alive(name) != nil }
 
 // randomness is the service's own source. It goes on over a restart, as the system's would.
 func (s *Suite) randomness(name string) io.Reader {
@@ -178,7 +227,7 @@ func (s *Suite) Open(name string) {
 	s.T.Helper()
 	dir := filepath.Join(s.Dir, name)
 	must(s.T, os.MkdirAll(dir, 0o700))
-	p := &part{name: name, conns: map[string]grpc.ClientConnInterface{}}
+	p := &part{name: name, impls: map[string]any{}}
 	s.parts[name] = p
 	log := slog.New(slog.NewTextHandler(s.T.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})).With("service", name)
 	feeds, peers := map[string]eventlog.Source{}, map[string]grpc.ClientConnInterface{}
@@ -234,10 +283,11 @@ func (s *Suite) Open(name string) {
 	if p.followers != nil {
 		p.followers.Stepping, p.waiter = true, p.followers
 	}
-	p.server = platformtest.New(s.T, platformtest.Config{
-		Service: name, Register: p.register, Gateways: p.gateways, Waiter: p.waiter, Own: p.store, Log: log, Rand: s.randomness(name),
-	})
-	p.users = p.server.AsUser()
+	p.register(implementations(p.impls))
+	p.store.Simulate(func(commit func() error) error { return s.commit(p, commit) })
+	if s.servers[name] == nil {
+		s.servers[name] = s.serve(p, log)
+	}
 }
 
 func gateways[G ~func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error](list []G) []serve.Gateway {
@@ -267,37 +317,6 @@ func (s *Suite) openDoor(c *edgecore.Core) http.Handler {
 	return h
 }
 
-// signer signs with the key that the called service trusts.
-type signer struct{ s *Suite }
-
-func (g signer) Sign(t auth.Token) (string, error) {
-	p := g.s.parts[t.Service]
-	if p == nil {
-		return "for a service that is down", nil // its transport says so
-	}
-	return p.server.Token(t), nil
-}
-
-// transport carries a call to the gateway that is open now.
-type transport struct {
-	s       *Suite
-	service string
-}
-
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	p := t.s.parts[t.service]
-	if p == nil {
-		return nil, down(t.service)
-	}
-	base, err := url.Parse(p.server.URL)
-	if err != nil {
-		return nil, err
-	}
-	r = r.Clone(r.Context())
-	r.URL.Scheme, r.URL.Host = base.Scheme, base.Host
-	return http.DefaultTransport.RoundTrip(r)
-}
-
 // feed is another service's log, as it is open now.
 type feed struct {
 	s            *Suite
@@ -305,7 +324,7 @@ type feed struct {
 }
 
 func (f feed) Read(ctx context.Context, after eventlog.Position, limit int) ([]eventlog.Entry, eventlog.Position, error) {
-	p := f.s.parts[f.name]
+	p := f.s.alive(f.name)
 	if p == nil {
 		return nil, after, fmt.Errorf("feed %s: %w", f.name, down(f.name))
 	}
@@ -349,7 +368,7 @@ func (s *Suite) Turns() []Turn {
 
 // Step gives one loop its turn. That another service is down, or that this one was closed in the middle of its turn, is no error.
 func (s *Suite) Step(ctx context.Context, turn Turn) (progress bool, err error) {
-	p := s.parts[turn.Service]
+	p := s.alive(turn.Service)
 	if p == nil {
 		return false, nil
 	}
@@ -358,7 +377,7 @@ func (s *Suite) Step(ctx context.Context, turn Turn) (progress bool, err error) 
 			continue
 		}
 		progress, err = loop.Stepper.Step(ctx, s.Clock.Now())
-		if err == nil || status.Code(err) == codes.Unavailable || s.parts[turn.Service] != p {
+		if err == nil || status.Code(err) == codes.Unavailable || s.alive(turn.Service) != p {
 			return progress, nil
 		}
 		return false, fmt.Errorf("%s: %s: %w", turn.Service, turn.Loop, err)
@@ -427,30 +446,50 @@ func (s *Suite) REST(ctx context.Context, party, method, path, key string, body 
 
 // Call calls the partners' door with the key of a party, and gives nobody a turn.
 func (s *Suite) Call(ctx context.Context, party, method, path, key string, body []byte) ([]byte, error) {
-	secret, err := s.Secret(ctx, party)
+	status, answer, err := s.ask(ctx, party, method, path, key, body)
+	if err == nil && status/100 != 2 {
+		err = &story.RESTError{Status: status, Body: answer}
+	}
 	if err != nil {
 		return nil, err
 	}
-	return story.Call(ctx, s.door.URL, secret, method, path, key, body)
+	return answer, nil
 }
 
 // Do calls the door and returns the answer whatever its status.
 func (s *Suite) Do(party, method, path, key string, body []byte) (int, []byte) {
 	s.T.Helper()
-	secret, err := s.Secret(s.ctx, party)
+	status, answer, err := s.ask(s.ctx, party, method, path, key, body)
 	must(s.T, err)
-	req, err := http.NewRequestWithContext(s.ctx, method, s.door.URL+path, bytes.NewReader(body))
-	must(s.T, err)
+	return status, answer
+}
+
+func (s *Suite) ask(ctx context.Context, party, method, path, key string, body []byte) (status int, answer []byte, err error) {
+	secret, err := s.Secret(ctx, party)
+	if err != nil {
+		return 0, nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://edge"+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
 	req.Header.Set("Authorization", "Bearer "+secret)
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	resp, err := http.DefaultClient.Do(req)
-	must(s.T, err)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	must(s.T, err)
-	return resp.StatusCode, answer
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	p := s.alive("edge")
+	if p == nil {
+		return 0, nil, &url.Error{Op: method, URL: path, Err: down("edge")} // nobody answers
+	}
+	resp := answerOf(p.handler, req)
+	if s.alive("edge") != p {
+		return 0, nil, &url.Error{Op: method, URL: path, Err: down("edge")}
+	}
+	answer, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, answer, err
 }
 
 // Secret is the API key of a party; it is made on first use.
@@ -475,32 +514,40 @@ type conn struct {
 }
 
 func (c conn) open() (grpc.ClientConnInterface, error) {
-	p := c.s.parts[c.to]
-	if p == nil {
+	if c.s.alive(c.to) == nil {
 		return nil, down(c.to)
 	}
-	if c.from == "" {
-		return p.users, nil
-	}
-	if p.conns[c.from] == nil {
-		p.conns[c.from] = p.server.As(c.from)
-	}
-	return p.conns[c.from], nil
+	return c.s.servers[c.to].conn(c.from), nil
 }
 
 func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	deliver := func() error {
+	carry := func(ctx context.Context, reply any) error {
+		p := c.s.alive(c.to)
 		cc, err := c.open()
 		if err != nil {
 			return err
 		}
 		// The connection does not repeat calls: nothing changes while it would wait.
-		return cc.Invoke(ctx, method, args, reply, append(opts, grpc.MaxRetryRPCBufferSize(0))...)
+		err = cc.Invoke(ctx, method, args, reply, append(opts, grpc.MaxRetryRPCBufferSize(0))...)
+		if c.s.alive(c.to) != p {
+			return down(c.to) // it has died over it
+		}
+		return err
 	}
-	if c.from == "" || c.s.faults == nil {
-		return deliver()
+	if c.from == "" {
+		return carry(ctx, reply)
 	}
-	return c.s.faults.Call(c.from, c.to, method, deliver)
+	if c.s.alive(c.from) == nil {
+		return down(c.from) // the dead do not call
+	}
+	if c.s.faults == nil {
+		return carry(ctx, reply)
+	}
+	late := func() {
+		again := reply.(proto.Message).ProtoReflect().New().Interface()
+		_ = carry(context.WithoutCancel(ctx), again) // nobody hears it
+	}
+	return c.s.faults.Call(c.from, c.to, method, func() error { return carry(ctx, reply) }, late)
 }
 
 func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {

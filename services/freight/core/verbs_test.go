@@ -567,3 +567,20 @@ func TestThousandLines(t *testing.T) {
 		t.Errorf("%d lines, %d exceptions, %s; want 1000, 1000, DELIVERED", len(s.GetLines()), len(p.GetExceptions()), s.GetState())
 	}
 }
+
+// A clock that steps back by an hour between two loads: the second keeps the order of the numbers.
+func TestClockStepsBack(t *testing.T) {
+	w := newWorld(t, "2026-03-02T15:06:00Z")
+	w.plan(w.pumps("ord_1"))
+	w.clock.Set(at("2026-03-02T14:06:00Z"))
+	w.plan(w.pumps("ord_2"))
+	list, err := w.user.ListLoads(w.ctx, &freightv1.ListLoadsRequest{})
+	if err != nil || len(list.GetLoads()) != 2 {
+		t.Fatalf("%d loads, %v; want 2", len(list.GetLoads()), err)
+	}
+	for _, l := range list.GetLoads() {
+		if got, want := l.GetCreateTime().AsTime(), at("2026-03-02T15:06:00Z"); !got.Equal(want) {
+			t.Errorf("load %s was made at %v, want %v", l.GetNumber(), got, want)
+		}
+	}
+}

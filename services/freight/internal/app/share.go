@@ -56,6 +56,15 @@ func (a *App) alone(tx *store.Tx, p load.Passenger, from network.Location, shipD
 	if err != nil {
 		return load.Load{}, err
 	}
+	if n > 1 { // a clock that stepped back does not take the numbers with it
+		before, err := tx.LoadByNumber(load.Number(name, n-1))
+		if err != nil && !errors.Is(err, refusal.ErrNotFound) {
+			return load.Load{}, err
+		}
+		if now.Before(before.CreateTime) {
+			now = before.CreateTime
+		}
+	}
 	return load.Of(p, "loads/"+a.ids.New("load"), load.Number(name, n), from, shipDate, now)
 }
 

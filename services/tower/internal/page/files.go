@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 // dist is built from web/ by `make web` and committed, so that nobody needs Node to build or test tower.
@@ -25,8 +26,8 @@ type file struct {
 	plain, gzip []byte
 }
 
-// built reads the embedded files, by name.
-func built() (map[string]*file, error) {
+// built reads the embedded files, by name. It does so once for a process: nobody changes them.
+var built = sync.OnceValues(func() (map[string]*file, error) {
 	out := map[string]*file{}
 	err := fs.WalkDir(dist, "dist", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -52,7 +53,7 @@ func built() (map[string]*file, error) {
 		err = fmt.Errorf("dist/index.html is not embedded: run make web")
 	}
 	return out, err
-}
+})
 
 // shell sends the page without data: the script that it loads shows what belongs to the path.
 func (p *Page) shell(w http.ResponseWriter, r *http.Request, code int) {
