@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
 	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
@@ -131,7 +132,13 @@ func (e *errand) offered(ctx context.Context) error {
 		return err
 	}
 	e.load, e.number, e.tender, e.carrier = told.GetLoad().GetName(), told.GetLoad().GetNumber(), told.GetTender().GetName(), told.GetTender().GetScac()
-	return nil
+	// Hours go by, and an offer that is withdrawn before it was written is never sent.
+	_, err = awaitFact(ctx, e.w, "edi", func(m *ediv1.MessageSent) bool {
+		return slices.ContainsFunc(m.GetInterchange().GetTransactionSets(), func(s *ediv1.Interchange_TransactionSet) bool {
+			return slices.Contains(s.GetRelated(), e.tender)
+		})
+	})
+	return err
 }
 
 func (e *errand) accept(ctx context.Context) error {
