@@ -41,12 +41,16 @@ type ConsumerConfig struct {
 	// Apply makes the fact take effect. It returns nil when it has; ErrIgnored when there is nothing to do; a Transient error
 	// when the fact must be tried again later; any other error parks the fact. ctx carries the fact's origin.
 	Apply func(ctx context.Context, tx *store.Tx, f Fact) error
+	// Together makes one change of many facts, by which of them the last counts as its cause. It is for a service that shows what
+	// others did and tells no facts itself; a fact that must be tried again later holds up those that were read with it.
+	Together bool
 }
 
 // Limits of one Step.
 const (
 	readBatch    = 256 // entries read at once
 	releaseBatch = 256 // deferred facts looked at
+	joined       = 64  // facts in one change, where they go together
 	// saveEvery is how many entries are read without an effect before the cursor is written all the same.
 	saveEvery = 1000
 )
@@ -341,7 +345,18 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	at, stored, ignored, unsaved := c.at, c.stored, c.ignored, c.unsaved
 	var pending []*store.Pending
 	var spans []*telemetry.Span // of the pending changes, where they are exported
-	fail := error(nil)          // what is wrong with the feed; the facts before it still count
+	var group []reading         // of the next change
+	flush := func() {
+		if len(group) == 0 {
+			return
+		}
+		if c.spans != nil {
+			spans = append(spans, c.begin(ctx, group[len(group)-1].fact))
+		}
+		pending = append(pending, c.submit(ctx, stored, group))
+		stored, group = group[len(group)-1].to, nil
+	}
+	fail := error(nil) // what is wrong with the feed; the facts before it still count
 	var ahead []Entry
 reading:
 	for n, e := range entries {
@@ -369,20 +384,21 @@ reading:
 			if len(keys) == 0 {
 				ignored++
 			} else {
-				if behind, _ := c.followers.behind(head.After); c.holds(behind) {
+				behind, why := c.followers.behind(head.After)
+				if c.holds(behind) {
 					ahead, c.held.after = entries[n:], positions(head.After)
 					break reading
 				}
-				if c.spans != nil {
-					spans = append(spans, c.begin(ctx, fact))
+				group = append(group, reading{fact, keys, to, ignored, why})
+				if ignored, unsaved = 0, 0; !c.c.Together || len(group) == joined {
+					flush()
 				}
-				pending = append(pending, c.submit(ctx, fact, keys, stored, to, ignored))
-				stored, ignored, unsaved = to, 0, 0
 			}
 			at = to
 		}
 		at = next
 	}
+	flush()
 	// A service that is started again and again must not read the same way anew each time while a fact waits for its end.
 	if unsaved >= saveEvery || unsaved > 0 && c.followers.await(c.c.Log, stored.pos) {
 		pending = append(pending, c.save(ctx, stored, at, ignored))
@@ -462,14 +478,32 @@ func (c *Consumer) check(e Entry, at cursor) (*eventlogv1.Head, error) {
 // errStale refuses a change whose predecessor was refused: the cursor is not where it should be.
 var errStale = errors.New("consumer: the fact before was not read")
 
-// submit queues the change that reads one fact, together with the ignored ones before it.
-func (c *Consumer) submit(ctx context.Context, f Fact, keys []string, from, to cursor, ignored uint64) *store.Pending {
-	_, behind := c.followers.behind(f.Head.GetAfter())
-	cause := f.Cause()
+// reading is a fact as it is read.
+type reading struct {
+	fact    Fact
+	keys    []string
+	to      cursor // after it
+	ignored uint64 // facts before it, since the last that was not
+	behind  string // which feed it waits for, if any
+}
+
+// submit queues the change that reads facts, together with the ignored ones before each.
+func (c *Consumer) submit(ctx context.Context, from cursor, group []reading) *store.Pending {
+	last := group[len(group)-1]
+	cause, ignored := last.fact.Cause(), last.ignored
+	for _, r := range group[:len(group)-1] {
+		cause.After = origin.MergeAfter(cause.After, r.fact.Cause().After)
+		ignored += r.ignored
+	}
 	return c.c.Store.Submit(ctx, cause, func(tx *store.Tx) ([]byte, error) {
-		return nil, c.advance(ctx, tx, from, to, ignored, func(rec *storagev1.ConsumerRecord) error {
-			rec.Read++
-			return c.place(ctx, tx, rec, f, keys, behind)
+		return nil, c.advance(ctx, tx, from, last.to, ignored, func(rec *storagev1.ConsumerRecord) error {
+			for _, r := range group {
+				rec.Read++
+				if err := c.place(ctx, tx, rec, r.fact, r.keys, r.behind); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	})
 }
@@ -502,9 +536,13 @@ func (c *Consumer) advance(ctx context.Context, tx *store.Tx, from, to cursor, i
 
 // place applies a fact, or puts it where it waits, and counts it there. behind says which feed it waits for, if any.
 func (c *Consumer) place(ctx context.Context, tx *store.Tx, rec *storagev1.ConsumerRecord, f Fact, keys []string, behind string) error {
-	b, key, err := store.FirstWaiting(ctx, tx, c.c.Log, keys, f.Position.Sequence, uint32(f.Index))
-	if err != nil {
-		return err
+	var b *store.Bucket
+	var key []byte
+	if rec.Deferred+rec.Parked > 0 {
+		var err error
+		if b, key, err = store.FirstWaiting(ctx, tx, c.c.Log, keys, f.Position.Sequence, uint32(f.Index)); err != nil {
+			return err
+		}
 	}
 	var reason string
 	switch {

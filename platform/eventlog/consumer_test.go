@@ -41,6 +41,7 @@ type service struct {
 	panics    string           // the fact that makes Apply panic
 	pong      bool             // answer every effect with a fact of its own, which touches nobody
 	echo      bool             // that fact touches the same keys
+	together  bool             // many facts are one change
 	wrap      func(Source) Source
 }
 
@@ -78,7 +79,7 @@ func (s *service) follow() {
 		if s.wrap != nil {
 			source = s.wrap(source)
 		}
-		c := NewConsumer(ConsumerConfig{Log: name, Source: source, Store: s.store, Keys: func(f Fact) []string { return f.Related }, Apply: s.apply})
+		c := NewConsumer(ConsumerConfig{Log: name, Source: source, Store: s.store, Keys: func(f Fact) []string { return f.Related }, Apply: s.apply, Together: s.together})
 		s.consumers[name] = c
 		list = append(list, c)
 	}
@@ -243,6 +244,7 @@ func TestOneEffectEach(t *testing.T) {
 		ctx := context.Background()
 		b := newService(t, "b", a)
 		b.wrap = func(s Source) Source { return small{s} }
+		b.together = rapid.Bool().Draw(rt, "together")
 		b.follow()
 		twin := b.consumers["a"]
 		for range rapid.IntRange(0, 30).Draw(rt, "steps") {
@@ -294,6 +296,44 @@ func TestTransientErrorStopsInTheMiddleOfAnEntry(t *testing.T) {
 	b.wantCounts("a", 4, 4, 0, 0, 0)
 	if err := b.consumers["a"].Err(); err != nil {
 		t.Errorf("Err = %v, want nil after recovery", err)
+	}
+}
+
+// Facts that go together are one change of at most 64, and each of them counts, is parked or holds up the others for itself.
+func TestTogether(t *testing.T) {
+	a := newService(t, "a")
+	b := newService(t, "b", a)
+	b.together = true
+	b.follow()
+	var want []string
+	for i := range 130 {
+		name := fmt.Sprint("f", i)
+		switch i {
+		case 7: // parked, and with it the later ones of its key
+			a.tell(name + ":x")
+			b.bad[name] = errors.New("order is not known")
+		case 9:
+			a.tell(name + ":x")
+		case 11, 12: // of no interest
+			a.tell(name)
+		default:
+			a.tell(name + ":k")
+			want = append(want, name)
+		}
+	}
+	b.bad["f100"] = Transient(errors.New("disk is busy"))
+	if err := b.drain("a"); !isTransient(err) {
+		t.Errorf("Step = %v, want the transient error", err)
+	}
+	b.wantEffects("k=" + strings.Join(want[:62], " ")) // the first 64 facts but for two that are parked
+	b.wantCounts("a", 66, 62, 2, 0, 2)
+	b.open()
+	delete(b.bad, "f100")
+	b.mustDrain("a")
+	b.wantEffects("k=" + strings.Join(want, " "))
+	b.wantCounts("a", 130, 126, 2, 0, 2)
+	if got := b.store.Last().Sequence; got != 2 {
+		t.Errorf("%d entries, want 2: of 64 facts each", got)
 	}
 }
 

@@ -35,6 +35,8 @@ type Reader struct {
 	Log   string
 	Keys  func(f Fact) []string
 	Apply func(ctx context.Context, tx *store.Tx, f Fact) error
+	// Together is as in ConsumerConfig.
+	Together bool
 }
 
 // Follow makes the consumers of one service out of what facts mean to it. A log without a source is not followed: a test may
@@ -43,7 +45,9 @@ func Follow(s *store.Store, log *slog.Logger, sources map[string]Source, readers
 	var consumers []*Consumer
 	for _, r := range readers {
 		if source := sources[r.Log]; source != nil {
-			consumers = append(consumers, NewConsumer(ConsumerConfig{Log: r.Log, Source: source, Store: s, Logger: log, Keys: r.Keys, Apply: r.Apply}))
+			consumers = append(consumers, NewConsumer(ConsumerConfig{
+				Log: r.Log, Source: source, Store: s, Logger: log, Keys: r.Keys, Apply: r.Apply, Together: r.Together,
+			}))
 		}
 	}
 	return NewFollowers(consumers...)

@@ -23,7 +23,7 @@ import (
 func Readers(logs ...string) []eventlog.Reader {
 	readers := make([]eventlog.Reader, 0, len(logs))
 	for _, log := range logs {
-		readers = append(readers, eventlog.Reader{Log: log, Keys: keys, Apply: apply})
+		readers = append(readers, eventlog.Reader{Log: log, Keys: keys, Apply: apply, Together: true})
 	}
 	return readers
 }
