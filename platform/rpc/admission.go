@@ -55,7 +55,7 @@ type Limits struct {
 	Calls int
 	// Streams is how many streams and reads of the log, together; 0 means 256.
 	Streams int
-	// Target is the time in the server, without waiting for other logs, above which the limit falls; 0 means 100 ms.
+	// Target is the time in the server, without waiting for other logs, above which the limit falls; 0 means 500 ms.
 	Target time.Duration
 	// Heap is how many bytes may live on the heap before the limit falls; 0 means that memory is not watched.
 	Heap uint64
@@ -94,7 +94,7 @@ func NewAdmission(service string, l Limits, now func() time.Time) *Admission {
 		l.Streams = 256
 	}
 	if l.Target == 0 {
-		l.Target = 100 * time.Millisecond
+		l.Target = 500 * time.Millisecond
 	}
 	refusal := rpcerr.Exhausted(RetryAfter).In(service)
 	a := &Admission{

@@ -81,7 +81,7 @@ type Config struct {
 	MaxInFlight int `yaml:"max_in_flight"`
 	// MaxStreams bounds open streams and reads of the log; 0 means 256.
 	MaxStreams int `yaml:"max_streams"`
-	// TargetTime is the time to serve a call above which fewer are served at once; 0 means 100 ms.
+	// TargetTime is the time to serve a call above which fewer are served at once; 0 means 500 ms.
 	TargetTime time.Duration `yaml:"target_time"`
 	// MaxConnections bounds open connections, for gRPC and for HTTP each; 0 means 1024.
 	MaxConnections int `yaml:"max_connections"`
