@@ -271,3 +271,41 @@ func TestRemote(t *testing.T) {
 		}
 	}
 }
+
+// What a reader finds is the same wherever it reads on, although the next entries are read before it asks.
+func TestRemoteReadsAhead(t *testing.T) {
+	ctx := context.Background()
+	a := newService(t, "a")
+	for i := range 40 {
+		a.tell(fmt.Sprint(i))
+	}
+	w := newWire(t, NewServer(a.store, nil, nil))
+	source := Remote("a", w.conn)
+	at := func(n uint64) Position {
+		if n == 0 {
+			return Position{}
+		}
+		return Position{Log: "a", Epoch: 1, Sequence: n}
+	}
+	for _, from := range []uint64{0, 7, 14, 21, 7, 0, 7, 33, 40, 39, 35} {
+		got, last, err := source.Read(ctx, at(from), 7)
+		want, _, wantErr := Local(a.store).Read(ctx, at(from), 7)
+		if err != nil || wantErr != nil || last.Sequence != 40 || len(got) != len(want) {
+			t.Fatalf("read after %d: %d entries up to %v, %v; want %d, %v", from, len(got), last, err, len(want), wantErr)
+		}
+		for i := range got {
+			if string(got[i].Head) != string(want[i].Head) || string(got[i].Hash) != string(want[i].Hash) {
+				t.Errorf("read after %d: entry %d differs", from, i)
+			}
+		}
+	}
+	// A read ahead that failed, since its reader's time ended, is made again.
+	ending, end := context.WithCancel(ctx)
+	if _, _, err := source.Read(ending, at(0), 7); err != nil {
+		t.Fatal(err)
+	}
+	end()
+	if got, _, err := source.Read(ctx, at(7), 7); err != nil || len(got) != 7 {
+		t.Errorf("read after the end of another: %d entries, %v", len(got), err)
+	}
+}

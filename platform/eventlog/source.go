@@ -76,6 +76,17 @@ type remote struct {
 
 	mu    sync.Mutex
 	watch *watch // the stream under way; nil when there is none
+	ahead *ahead // the read after the last one; nil when there is none
+}
+
+// ahead is a read that was begun before anybody asked for it: a reader that has far to go finds the next entries there when it has taken
+// up the last.
+type ahead struct {
+	after   Position
+	limit   int
+	done    chan struct{}
+	entries []Entry
+	last    Position
 }
 
 type watch struct {
@@ -87,7 +98,43 @@ type watch struct {
 // readTimeout bounds one read, so that a peer that hangs does not hold up its reader for ever.
 const readTimeout = 30 * time.Second
 
+// Read takes what was read ahead, or reads, and begins the next read when the log goes on.
 func (r *remote) Read(ctx context.Context, after Position, limit int) ([]Entry, Position, error) {
+	r.mu.Lock()
+	a := r.ahead
+	r.ahead = nil
+	r.mu.Unlock()
+	var entries []Entry
+	var last Position
+	if a != nil && a.after == after && a.limit == limit {
+		select {
+		case <-a.done:
+			entries, last = a.entries, a.last
+		case <-ctx.Done():
+			return nil, Position{}, ctx.Err()
+		}
+	}
+	if len(entries) == 0 { // nothing was read ahead, or it failed
+		var err error
+		if entries, last, err = r.read(ctx, after, limit); err != nil {
+			return nil, Position{}, err
+		}
+	}
+	next := Position{Log: r.log, Epoch: last.Epoch, Sequence: after.Sequence + uint64(len(entries))}
+	if len(entries) > 0 && next.Sequence < last.Sequence && (after.Epoch == last.Epoch || after == (Position{})) {
+		a := &ahead{after: next, limit: limit, done: make(chan struct{})}
+		r.mu.Lock()
+		r.ahead = a
+		r.mu.Unlock()
+		go func() {
+			defer close(a.done)
+			a.entries, a.last, _ = r.read(ctx, next, limit) // an error comes again when it is asked for
+		}()
+	}
+	return entries, last, nil
+}
+
+func (r *remote) read(ctx context.Context, after Position, limit int) ([]Entry, Position, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	req := &eventlogv1.ReadEntriesRequest{PageSize: int32(limit)}
