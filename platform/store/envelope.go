@@ -12,15 +12,25 @@ const envelopeSize = 8
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(bucket string, key, rest []byte) uint32 {
-	var n [4]byte
-	binary.BigEndian.PutUint32(n[:], uint32(len(bucket)))
-	sum := crc32.Update(0, castagnoli, n[:])
-	sum = crc32.Update(sum, castagnoli, []byte(bucket))
-	binary.BigEndian.PutUint32(n[:], uint32(len(key)))
-	sum = crc32.Update(sum, castagnoli, n[:])
+	sum := lengthChecksum(0, len(bucket))
+	for i := range len(bucket) {
+		sum = byteChecksum(sum, bucket[i])
+	}
+	sum = lengthChecksum(sum, len(key))
 	sum = crc32.Update(sum, castagnoli, key)
 	return crc32.Update(sum, castagnoli, rest)
 }
+
+// lengthChecksum adds a length as 4 bytes, the highest first.
+func lengthChecksum(sum uint32, n int) uint32 {
+	for shift := 24; shift >= 0; shift -= 8 {
+		sum = byteChecksum(sum, byte(n>>shift))
+	}
+	return sum
+}
+
+// byteChecksum is crc32.Update for one byte, which does not have to stand in a slice.
+func byteChecksum(sum uint32, b byte) uint32 { return ^(castagnoli[byte(^sum)^b] ^ ^sum>>8) }
 
 // seal makes the stored value of data.
 func seal(bucket string, key []byte, version uint32, data []byte) []byte {

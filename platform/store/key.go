@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -10,7 +11,18 @@ import (
 // by value, times by instant (from 1970 to 2262). No two lists of parts give the same key, and the key of the first parts is a
 // prefix of the whole. A part of another type is a mistake in the program, and panics.
 func Key(parts ...any) []byte {
-	var k []byte
+	size := 0
+	for _, p := range parts {
+		switch v := p.(type) {
+		case string:
+			size += len(v) + 2
+		case []byte:
+			size += len(v) + 2
+		default:
+			size += 8
+		}
+	}
+	k := make([]byte, 0, size)
 	for _, p := range parts {
 		switch v := p.(type) {
 		case string:
@@ -37,6 +49,9 @@ func Key(parts ...any) []byte {
 // appendEscaped ends a string with 00 01 and writes a 00 inside it as 00 ff: shorter strings sort before longer ones that
 // begin with them, and the end cannot be part of the string.
 func appendEscaped(k []byte, s string) []byte {
+	if strings.IndexByte(s, 0) < 0 {
+		return append(append(k, s...), 0, 1)
+	}
 	for i := range len(s) {
 		k = append(k, s[i])
 		if s[i] == 0 {

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
+	"hash/crc32"
 	"strings"
 	"testing"
 
@@ -168,4 +170,17 @@ func hasUnknown(m protoreflect.Message) bool {
 		return !found
 	})
 	return found
+}
+
+// The checksum of a stored value is CRC-32C over the length of the bucket's name, the name, the length of the key, the key and the rest.
+func TestChecksum(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		bucket, key := rapid.String().Draw(rt, "bucket"), rapid.SliceOf(rapid.Byte()).Draw(rt, "key")
+		rest := rapid.SliceOf(rapid.Byte()).Draw(rt, "rest")
+		all := append(binary.BigEndian.AppendUint32(nil, uint32(len(bucket))), bucket...)
+		all = append(append(binary.BigEndian.AppendUint32(all, uint32(len(key))), key...), rest...)
+		if got, want := checksum(bucket, key, rest), crc32.Checksum(all, crc32.MakeTable(crc32.Castagnoli)); got != want {
+			rt.Errorf("checksum = %08x, want %08x", got, want)
+		}
+	})
 }
