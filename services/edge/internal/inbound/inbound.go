@@ -28,7 +28,7 @@ type Notices interface {
 func Readers(n Notices) []eventlog.Reader {
 	var readers []eventlog.Reader
 	for _, log := range []string{"orders", "freight", "billing"} {
-		readers = append(readers, eventlog.Reader{Log: log, Keys: keys, Apply: func(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
+		readers = append(readers, eventlog.Reader{Log: log, Keys: keys, Together: true, Apply: func(ctx context.Context, tx *store.Tx, f eventlog.Fact) error {
 			e, ok := event(f)
 			if !ok {
 				return eventlog.ErrIgnored
