@@ -44,13 +44,16 @@ type Globals struct {
 type Commands struct {
 	Globals
 
-	Up      upCmd      `cmd:"" help:"Start the whole suite on this machine, for development."`
-	Status  statusCmd  `cmd:"" help:"Show services, backlog, last facts, disk and what is not well; exit 1 when something is not."`
-	Explain explainCmd `cmd:"" help:"Show where the order stands that an id or number leads to, and all that happened."`
-	Verify  verifyCmd  `cmd:"" help:"Check every store and what must hold across services; exit 1 with breaches."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-	Doctor  doctorCmd  `cmd:"" help:"Check whether this machine can build and run the suite; exit 1 when it cannot."`
-	Logs    logsCmd    `cmd:"" help:"Show the logs of all services side by side, by time."`
+	Up        upCmd        `cmd:"" help:"Start the whole suite on this machine, for development."`
+	Status    statusCmd    `cmd:"" help:"Show services, backlog, last facts, disk and what is not well; exit 1 when something is not."`
+	Explain   explainCmd   `cmd:"" help:"Show where the order stands that an id or number leads to, and all that happened."`
+	Verify    verifyCmd    `cmd:"" help:"Check every store and what must hold across services; exit 1 with breaches."`
+	Backup    backupCmd    `cmd:"" help:"Copy the stores and documents of running services."`
+	Restore   restoreCmd   `cmd:"" help:"Make the store of a stopped service out of a backup."`
+	Reconcile reconcileCmd `cmd:"" help:"Decide what a restore leaves to a person."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Doctor    doctorCmd    `cmd:"" help:"Check whether this machine can build and run the suite; exit 1 when it cannot."`
+	Logs      logsCmd      `cmd:"" help:"Show the logs of all services side by side, by time."`
 
 	Identities identitiesCmd `cmd:"" help:"Make identities for development, as up does, for programs that are started by hand."`
 

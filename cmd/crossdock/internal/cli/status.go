@@ -46,6 +46,8 @@ const (
 	problemHeld         = "HELD"          // a hold file keeps it down
 	problemNotReady     = "NOT_READY"     // it answers, and takes no work
 	problemFeedStopped  = "FEED_STOPPED"  // a followed log cannot be read on
+	problemFeedForked   = "FEED_FORKED"   // a followed log was restored to before what was read of it
+	problemFenced       = "FENCED"        // a restored store gives no numbers and sends nothing until a person has decided
 	problemBehind       = "BEHIND"        // a followed log is not read to its end
 	problemFactsParked  = "FACTS_PARKED"  // facts that could not be applied wait for a person
 	problemTasksStopped = "TASKS_STOPPED" // tasks that failed, or whose outcome is in doubt, wait for a person
@@ -116,6 +118,7 @@ type serviceStatus struct {
 	position *eventlogv1.Position
 	parked   []*eventlogv1.ParkedFact
 	stopped  []*eventlogv1.Task
+	fence    *eventlogv1.Fence
 	refused  *eventlogv1.Task // the pending task that was refused most often
 	metrics  map[string]*dto.MetricFamily
 }
@@ -143,8 +146,11 @@ type consumerStatus struct {
 	// BehindSeconds is for how long the reader has not been at the end, in machine time; absent when it does not say.
 	BehindSeconds *float64 `json:"behind_seconds,omitempty"`
 	Error         string   `json:"error,omitempty"`
+	// Orphans are the changes and waiting facts whose cause is no more, while a person has not decided about the fork.
+	Orphans uint64 `json:"orphans,omitempty"`
 
 	cursor *eventlogv1.Position
+	fork   *eventlogv1.Fork
 }
 
 type taskStatus struct {
@@ -306,7 +312,7 @@ func (s *serviceStatus) ask(ctx context.Context, cc grpc.ClientConnInterface, no
 	waiting := uint64(0)
 	for _, c := range consumers {
 		s.Consumers = append(s.Consumers, consumerStatus{Log: c.GetLog(), Sequence: c.GetCursor().GetSequence(), Deferred: c.GetDeferred(),
-			Parked: c.GetParked(), Error: c.GetError(), cursor: c.GetCursor()})
+			Parked: c.GetParked(), Error: c.GetError(), Orphans: c.GetOrphans(), cursor: c.GetCursor(), fork: c.GetFork()})
 		waiting += c.GetParked()
 	}
 	if waiting > 0 {
@@ -315,6 +321,9 @@ func (s *serviceStatus) ask(ctx context.Context, cc grpc.ClientConnInterface, no
 			return err
 		}
 		s.parked = resp.GetParkedFacts()
+	}
+	if s.fence, err = client.GetFence(ctx, &eventlogv1.GetFenceRequest{}); err != nil && !unimplemented(err) {
+		return err
 	}
 	return s.tasks(ctx, client, now)
 }
@@ -496,7 +505,9 @@ func (s *serviceStatus) problems(storyClock bool) []problemStatus {
 		add(problemNotReady, "%s", cmp.Or(s.Why, s.Health))
 	}
 	for _, c := range s.Consumers {
-		if c.Error != "" && (c.late(storyClock) > behindLimit || strings.Contains(c.Error, "feed is broken") || strings.Contains(c.Error, "out of range")) {
+		if c.fork != nil {
+			add(problemFeedForked, "%s was restored to %d in epoch %d, read up to %d: %d orphans", c.Log, c.fork.GetAfter().GetSequence(), c.fork.GetEpoch(), c.Sequence, c.Orphans)
+		} else if c.Error != "" && (c.late(storyClock) > behindLimit || strings.Contains(c.Error, "feed is broken") || strings.Contains(c.Error, "out of range")) {
 			add(problemFeedStopped, "reads %s no further than %d: %s", c.Log, c.Sequence, c.Error)
 		} else if c.Behind > 0 && c.late(storyClock) > behindLimit {
 			add(problemBehind, "%s: %d entries unread, behind for %s", c.Log, c.Behind, age(c.late(storyClock)))
@@ -504,6 +515,15 @@ func (s *serviceStatus) problems(storyClock bool) []problemStatus {
 		if c.Parked > 0 {
 			add(problemFactsParked, "%s: %d parked%s", c.Log, c.Parked, s.firstParked(c.Log))
 		}
+	}
+	if s.fence.GetUp() {
+		closed := 0
+		for _, x := range s.fence.GetSeries() {
+			if x.GetFenced() {
+				closed++
+			}
+		}
+		add(problemFenced, "restored in epoch %d; %d number series give no number", s.fence.GetFork().GetEpoch(), closed)
 	}
 	if n := s.Tasks.Failed + s.Tasks.InDoubt; n > 0 {
 		t := s.stopped[0]

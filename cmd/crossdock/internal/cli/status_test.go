@@ -99,6 +99,10 @@ func (n *node) ListParkedFacts(context.Context, *eventlogv1.ListParkedFactsReque
 	return &eventlogv1.ListParkedFactsResponse{ParkedFacts: n.parked}, nil
 }
 
+func (n *node) GetFence(context.Context, *eventlogv1.GetFenceRequest) (*eventlogv1.Fence, error) {
+	return &eventlogv1.Fence{}, nil
+}
+
 func (n *node) ListTasks(context.Context, *eventlogv1.ListTasksRequest) (*eventlogv1.ListTasksResponse, error) {
 	return &eventlogv1.ListTasksResponse{Tasks: n.tasks}, nil
 }

@@ -184,11 +184,9 @@ func (c *upCmd) supervise(ctx context.Context, env *Env, l suite.Layout, run sui
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w := &watcher{env: env, run: run, pids: map[string]int{}, gaveUp: make(chan string, 1), starting: true}
-	if c.StoryClock { // holding a service down is part of a story
-		w.held = func(name string) bool {
-			_, err := os.Stat(l.Hold(name))
-			return err == nil
-		}
+	w.held = func(name string) bool { // for a restore, and as part of a story
+		_, err := os.Stat(l.Hold(name))
+		return err == nil
 	}
 	var programs []supervise.Program
 	if agent.Program != "" {
