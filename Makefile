@@ -31,6 +31,10 @@ capabilities: build ## try what the suite is said to be able to do, on a freshly
 overload: ## offer orders ten times what it can do, and edge a noisy partner, and print what became of it; PIN=0-1 for orders' processors
 	@cd tests && go test ./pressure -count=1 -v -args -long $(if $(PIN),-pin $(PIN))
 
+.PHONY: drill
+drill: ## back a running suite up under load, destroy one store, restore it, and print the recovery point and time reached
+	@cd tests && go test ./programs -count=1 -v -run TestRestoreDrill
+
 .PHONY: consul
 consul: ## build a Consul agent into a cache outside the tree; crossdock up and the tests then use it
 	@build/consul.sh

@@ -24,7 +24,7 @@ var s9 = []Capability{
 	{ID: "S9.1", What: "load profiles: ten times the traffic, one noisy partner", Missing: "the day has time zones, clock changes and currencies; no load was measured"},
 	{ID: "S9.2", What: "a noisy partner does not slow the others", Missing: "quotas by partner are there; nothing was measured"},
 	{ID: "S9.3", What: "buffering, idempotent work, replay, clear domains of failure", Check: fourProperties, Kind: Disturbs, Programs: true},
-	{ID: "S9.4", What: "recovery objectives by workflow, measured", Missing: "no objectives are set, and no restore is drilled"},
+	{ID: "S9.4", What: "recovery objectives by workflow, measured", Missing: "no objectives are set by workflow; `make drill` prints the recovery point and time that a restore reaches"},
 	{ID: "S9.5", What: "criticality decides who comes first", Missing: "methods say their criticality; nothing is drained by it"},
 	{ID: "S9.6", What: "runbooks linked from alerts, and a mode shown to people", Missing: "there are runbooks; no alerts, no mode"},
 	{ID: "S9.7", What: "without tracking orders go on, and the confidence of the estimate falls", Check: trackingLost},
