@@ -64,12 +64,12 @@ func (s *Server) TailEntries(req *eventlogv1.TailEntriesRequest, stream grpc.Ser
 	ctx, after := stream.Context(), store.PositionOf(req.GetAfter())
 	for {
 		changed := s.store.Changed()
-		entries, _, err := s.store.ReadLog(ctx, after, 0)
+		entries, last, err := s.store.ReadLog(ctx, after, 0)
 		if err != nil {
 			return statusOf(err)
 		}
 		if len(entries) > 0 {
-			if err := stream.Send(&eventlogv1.TailEntriesResponse{Entries: toProto(entries)}); err != nil {
+			if err := stream.Send(&eventlogv1.TailEntriesResponse{Entries: toProto(entries), Last: store.PositionProto(last)}); err != nil {
 				return err
 			}
 			after = entries[len(entries)-1].Position

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -255,15 +256,17 @@ func TestRemote(t *testing.T) {
 	if _, _, err := remote.Read(ctx, Position{Log: "a", Epoch: 7, Sequence: 1}, 1); !errors.Is(err, store.ErrOutOfRange) {
 		t.Errorf("Read of another epoch: %v, want ErrOutOfRange", err)
 	}
+	replaced := c.Wake()
 	<-remote.Changed(ctx, Position{Log: "a", Epoch: 7, Sequence: 1}) // refused: the reader is woken to see it
 	last := remote.Changed(ctx, a.store.Last())
 	leave()
+	<-replaced
 	<-last
 	// One that has told its end may still be on its way out.
 	buf := make([]byte, 1<<20)
 	for end := time.Now().Add(time.Minute); ; runtime.Gosched() {
 		stacks := string(buf[:runtime.Stack(buf, true)])
-		if !strings.Contains(stacks, "(*remote).await") {
+		if !strings.Contains(stacks, "(*remote).follow") {
 			return
 		}
 		if time.Now().After(end) {
@@ -307,5 +310,66 @@ func TestRemoteReadsAhead(t *testing.T) {
 	end()
 	if got, _, err := source.Read(ctx, at(7), 7); err != nil || len(got) != 7 {
 		t.Errorf("read after the end of another: %d entries, %v", len(got), err)
+	}
+}
+
+// calls counts the unary calls over a connection.
+type calls struct {
+	grpc.ClientConnInterface
+	n atomic.Int32
+}
+
+func (c *calls) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	c.n.Add(1)
+	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+}
+
+// TestRemoteStreams: who reads along is sent what comes and does not ask for it, and no more is sent ahead than it takes.
+func TestRemoteStreams(t *testing.T) {
+	ctx, leave := context.WithCancel(context.Background())
+	defer leave()
+	a := newService(t, "a")
+	w := newWire(t, NewServer(a.store, nil, nil))
+	conn := &calls{ClientConnInterface: w.conn}
+	remote := Remote("a", conn).(*remote)
+	var after Position
+	<-func() <-chan struct{} { a.tell("0:k"); return remote.Changed(ctx, after) }()
+	const total = 3 * maxAhead
+	told := make([]string, total)
+	for i := range told {
+		told[i] = fmt.Sprintf("%d:k", i+1)
+	}
+	a.tell(told...)
+	for want := uint64(1); want <= total+1; {
+		<-remote.Changed(ctx, after)
+		entries, last, err := remote.Read(ctx, after, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) == 0 || len(entries) > 100 || last.Sequence < want {
+			t.Fatalf("after %v: %d entries of a log that ends at %v, want 1 to 100", after, len(entries), last)
+		}
+		for _, e := range entries {
+			if after, err = positionOf(e); err != nil || after.Sequence != want {
+				t.Fatalf("entry %v, %v, want %d", after, err, want)
+			}
+			want++
+		}
+		remote.mu.Lock()
+		ahead := len(remote.tail.entries)
+		remote.mu.Unlock()
+		if most := maxAhead + readBatch; ahead > most {
+			t.Fatalf("%d entries are ahead, want at most %d", ahead, most)
+		}
+	}
+	if entries, last, err := remote.Read(ctx, after, 100); len(entries) > 0 || last != after || err != nil {
+		t.Errorf("at the end: %d entries, %v, %v", len(entries), last, err)
+	}
+	if n := conn.n.Load(); n > 0 {
+		t.Errorf("%d calls beside the stream, want none", n)
+	}
+	first, _, err := remote.Read(ctx, Position{}, 1) // from elsewhere the log is asked
+	if err != nil || len(first) != 1 || conn.n.Load() == 0 {
+		t.Errorf("from the beginning: %d entries, %v, with %d calls", len(first), err, conn.n.Load())
 	}
 }

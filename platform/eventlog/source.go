@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	"crossdock.dev/platform/rpcerr"
@@ -64,8 +65,8 @@ func closed() <-chan struct{} {
 	return ch
 }
 
-// Remote returns the log of another service. Between reads it holds one stream open that signals new entries; when that
-// breaks it is opened again with back-off.
+// Remote returns the log of another service. Who reads to its end and asks for what has Changed is sent what comes by a stream that
+// stays open; when that breaks it is opened again with back-off.
 func Remote(log string, cc grpc.ClientConnInterface) Source {
 	return &remote{log: log, client: eventlogv1.NewEventLogServiceClient(cc)}
 }
@@ -75,7 +76,7 @@ type remote struct {
 	client eventlogv1.EventLogServiceClient
 
 	mu    sync.Mutex
-	watch *watch // the stream under way; nil when there is none
+	tail  *tail  // the stream under way; nil when there is none
 	ahead *ahead // the read after the last one; nil when there is none
 }
 
@@ -89,17 +90,31 @@ type ahead struct {
 	last    Position
 }
 
-type watch struct {
-	after   Position
-	changed chan struct{}
+// tail is a stream of entries, and those that have come and were not read yet.
+type tail struct {
+	next    Position // the entry before the first of entries, or before what comes next
+	entries []Entry
+	last    Position      // the last entry that the log is known to have
+	heard   time.Time     // when the log was last heard of
+	changed chan struct{} // closed while there are entries, and when the stream is given up
+	room    chan struct{} // has one element when entries were taken
 	cancel  context.CancelFunc
 }
+
+// maxAhead is how many entries wait to be read; the stream stands still until they are fewer.
+const maxAhead = 512
+
+// silence is how long a stream is believed that there is nothing new. A log that is away is noticed by who asks it after that.
+const silence = time.Second
 
 // readTimeout bounds one read, so that a peer that hangs does not hold up its reader for ever.
 const readTimeout = 30 * time.Second
 
-// Read takes what was read ahead, or reads, and begins the next read when the log goes on.
+// Read takes what the stream has brought, or what was read ahead, or reads, and begins the next read when the log goes on.
 func (r *remote) Read(ctx context.Context, after Position, limit int) ([]Entry, Position, error) {
+	if entries, last, err := r.streamed(after, limit); last.Log != "" || err != nil {
+		return entries, last, err
+	}
 	r.mu.Lock()
 	a := r.ahead
 	r.ahead = nil
@@ -155,7 +170,56 @@ func (r *remote) read(ctx context.Context, after Position, limit int) ([]Entry, 
 	for i, e := range resp.Entries {
 		out[i] = Entry{Head: e.Head, Hash: e.Hash}
 	}
-	return out, store.PositionOf(resp.Last), nil
+	last := store.PositionOf(resp.Last)
+	if len(out) == 0 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if t := r.tail; t != nil && t.next == after {
+			t.heard, t.last = time.Now(), last
+		}
+	}
+	return out, last, nil
+}
+
+// streamed returns what has come by the stream after a position. last is zero when that does not tell, and the log has to be asked.
+func (r *remote) streamed(after Position, limit int) (entries []Entry, last Position, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.tail
+	switch {
+	case t == nil || t.next != after:
+		return nil, Position{}, nil
+	case len(t.entries) > 0:
+	case time.Since(t.heard) < silence:
+		return nil, t.last, nil
+	default:
+		return nil, Position{}, nil
+	}
+	n := len(t.entries)
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	next, err := positionOf(t.entries[n-1])
+	if err != nil {
+		return nil, Position{}, err
+	}
+	entries, t.entries, t.next = t.entries[:n:n], t.entries[n:], next
+	if len(t.entries) == 0 {
+		t.changed = make(chan struct{})
+	}
+	select {
+	case t.room <- struct{}{}:
+	default:
+	}
+	return entries, t.last, nil
+}
+
+func positionOf(e Entry) (Position, error) {
+	head := &eventlogv1.Head{}
+	if err := proto.Unmarshal(e.Head, head); err != nil {
+		return Position{}, fmt.Errorf("%w: %w", ErrBrokenFeed, err)
+	}
+	return store.PositionOf(head.Position), nil
 }
 
 // Line asks the log for the forks that it has gone through.
@@ -169,30 +233,36 @@ func (r *remote) Line(ctx context.Context) (store.Line, error) {
 	return store.LineOf(log.Forks), nil
 }
 
-// Changed waits on a stream that ends with its first message: while there is work, no stream is open and nothing is sent twice.
+// Changed says whether the stream has brought anything after a position. It opens one when there is none after that position, and the
+// log is not known to go on there.
 func (r *remote) Changed(ctx context.Context, after Position) <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.watch != nil {
-		if r.watch.after == after {
-			return r.watch.changed
+	if r.ahead != nil && r.ahead.after == after {
+		return closed()
+	}
+	if r.tail != nil {
+		if r.tail.next == after {
+			return r.tail.changed
 		}
-		r.watch.cancel()
+		r.tail.cancel()
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &watch{after: after, changed: make(chan struct{}), cancel: cancel}
-	r.watch = w
+	t := &tail{next: after, changed: make(chan struct{}), room: make(chan struct{}, 1), cancel: cancel}
+	r.tail = t
 	go func() {
 		defer cancel()
-		r.await(ctx, after)
+		r.follow(ctx, t, after)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.watch == w {
-			r.watch = nil
+		if r.tail == t {
+			r.tail = nil
 		}
-		close(w.changed)
+		if len(t.entries) == 0 {
+			close(t.changed)
+		}
 	}()
-	return w.changed
+	return t.changed
 }
 
 // The back-off after a broken stream doubles from minWatch to maxWatch.
@@ -201,11 +271,15 @@ const (
 	maxWatch = time.Second
 )
 
-// await returns when the feed has an entry after a position, or refuses that position (the next Read says why), or ctx ends.
-func (r *remote) await(ctx context.Context, after Position) {
+// follow keeps a stream open until ctx ends or the log refuses the position; the next Read says why.
+func (r *remote) follow(ctx context.Context, t *tail, after Position) {
 	for backoff := minWatch; ; backoff = min(2*backoff, maxWatch) {
-		err := r.tail(ctx, after)
-		if err == nil || ctx.Err() != nil || status.Code(err) == codes.OutOfRange {
+		at := after
+		var err error
+		if after, err = r.receive(ctx, t, at); after != at {
+			backoff = minWatch
+		}
+		if ctx.Err() != nil || status.Code(err) == codes.OutOfRange {
 			return
 		}
 		timer := time.NewTimer(backoff)
@@ -218,7 +292,8 @@ func (r *remote) await(ctx context.Context, after Position) {
 	}
 }
 
-func (r *remote) tail(ctx context.Context, after Position) error {
+// receive takes what a new stream brings, until it breaks. It returns the last position that came.
+func (r *remote) receive(ctx context.Context, t *tail, after Position) (Position, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	req := &eventlogv1.TailEntriesRequest{}
@@ -227,10 +302,50 @@ func (r *remote) tail(ctx context.Context, after Position) error {
 	}
 	stream, err := r.client.TailEntries(ctx, req)
 	if err != nil {
-		return err
+		return after, err
 	}
-	_, err = stream.Recv()
-	return err
+	for {
+		resp, err := stream.Recv()
+		if err != nil {
+			return after, err
+		}
+		got := make([]Entry, len(resp.Entries))
+		for i, e := range resp.Entries {
+			got[i] = Entry{Head: e.Head, Hash: e.Hash}
+		}
+		if len(got) == 0 {
+			continue
+		}
+		if after, err = positionOf(got[len(got)-1]); err != nil {
+			return after, err
+		}
+		if !r.bring(t, got, after, store.PositionOf(resp.Last)) {
+			continue
+		}
+		select { // until what is there has been read
+		case <-t.room:
+		case <-ctx.Done():
+			return after, ctx.Err()
+		}
+	}
+}
+
+// bring adds entries to those that wait to be read; full says that they are enough.
+func (r *remote) bring(t *tail, got []Entry, end, last Position) (full bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(t.entries) == 0 {
+		close(t.changed)
+	}
+	t.entries, t.heard, t.last = append(t.entries, got...), time.Now(), last
+	if last.Log == "" { // of a program before this field
+		t.last = end
+	}
+	select {
+	case <-t.room: // of a reading before this
+	default:
+	}
+	return len(t.entries) >= maxAhead
 }
 
 // ErrBrokenFeed is returned when the entries of a feed do not follow each other: its log was altered or exchanged.

@@ -2085,7 +2085,9 @@ func (x *TailEntriesRequest) GetAfter() *Position {
 type TailEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Oldest first, at least one.
-	Entries       []*Entry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Entries []*Entry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// The last entry that is committed.
+	Last          *Position `protobuf:"bytes,2,opt,name=last,proto3" json:"last,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2123,6 +2125,13 @@ func (*TailEntriesResponse) Descriptor() ([]byte, []int) {
 func (x *TailEntriesResponse) GetEntries() []*Entry {
 	if x != nil {
 		return x.Entries
+	}
+	return nil
+}
+
+func (x *TailEntriesResponse) GetLast() *Position {
+	if x != nil {
+		return x.Last
 	}
 	return nil
 }
@@ -3315,9 +3324,10 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\aentries\x18\x01 \x03(\v2\x1c.crossdock.eventlog.v1.EntryR\aentries\x123\n" +
 	"\x04last\x18\x02 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x04last\"K\n" +
 	"\x12TailEntriesRequest\x125\n" +
-	"\x05after\x18\x01 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x05after\"M\n" +
+	"\x05after\x18\x01 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x05after\"\x82\x01\n" +
 	"\x13TailEntriesResponse\x126\n" +
-	"\aentries\x18\x01 \x03(\v2\x1c.crossdock.eventlog.v1.EntryR\aentries\"\x14\n" +
+	"\aentries\x18\x01 \x03(\v2\x1c.crossdock.eventlog.v1.EntryR\aentries\x123\n" +
+	"\x04last\x18\x02 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x04last\"\x14\n" +
 	"\x12VerifyStoreRequest\"e\n" +
 	"\x14ListConsumersRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
@@ -3558,49 +3568,50 @@ var file_crossdock_eventlog_v1_eventlog_proto_depIdxs = []int32{
 	1,  // 37: crossdock.eventlog.v1.ReadEntriesResponse.last:type_name -> crossdock.eventlog.v1.Position
 	1,  // 38: crossdock.eventlog.v1.TailEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
 	9,  // 39: crossdock.eventlog.v1.TailEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
-	11, // 40: crossdock.eventlog.v1.ListConsumersResponse.consumers:type_name -> crossdock.eventlog.v1.Consumer
-	14, // 41: crossdock.eventlog.v1.ListParkedFactsResponse.parked_facts:type_name -> crossdock.eventlog.v1.ParkedFact
-	15, // 42: crossdock.eventlog.v1.ListTasksResponse.tasks:type_name -> crossdock.eventlog.v1.Task
-	13, // 43: crossdock.eventlog.v1.ListOrphansResponse.orphans:type_name -> crossdock.eventlog.v1.Orphan
-	19, // 44: crossdock.eventlog.v1.BackupStoreResponse.backup:type_name -> crossdock.eventlog.v1.Backup
-	20, // 45: crossdock.eventlog.v1.BackupStoreResponse.file:type_name -> crossdock.eventlog.v1.BackupFile
-	22, // 46: crossdock.eventlog.v1.EventLogService.GetLog:input_type -> crossdock.eventlog.v1.GetLogRequest
-	23, // 47: crossdock.eventlog.v1.EventLogService.ReadEntries:input_type -> crossdock.eventlog.v1.ReadEntriesRequest
-	25, // 48: crossdock.eventlog.v1.EventLogService.TailEntries:input_type -> crossdock.eventlog.v1.TailEntriesRequest
-	27, // 49: crossdock.eventlog.v1.EventLogService.VerifyStore:input_type -> crossdock.eventlog.v1.VerifyStoreRequest
-	28, // 50: crossdock.eventlog.v1.EventLogService.ListConsumers:input_type -> crossdock.eventlog.v1.ListConsumersRequest
-	30, // 51: crossdock.eventlog.v1.EventLogService.ListParkedFacts:input_type -> crossdock.eventlog.v1.ListParkedFactsRequest
-	32, // 52: crossdock.eventlog.v1.EventLogService.RetryParkedFact:input_type -> crossdock.eventlog.v1.RetryParkedFactRequest
-	33, // 53: crossdock.eventlog.v1.EventLogService.ListTasks:input_type -> crossdock.eventlog.v1.ListTasksRequest
-	35, // 54: crossdock.eventlog.v1.EventLogService.RetryTask:input_type -> crossdock.eventlog.v1.RetryTaskRequest
-	36, // 55: crossdock.eventlog.v1.EventLogService.ListOrphans:input_type -> crossdock.eventlog.v1.ListOrphansRequest
-	38, // 56: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:input_type -> crossdock.eventlog.v1.ReconcileConsumerRequest
-	39, // 57: crossdock.eventlog.v1.EventLogService.GetFence:input_type -> crossdock.eventlog.v1.GetFenceRequest
-	40, // 58: crossdock.eventlog.v1.EventLogService.ReconcileSeries:input_type -> crossdock.eventlog.v1.ReconcileSeriesRequest
-	41, // 59: crossdock.eventlog.v1.EventLogService.LiftFence:input_type -> crossdock.eventlog.v1.LiftFenceRequest
-	42, // 60: crossdock.eventlog.v1.EventLogService.DropTask:input_type -> crossdock.eventlog.v1.DropTaskRequest
-	43, // 61: crossdock.eventlog.v1.EventLogService.BackupStore:input_type -> crossdock.eventlog.v1.BackupStoreRequest
-	10, // 62: crossdock.eventlog.v1.EventLogService.GetLog:output_type -> crossdock.eventlog.v1.Log
-	24, // 63: crossdock.eventlog.v1.EventLogService.ReadEntries:output_type -> crossdock.eventlog.v1.ReadEntriesResponse
-	26, // 64: crossdock.eventlog.v1.EventLogService.TailEntries:output_type -> crossdock.eventlog.v1.TailEntriesResponse
-	21, // 65: crossdock.eventlog.v1.EventLogService.VerifyStore:output_type -> crossdock.eventlog.v1.VerifyReport
-	29, // 66: crossdock.eventlog.v1.EventLogService.ListConsumers:output_type -> crossdock.eventlog.v1.ListConsumersResponse
-	31, // 67: crossdock.eventlog.v1.EventLogService.ListParkedFacts:output_type -> crossdock.eventlog.v1.ListParkedFactsResponse
-	11, // 68: crossdock.eventlog.v1.EventLogService.RetryParkedFact:output_type -> crossdock.eventlog.v1.Consumer
-	34, // 69: crossdock.eventlog.v1.EventLogService.ListTasks:output_type -> crossdock.eventlog.v1.ListTasksResponse
-	15, // 70: crossdock.eventlog.v1.EventLogService.RetryTask:output_type -> crossdock.eventlog.v1.Task
-	37, // 71: crossdock.eventlog.v1.EventLogService.ListOrphans:output_type -> crossdock.eventlog.v1.ListOrphansResponse
-	11, // 72: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:output_type -> crossdock.eventlog.v1.Consumer
-	16, // 73: crossdock.eventlog.v1.EventLogService.GetFence:output_type -> crossdock.eventlog.v1.Fence
-	16, // 74: crossdock.eventlog.v1.EventLogService.ReconcileSeries:output_type -> crossdock.eventlog.v1.Fence
-	16, // 75: crossdock.eventlog.v1.EventLogService.LiftFence:output_type -> crossdock.eventlog.v1.Fence
-	15, // 76: crossdock.eventlog.v1.EventLogService.DropTask:output_type -> crossdock.eventlog.v1.Task
-	44, // 77: crossdock.eventlog.v1.EventLogService.BackupStore:output_type -> crossdock.eventlog.v1.BackupStoreResponse
-	62, // [62:78] is the sub-list for method output_type
-	46, // [46:62] is the sub-list for method input_type
-	46, // [46:46] is the sub-list for extension type_name
-	46, // [46:46] is the sub-list for extension extendee
-	0,  // [0:46] is the sub-list for field type_name
+	1,  // 40: crossdock.eventlog.v1.TailEntriesResponse.last:type_name -> crossdock.eventlog.v1.Position
+	11, // 41: crossdock.eventlog.v1.ListConsumersResponse.consumers:type_name -> crossdock.eventlog.v1.Consumer
+	14, // 42: crossdock.eventlog.v1.ListParkedFactsResponse.parked_facts:type_name -> crossdock.eventlog.v1.ParkedFact
+	15, // 43: crossdock.eventlog.v1.ListTasksResponse.tasks:type_name -> crossdock.eventlog.v1.Task
+	13, // 44: crossdock.eventlog.v1.ListOrphansResponse.orphans:type_name -> crossdock.eventlog.v1.Orphan
+	19, // 45: crossdock.eventlog.v1.BackupStoreResponse.backup:type_name -> crossdock.eventlog.v1.Backup
+	20, // 46: crossdock.eventlog.v1.BackupStoreResponse.file:type_name -> crossdock.eventlog.v1.BackupFile
+	22, // 47: crossdock.eventlog.v1.EventLogService.GetLog:input_type -> crossdock.eventlog.v1.GetLogRequest
+	23, // 48: crossdock.eventlog.v1.EventLogService.ReadEntries:input_type -> crossdock.eventlog.v1.ReadEntriesRequest
+	25, // 49: crossdock.eventlog.v1.EventLogService.TailEntries:input_type -> crossdock.eventlog.v1.TailEntriesRequest
+	27, // 50: crossdock.eventlog.v1.EventLogService.VerifyStore:input_type -> crossdock.eventlog.v1.VerifyStoreRequest
+	28, // 51: crossdock.eventlog.v1.EventLogService.ListConsumers:input_type -> crossdock.eventlog.v1.ListConsumersRequest
+	30, // 52: crossdock.eventlog.v1.EventLogService.ListParkedFacts:input_type -> crossdock.eventlog.v1.ListParkedFactsRequest
+	32, // 53: crossdock.eventlog.v1.EventLogService.RetryParkedFact:input_type -> crossdock.eventlog.v1.RetryParkedFactRequest
+	33, // 54: crossdock.eventlog.v1.EventLogService.ListTasks:input_type -> crossdock.eventlog.v1.ListTasksRequest
+	35, // 55: crossdock.eventlog.v1.EventLogService.RetryTask:input_type -> crossdock.eventlog.v1.RetryTaskRequest
+	36, // 56: crossdock.eventlog.v1.EventLogService.ListOrphans:input_type -> crossdock.eventlog.v1.ListOrphansRequest
+	38, // 57: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:input_type -> crossdock.eventlog.v1.ReconcileConsumerRequest
+	39, // 58: crossdock.eventlog.v1.EventLogService.GetFence:input_type -> crossdock.eventlog.v1.GetFenceRequest
+	40, // 59: crossdock.eventlog.v1.EventLogService.ReconcileSeries:input_type -> crossdock.eventlog.v1.ReconcileSeriesRequest
+	41, // 60: crossdock.eventlog.v1.EventLogService.LiftFence:input_type -> crossdock.eventlog.v1.LiftFenceRequest
+	42, // 61: crossdock.eventlog.v1.EventLogService.DropTask:input_type -> crossdock.eventlog.v1.DropTaskRequest
+	43, // 62: crossdock.eventlog.v1.EventLogService.BackupStore:input_type -> crossdock.eventlog.v1.BackupStoreRequest
+	10, // 63: crossdock.eventlog.v1.EventLogService.GetLog:output_type -> crossdock.eventlog.v1.Log
+	24, // 64: crossdock.eventlog.v1.EventLogService.ReadEntries:output_type -> crossdock.eventlog.v1.ReadEntriesResponse
+	26, // 65: crossdock.eventlog.v1.EventLogService.TailEntries:output_type -> crossdock.eventlog.v1.TailEntriesResponse
+	21, // 66: crossdock.eventlog.v1.EventLogService.VerifyStore:output_type -> crossdock.eventlog.v1.VerifyReport
+	29, // 67: crossdock.eventlog.v1.EventLogService.ListConsumers:output_type -> crossdock.eventlog.v1.ListConsumersResponse
+	31, // 68: crossdock.eventlog.v1.EventLogService.ListParkedFacts:output_type -> crossdock.eventlog.v1.ListParkedFactsResponse
+	11, // 69: crossdock.eventlog.v1.EventLogService.RetryParkedFact:output_type -> crossdock.eventlog.v1.Consumer
+	34, // 70: crossdock.eventlog.v1.EventLogService.ListTasks:output_type -> crossdock.eventlog.v1.ListTasksResponse
+	15, // 71: crossdock.eventlog.v1.EventLogService.RetryTask:output_type -> crossdock.eventlog.v1.Task
+	37, // 72: crossdock.eventlog.v1.EventLogService.ListOrphans:output_type -> crossdock.eventlog.v1.ListOrphansResponse
+	11, // 73: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:output_type -> crossdock.eventlog.v1.Consumer
+	16, // 74: crossdock.eventlog.v1.EventLogService.GetFence:output_type -> crossdock.eventlog.v1.Fence
+	16, // 75: crossdock.eventlog.v1.EventLogService.ReconcileSeries:output_type -> crossdock.eventlog.v1.Fence
+	16, // 76: crossdock.eventlog.v1.EventLogService.LiftFence:output_type -> crossdock.eventlog.v1.Fence
+	15, // 77: crossdock.eventlog.v1.EventLogService.DropTask:output_type -> crossdock.eventlog.v1.Task
+	44, // 78: crossdock.eventlog.v1.EventLogService.BackupStore:output_type -> crossdock.eventlog.v1.BackupStoreResponse
+	63, // [63:79] is the sub-list for method output_type
+	47, // [47:63] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_eventlog_v1_eventlog_proto_init() }
