@@ -6,7 +6,7 @@
 //   - A change is all there or not at all, state and facts alike, after any crash.
 //   - Many changes share one commit, and a refused one, even one that panics, costs its neighbours nothing.
 //   - The same cause (principal, method, request id) takes effect once; a repeat gets the same answer.
-//   - Every entry names the hash of the one before, and holds every write: Verify replays the log into an empty store and
+//   - Every entry names the hash of the one before, and holds every write: Verify replays the log and
 //     compares the bytes.
 //   - Every stored value carries a CRC32C that covers its bucket and key too. A wrong one is never served.
 //

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type pageWalk struct {
 	size int    // of a page
 	end  uint64 // pages in use or free
 	used []bool
+	buf  []byte // of the page read last, when it is of the usual size
 }
 
 // checkPages checks that the file's pages form trees, each used once, and that all others are free. findings are damages that
@@ -93,12 +95,15 @@ func (w *pageWalk) metas() (root, freelist uint64, findings []string, err error)
 	return root, freelist, findings, nil
 }
 
-// page reads a page that is used for the first time.
+// page reads a page that is used for the first time. The bytes stand until the next one is read.
 func (w *pageWalk) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= w.end {
 		return nil, fmt.Errorf("page %d lies outside the file", id)
 	}
-	p := make([]byte, w.size)
+	if w.buf == nil {
+		w.buf = make([]byte, w.size)
+	}
+	p := w.buf
 	if _, err := w.file.ReadAt(p, int64(id)*int64(w.size)); err != nil {
 		return nil, err
 	}
@@ -126,6 +131,7 @@ func (w *pageWalk) tree(id uint64) error {
 		return err
 	}
 	if native.Uint16(p[8:]) == branchPage {
+		p = bytes.Clone(p)
 		count := int(native.Uint16(p[10:]))
 		if count == 0 || pageHeader+count*elementSize > len(p) {
 			return fmt.Errorf("page %d is damaged", id)
@@ -152,7 +158,7 @@ func (w *pageWalk) leaf(p []byte) error {
 	if len(p) < pageHeader || native.Uint16(p[8:]) != leafPage {
 		return errors.New("is neither branch nor leaf")
 	}
-	count := int(native.Uint16(p[10:]))
+	count, kept := int(native.Uint16(p[10:])), false
 	if pageHeader+count*elementSize > len(p) {
 		return errors.New("is damaged")
 	}
@@ -165,6 +171,9 @@ func (w *pageWalk) leaf(p []byte) error {
 		}
 		if flags == 0 {
 			continue
+		}
+		if !kept {
+			p, kept = bytes.Clone(p), true
 		}
 		bucket := p[uint64(e)+pos+key:][:value]
 		if len(bucket) < 16 || native.Uint64(bucket[8:]) != 0 { // the sequence is never used

@@ -258,7 +258,7 @@ func (w *worker) entry(b *batch, i int, row KV) {
 		}
 		data = row.Value[envelopeSize:]
 	}
-	e, err := decodeEntryInto(w.writes, data)
+	e, err := bareEntry(w.writes, data)
 	if err != nil {
 		b.find(i, err)
 		return

@@ -20,6 +20,8 @@ const (
 	entryHead, entryPrivate                        protowire.Number = 1, 2
 	privateWrites, privateAnswer                   protowire.Number = 1, 2
 	writeBucket, writeKey, writeValue, writeHashed protowire.Number = 1, 2, 3, 4
+
+	headFacts protowire.Number = 10
 )
 
 // sizeField is the size of a field of bytes with its tag, which is one byte long for all fields here.
@@ -155,16 +157,39 @@ func splitEntry(data []byte) (head, private []byte, err error) {
 }
 
 // decodeEntry takes the data of a stored entry apart. Its writes and answer are parts of data.
-func decodeEntry(data []byte) (*entry, error) { return decodeEntryInto(nil, data) }
-
-// decodeEntryInto is decodeEntry for many entries: the writes are put into a slice that served for others before.
-func decodeEntryInto(writes []logWrite, data []byte) (*entry, error) {
+func decodeEntry(data []byte) (*entry, error) {
 	head, private, err := splitEntry(data)
 	if err != nil {
 		return nil, err
 	}
+	return parseEntry(head, head, private, nil)
+}
+
+// bareEntry is decodeEntry for many entries, of which nobody reads the facts: they are left out, and the writes are put into a slice that
+// served for others before.
+func bareEntry(writes []logWrite, data []byte) (*entry, error) {
+	head, private, err := splitEntry(data)
+	if err != nil {
+		return nil, err
+	}
+	bare := make([]byte, 0, 512)
+	for rest := head; len(rest) > 0; {
+		number, _, n := protowire.ConsumeField(rest)
+		if n < 0 {
+			return nil, errWire
+		}
+		if number != headFacts {
+			bare = append(bare, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	return parseEntry(head, bare, private, writes)
+}
+
+// parseEntry reads the parts of an entry; bare is the head, or less of it.
+func parseEntry(head, bare, private []byte, writes []logWrite) (*entry, error) {
 	e := &entry{head: &eventlogv1.Head{}, writes: writes[:0]}
-	if err := proto.Unmarshal(head, e.head); err != nil {
+	if err := proto.Unmarshal(bare, e.head); err != nil {
 		return nil, err
 	}
 	if err := e.readPrivate(private); err != nil {
