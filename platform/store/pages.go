@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"slices"
 )
 
 // This file reads bbolt's pages without bbolt, which trusts them: a damaged page number makes it panic, read beyond the file,
@@ -39,7 +40,7 @@ type pageWalk struct {
 	size int    // of a page
 	end  uint64 // pages in use or free
 	used []bool
-	buf  []byte // of the page read last, when it is of the usual size
+	buf  []byte // of the page read last
 }
 
 // checkPages checks that the file's pages form trees, each used once, and that all others are free. findings are damages that
@@ -100,9 +101,7 @@ func (w *pageWalk) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= w.end {
 		return nil, fmt.Errorf("page %d lies outside the file", id)
 	}
-	if w.buf == nil {
-		w.buf = make([]byte, w.size)
-	}
+	w.buf = slices.Grow(w.buf[:0], w.size)[:w.size]
 	p := w.buf
 	if _, err := w.file.ReadAt(p, int64(id)*int64(w.size)); err != nil {
 		return nil, err
@@ -120,9 +119,9 @@ func (w *pageWalk) page(id uint64) ([]byte, error) {
 	if overflow == 0 {
 		return p, nil
 	}
-	p = make([]byte, int(overflow+1)*w.size)
-	_, err := w.file.ReadAt(p, int64(id)*int64(w.size))
-	return p, err
+	w.buf = slices.Grow(p, int(overflow)*w.size)[:int(overflow+1)*w.size]
+	_, err := w.file.ReadAt(w.buf[w.size:], int64(id+1)*int64(w.size))
+	return w.buf, err
 }
 
 func (w *pageWalk) tree(id uint64) error {
