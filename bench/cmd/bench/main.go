@@ -1,6 +1,6 @@
 // Command bench measures the suite's programs beside the limits of the machine that it runs on, and prints what benchstat reads.
 //
-//	bench [-only NAMES] [-window TIME] [-out FILE.json] [-markdown FILE.md] [-profile FOLDER] [-large] [-dir FOLDER] [-bin FOLDER]
+//	bench [-only NAMES] [-window TIME] [-callers N] [-flows N] [-out FILE.json] [-markdown FILE.md] [-profile FOLDER] [-large] [-dir FOLDER] [-bin FOLDER]
 //
 // It exits with 1 when a call fails or a count does not add up; a figure alone never decides.
 package main
@@ -47,6 +47,9 @@ func run(ctx context.Context) (err error) {
 	large := flag.Bool("large", false, "also what takes an hour and 30 GB: stores of 10 GB and of a million orders")
 	dir := flag.String("dir", "", "folder for the stores, on the file system to measure; a temporary one without")
 	bin := flag.String("bin", "bin", "folder of the suite's programs, in the checkout that they were built in")
+	c := measure.Default()
+	flag.IntVar(&c.Callers, "callers", c.Callers, "callers at a time")
+	flag.IntVar(&c.Flows, "flows", c.Flows, "flows at a time in order-to-cash")
 	flag.Parse()
 	if *list {
 		for _, b := range measure.All() {
@@ -70,7 +73,6 @@ func run(ctx context.Context) (err error) {
 	if err := report.Header(os.Stdout, about); err != nil {
 		return err
 	}
-	c := measure.Default()
 	c.Home, c.Window, c.Profiles, c.Progress = &suite.Home{Root: root, Bin: *bin, Dir: work}, *window, *profiles, os.Stderr
 	c.Found = func(f report.Figure) error { return report.Line(os.Stdout, f) }
 	if *large {
