@@ -32,9 +32,11 @@ type Turn struct {
 type Plan struct {
 	// Workers are the operations under way at the same time: all of a closed loop, at most of an open one.
 	Workers int
-	// WarmUp comes before Window; what ends in Window counts, which goes on until one does. Operations that are under way at its end are
-	// waited for.
+	// WarmUp comes before Window; what ends in Window counts. Operations that are under way at its end are waited for.
 	WarmUp, Window time.Duration
+	// Least is how many operations end at least in the window, which goes on until they have, and half as many before it; 0 is one.
+	// Operations that take as long as the window, and that all began at once, end all at once, or none.
+	Least uint64
 	// Count, if set, runs this many operations without a warm-up instead; the window is as long as they take.
 	Count uint64
 	// Rate is how many operations a second are meant to start in an open loop; 0 is a closed loop.
@@ -101,7 +103,7 @@ type run struct {
 
 // watch opens the window after the warm-up and closes it.
 func (r *run) watch(ctx context.Context) (from time.Time, err error) {
-	if err := pause(ctx, r.WarmUp); err != nil {
+	if !pauseUntil(ctx, r.WarmUp, func() bool { return r.done.Load() >= r.Least/2 }) {
 		return time.Now(), nil // the cause is told by the context
 	}
 	if err := r.edge(true); err != nil {
@@ -109,9 +111,7 @@ func (r *run) watch(ctx context.Context) (from time.Time, err error) {
 	}
 	from = time.Now()
 	r.inWindow.Store(true)
-	for err := pause(ctx, r.Window); err == nil && r.ops.Load() == 0; { // one that takes longer than the window is waited for
-		err = pause(ctx, again)
-	}
+	_ = pauseUntil(ctx, r.Window, func() bool { return r.ops.Load() >= max(r.Least, 1) }) // the cause is told by the context
 	r.inWindow.Store(false)
 	return from, r.edge(false)
 }
@@ -172,6 +172,15 @@ func (r *run) awaitTurn(ctx context.Context, at time.Time) bool {
 	case <-ctx.Done():
 	}
 	return false
+}
+
+// pauseUntil waits for a time, and then until something is so; false when ctx ended before.
+func pauseUntil(ctx context.Context, d time.Duration, so func() bool) bool {
+	err := pause(ctx, d)
+	for err == nil && !so() {
+		err = pause(ctx, again)
+	}
+	return err == nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

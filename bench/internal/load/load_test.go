@@ -87,3 +87,18 @@ func TestCount(t *testing.T) {
 		}
 	})
 }
+
+// Operations that take longer than the window are waited for, until as many have ended as are wanted at least.
+func TestLeast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := Plan{Workers: 4, WarmUp: time.Second, Window: time.Second, Least: 8}
+		r, err := Run(t.Context(), p, func(ctx context.Context, _ Turn) error { return pause(ctx, 10*time.Second) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Four end at 10 s, before the window; four at 20 s and four at 30 s in it, and then it ends; four are waited for until 40 s.
+		if r.Ops != 8 || r.Done != 16 || r.Elapsed < 19*time.Second || r.Elapsed > 20*time.Second+2*again {
+			t.Errorf("%d operations in %v, %d in all, want 8 in 20s, 16", r.Ops, r.Elapsed, r.Done)
+		}
+	})
+}

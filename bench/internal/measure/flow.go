@@ -230,7 +230,7 @@ func orderToCash(ctx context.Context, r *runner) (err error) {
 		return err
 	}
 	p := r.plan(r.Flows)
-	p.WarmUp = p.Window // all flows begin at once: let them come apart
+	p.WarmUp, p.Least = p.Window, uint64(2*r.Flows) // all flows begin at once: let them come apart, and each end more than once
 	found, result, err := r.measured(ctx, "order-to-cash", fmt.Sprintf("flows=%d", r.Flows), p, servers(run), f.play)
 	if err != nil {
 		return err
