@@ -319,19 +319,26 @@ func (r *remote) receive(ctx context.Context, t *tail, after Position) (Position
 		if after, err = positionOf(got[len(got)-1]); err != nil {
 			return after, err
 		}
-		if !r.bring(t, got, after, store.PositionOf(resp.Last)) {
-			continue
-		}
-		select { // until what is there has been read
-		case <-t.room:
-		case <-ctx.Done():
-			return after, ctx.Err()
+		r.bring(t, got, after, store.PositionOf(resp.Last))
+		for r.full(t) {
+			select {
+			case <-t.room:
+			case <-ctx.Done():
+				return after, ctx.Err()
+			}
 		}
 	}
 }
 
-// bring adds entries to those that wait to be read; full says that they are enough.
-func (r *remote) bring(t *tail, got []Entry, end, last Position) (full bool) {
+// full says that enough entries wait to be read.
+func (r *remote) full(t *tail) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(t.entries) >= maxAhead
+}
+
+// bring adds entries to those that wait to be read.
+func (r *remote) bring(t *tail, got []Entry, end, last Position) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(t.entries) == 0 {
@@ -341,11 +348,6 @@ func (r *remote) bring(t *tail, got []Entry, end, last Position) (full bool) {
 	if last.Log == "" { // of a program before this field
 		t.last = end
 	}
-	select {
-	case <-t.room: // of a reading before this
-	default:
-	}
-	return len(t.entries) >= maxAhead
 }
 
 // ErrBrokenFeed is returned when the entries of a feed do not follow each other: its log was altered or exchanged.
