@@ -6,8 +6,8 @@
 //   - A change is all there or not at all, state and facts alike, after any crash.
 //   - Many changes share one commit, and a refused one, even one that panics, costs its neighbours nothing.
 //   - The same cause (principal, method, request id) takes effect once; a repeat gets the same answer.
-//   - Every entry names the hash of the one before, and holds every write: Verify replays the log and
-//     compares the bytes.
+//   - Every entry names the hash of the one before, and holds every write: Verify replays the log and compares
+//     what it gives with what is stored.
 //   - Every stored value carries a CRC32C that covers its bucket and key too. A wrong one is never served.
 //
 // The log is kept for ever, and it holds records, answers and the payloads of facts and tasks as they are. What identifies a person
