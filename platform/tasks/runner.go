@@ -97,6 +97,9 @@ func NewRunner(c Config) *Runner {
 	return &Runner{c: c, attempts: newAttempts(c.Handlers), running: map[string]bool{}, retries: map[string]*retry{}, wake: make(chan struct{})}
 }
 
+// Kinds are the kinds of tasks that it can carry out, in order.
+func (r *Runner) Kinds() []string { return slices.Sorted(maps.Keys(r.c.Handlers)) }
+
 // Export makes the runner export a span for each attempt; called before the first Step.
 func (r *Runner) Export(s *telemetry.Spans) { r.spans = s }
 

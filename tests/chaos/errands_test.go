@@ -141,8 +141,15 @@ func (e *errand) offered(ctx context.Context) error {
 	return err
 }
 
+// accept takes the offer, by REST or by a 990 (X12 004010).
 func (e *errand) accept(ctx context.Context) error {
-	if _, err := e.call(ctx, "CAR-"+e.carrier, "/v1/"+e.tender+":accept", "accept", map[string]any{"carrierReference": "PRO" + e.po}); err != nil {
+	if e.w.byEDI {
+		text := fmt.Sprintf("ISA*00*          *00*          *02*%-15s*ZZ*%-15s*260302*1500*U*00401*000000001*0*P*>~\nGS*GF*%s*NORTHLINE*20260302*1500*1*X*004010~\n"+
+			"ST*990*0001~\nB1*%s*%s*20260302*A~\nN9*CN*PRO%s~\nSE*4*0001~\nGE*1*1~\nIEA*1*000000001~\n", e.carrier, "NORTHLINE", e.carrier, e.carrier, e.number, e.po)
+		if err := e.w.Drop(ctx, "990.edi", []byte(text)); err != nil {
+			return err
+		}
+	} else if _, err := e.call(ctx, "CAR-"+e.carrier, "/v1/"+e.tender+":accept", "accept", map[string]any{"carrierReference": "PRO" + e.po}); err != nil {
 		return err
 	}
 	_, err := awaitFact(ctx, e.w, "billing", func(m *billingv1.JournalEntryPosted) bool {

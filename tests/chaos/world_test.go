@@ -50,8 +50,12 @@ type world struct {
 	posted     []post // what partners sent and had an answer to
 	deliveries int    // files with the order that edi must have taken in
 	suffix     string // of partners' idempotency keys
+	byEDI      bool   // carriers answer offers by X12
 	// after is called after every turn, if set.
 	after func()
+	// call and commit stand in the place of what is drawn, if set.
+	call   func(from, method string, deliver func() error) error
+	commit func(service string) sim.Commit
 }
 
 // late is a call that is still on its way, until which turn.
@@ -74,7 +78,7 @@ type post struct {
 }
 
 // parties are those that call the door.
-var parties = []string{"CAR-CXBB", "CAR-CXAA", "CAR-CXCC", "CUS-PIN", "CUS-HHS"}
+var parties = []string{"CAR-CXBB", "CAR-CXAA", "CAR-CXCC", "CUS-PIN", "CUS-HHS", "CUS-XYZ"}
 
 func newWorld(t *testing.T, seed uint64, draw func(*rand.Rand) rates) *world {
 	w := &world{
@@ -112,6 +116,9 @@ func (w *world) chance(rate float64) bool { return rate > 0 && w.r.Float64() < r
 func (w *world) Call(from, to, method string, deliver func() error, again func()) error {
 	if w.calm {
 		return deliver()
+	}
+	if w.call != nil {
+		return w.call(from, method, deliver)
 	}
 	short := method[strings.LastIndexByte(method, '/')+1:]
 	later := func(what string) {
@@ -157,6 +164,9 @@ func (w *world) Call(from, to, method string, deliver func() error, again func()
 func (w *world) Commit(service string) sim.Commit {
 	if w.calm {
 		return sim.Synced
+	}
+	if w.commit != nil {
+		return w.commit(service)
 	}
 	fate, what := sim.Synced, ""
 	switch {

@@ -34,6 +34,7 @@ import (
 	"crossdock.dev/platform/auth"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/eventlog"
+	"crossdock.dev/platform/platformtest"
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/step"
@@ -267,7 +268,7 @@ func (s *Suite) Open(name string) {
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 	case "edge":
-		c, err := edgecore.Open(s.ctx, edgecore.Deps{DataDir: dir, Business: s.Clock, Machine: clock.SystemMachine(), IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds, Development: true})
+		c, err := edgecore.Open(s.ctx, edgecore.Deps{DataDir: dir, Business: s.Clock, Machine: s.machine, IDs: s.ids, Rand: s.randomness(name), Log: log, Feeds: feeds, Development: true})
 		must(s.T, err)
 		p.store, p.followers, p.register, p.steppers, p.close = c.Store(), c.Followers(), c.Register, c.Steppers(), c.Close
 		p.gateways = c.Gateways()
@@ -365,6 +366,22 @@ func (s *Suite) Turns() []Turn {
 	}
 	return out
 }
+
+// TaskKinds are the kinds of tasks that the services carry out, by service.
+func (s *Suite) TaskKinds() map[string][]string {
+	out := map[string][]string{}
+	for name, p := range s.parts {
+		for _, loop := range p.steppers {
+			if runner, ok := loop.Stepper.(interface{ Kinds() []string }); ok {
+				out[name] = runner.Kinds()
+			}
+		}
+	}
+	return out
+}
+
+// Server is where a service is reached, for tests that call it with tokens of their own.
+func (s *Suite) Server(name string) *platformtest.Server { return s.servers[name].Server }
 
 // Step gives one loop its turn. That another service is down, or that this one was closed in the middle of its turn, is no error.
 func (s *Suite) Step(ctx context.Context, turn Turn) (progress bool, err error) {
