@@ -19,7 +19,8 @@ func (r *runner) collect() error {
 		}
 		return 1
 	})
-	parts := []any{ready, r.connections.open, r.connections.refused, r.Own, r.Waiter, r.HTTP}
+	r.clock = newClockWatch(r.Log)
+	parts := []any{ready, r.clock.counted, r.connections.open, r.connections.refused, r.Own, r.Waiter, r.HTTP}
 	for _, l := range r.Loops {
 		parts = append(parts, l.Stepper)
 	}

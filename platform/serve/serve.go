@@ -127,6 +127,7 @@ type runner struct {
 	health      *health.Server
 	memory      *rpc.MemoryListener
 	connections connections
+	clock       *clockWatch
 	grpcLis     net.Listener
 	httpLis     net.Listener
 	adminLis    net.Listener
@@ -348,6 +349,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	r.part(&r.loops, "memory", func() error { return restMemory(loopCtx) })
 	r.part(&r.loops, "health", func() error { return r.watchReady(loopCtx) })
+	r.part(&r.loops, "clock", func() error { return r.clock.run(loopCtx) })
 	leave, err := r.register(loopCtx, addrs)
 	if err != nil {
 		r.part(&r.parts, "consul", func() error { return err })
