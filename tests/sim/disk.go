@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -79,6 +80,13 @@ func (s *Suite) Bury(name string) bool {
 		must(s.T, os.WriteFile(s.file(name), p.power.image, 0o600))
 	}
 	return true
+}
+
+// used is what bbolt uses of a file, which it makes larger than it needs to.
+func used(file []byte) []byte {
+	const end = 16 + 40 // in a meta page: how many pages are used
+	pages := max(binary.NativeEndian.Uint64(file[end:]), binary.NativeEndian.Uint64(file[page+end:]))
+	return file[:min(len(file), int(pages)*page)]
 }
 
 const (

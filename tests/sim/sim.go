@@ -170,7 +170,7 @@ func Stocked(t testing.TB, seed uint64, faults Faults) *Suite {
 			s.Close(name)
 			file, err := os.ReadFile(s.file(name))
 			must(t, err)
-			files[name] = file
+			files[name] = used(file)
 		}
 		stock.files = files
 	}
