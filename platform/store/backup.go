@@ -83,7 +83,7 @@ func snapshot(cat *catalogue, path string, view func(func(*bbolt.Tx) error) erro
 			if err = snap.describe(btx, cat); err != nil {
 				return err
 			}
-			store.Size, err = btx.WriteTo(f)
+			store.Size, err = btx.WriteTo(&steady{file: f})
 			return err
 		})
 	})
@@ -107,6 +107,24 @@ func snapshot(cat *catalogue, path string, view func(func(*bbolt.Tx) error) erro
 		snap.Backup.TotalSize += info.Size()
 	}
 	return snap, nil
+}
+
+// steady writes to a file and syncs it every few bytes: a commit's sync would otherwise wait for all that the copy has left to the
+// system to write.
+type steady struct {
+	file  *os.File
+	dirty int
+}
+
+const steadySync = 4 << 20
+
+func (s *steady) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
+	if s.dirty += n; err == nil && s.dirty >= steadySync {
+		s.dirty = 0
+		err = s.file.Sync()
+	}
+	return n, err
 }
 
 // describe reads what the copy will hold.

@@ -96,7 +96,7 @@ func (s *Store) Verify(ctx context.Context) (Report, error) {
 	defer os.Remove(f.Name())
 	err = guard(s.path, func() error {
 		return s.db.View(func(btx *bbolt.Tx) error {
-			_, err := btx.WriteTo(f)
+			_, err := btx.WriteTo(&steady{file: f})
 			return err
 		})
 	})
