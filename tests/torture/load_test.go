@@ -226,7 +226,7 @@ func (l *load) order(ctx context.Context, g goods, po string, n int) error {
 // drop brings a file, again while the disk does not take it.
 func (l *load) drop(ctx context.Context, name string, content []byte) error {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := l.live.Drop(ctx, name, content)
+		err := l.bring(name, content)
 		if err == nil {
 			return nil
 		}
@@ -237,6 +237,37 @@ func (l *load) drop(ctx context.Context, name string, content []byte) error {
 			return err
 		}
 	}
+}
+
+// bring puts a file into the inbox so that it is on the disk, as whatever takes partners' files in must before it says that it has.
+func (l *load) bring(name string, content []byte) error {
+	l.files.RLock()
+	defer l.files.RUnlock()
+	inbox, err := os.Open(l.live.Inbox())
+	if err != nil {
+		return err
+	}
+	defer inbox.Close()
+	part := filepath.Join(inbox.Name(), "."+name+".part")
+	f, err := os.Create(part)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(part, filepath.Join(inbox.Name(), name)); err != nil {
+		return err
+	}
+	return inbox.Sync()
+}
+
+// sent are the files that were sent to partners.
+func (l *load) sent() (map[string][]byte, error) {
+	l.files.RLock()
+	defer l.files.RUnlock()
+	return l.live.Outbox(l.ctx)
 }
 
 // change makes a change at the door, and notes in the ledger what it was answered.
@@ -277,7 +308,7 @@ const look = 200 * time.Millisecond
 // acknowledge is the program behind the partners' mailboxes: it answers each file that is not a 997 itself with one.
 func (l *load) acknowledge(ctx context.Context) {
 	for wait(ctx, look) == nil {
-		files, err := l.live.Outbox(ctx)
+		files, err := l.sent()
 		if err != nil {
 			continue // the folder is away; later
 		}
@@ -291,7 +322,7 @@ func (l *load) acknowledge(ctx context.Context) {
 				l.Errorf("%s: %v", name, err)
 				return
 			}
-			if l.live.Drop(ctx, "997-"+strings.ReplaceAll(name, "/", "-"), answer) != nil {
+			if l.bring("997-"+strings.ReplaceAll(name, "/", "-"), answer) != nil {
 				break // the inbox is away; later
 			}
 			l.acked[name] = true

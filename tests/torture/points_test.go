@@ -88,13 +88,13 @@ func TestFailpoints(t *testing.T) {
 	armory := t.TempDir()
 	t.Setenv("CROSSDOCK_FAILPOINTS", armory)
 	w := openWorld(a, pointed)
-	l := w.startLoad(100)
+	l := w.startLoad(40)
 	each := times(3, 20)
 	var lanes sync.WaitGroup
 	for program, todo := range a.jobs(each) {
 		lanes.Go(func() {
-			for _, j := range todo {
-				if err := w.killAt(armory, j); err != nil {
+			for i, j := range todo {
+				if err := errors.Join(w.killAt(armory, j), w.calm(program, i+1)); err != nil {
 					t.Error(err)
 					return
 				}

@@ -19,6 +19,7 @@ import (
 	"crossdock.dev/tests/seed"
 	"crossdock.dev/tests/sim"
 	"crossdock.dev/tests/story"
+	"crossdock.dev/tests/torture/faultfs"
 )
 
 // patience is how long anything may take on a loaded machine before something must be wrong.
@@ -34,6 +35,8 @@ type world struct {
 	live  *conductor.Live
 	door  string // URL of the edge
 	http  *http.Client
+	disks map[string]*faultfs.FS // by service, where the attack is on them
+	files sync.RWMutex           // held for reading while partners use the folders of files
 
 	mu      sync.Mutex
 	secrets map[string]string
