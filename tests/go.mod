@@ -9,8 +9,8 @@ require (
 	crossdock.dev/services/masterdata v0.0.0
 	github.com/Shopify/toxiproxy/v2 v2.5.0
 	github.com/google/go-cmp v0.7.0
-	github.com/rs/zerolog v1.28.0
 	github.com/hanwen/go-fuse/v2 v2.12.1
+	github.com/rs/zerolog v1.28.0
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	go.opentelemetry.io/proto/otlp v1.11.0
 	google.golang.org/genproto v0.0.0-20261026165753-2ffab32bce7e

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -26,10 +27,12 @@ import (
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/conf"
 	"crossdock.dev/platform/internal/widgettest"
+	"crossdock.dev/platform/origin"
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/rpcerr"
 	"crossdock.dev/platform/serve"
 	"crossdock.dev/platform/step"
+	"crossdock.dev/platform/store"
 	"crossdock.dev/platform/telemetry"
 )
 
@@ -208,6 +211,47 @@ func TestOnePartFailsAllStop(t *testing.T) {
 	err := serve.Run(t.Context(), c, s)
 	if err == nil || !strings.Contains(err.Error(), "loop broken") || !closed {
 		t.Errorf("got %v, closed %v; want the loop's error and closed", err, closed)
+	}
+}
+
+// failing is a store that has failed.
+type failing struct{ failed chan struct{} }
+
+func (failing) Wait(context.Context, origin.Position) error { return nil }
+func (f failing) Failed() <-chan struct{}                   { return f.failed }
+
+// A service whose store has failed ends by itself within a second, although a call hangs for which it would wait ten when it is asked to stop.
+func TestFailedStoreEndsAtOnce(t *testing.T) {
+	c, pki := config(t)
+	c.HTTPAddr = "127.0.0.1:0"
+	c.StopTimeout = time.Hour
+	s := service(t)
+	var failed atomic.Bool
+	own := failing{make(chan struct{})}
+	s.Own = own
+	s.Ready = func() error {
+		if failed.Load() {
+			return fmt.Errorf("%w: fdatasync: input/output error", store.ErrOutcomeUnknown)
+		}
+		return nil
+	}
+	hangs := make(chan struct{})
+	s.HTTP = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(hangs)
+		<-r.Context().Done()
+	})
+	r := start(t, c, pki, s)
+	go func() {
+		resp, err := http.Get("http://" + r.HTTP.String() + "/")
+		if err == nil {
+			resp.Body.Close()
+		}
+	}()
+	<-hangs
+	failed.Store(true)
+	close(own.failed)
+	if err := <-r.ended; !errors.Is(err, store.ErrOutcomeUnknown) {
+		t.Errorf("ended with %v, want that the store failed", err)
 	}
 }
 

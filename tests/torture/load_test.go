@@ -76,7 +76,10 @@ var (
 	}
 )
 
-// startLoad begins flows until so many are in flight, and another whenever one has ended, until stop.
+// pace is the shortest time between two flows once the first are in flight: it is faults that this is about, not speed.
+const pace = 400 * time.Millisecond
+
+// startLoad begins flows until so many are in flight, and others when some have ended, until stop.
 func (w *world) startLoad(inFlight int) *load {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.Context())
@@ -101,6 +104,9 @@ func (w *world) startLoad(inFlight int) *load {
 			case <-l.enough:
 				return
 			case <-ctx.Done():
+				return
+			}
+			if n >= inFlight && wait(ctx, pace) != nil {
 				return
 			}
 		}

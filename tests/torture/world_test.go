@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long anything may take on a loaded machine before something must be wrong.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 // today is when everything happens: business time stands still on Wednesday 09:30 in Columbus, Ohio, so that no timer is due.
 var today = time.Date(2026, 3, 4, 14, 30, 0, 0, time.UTC)
@@ -158,6 +158,23 @@ func (w *world) ask(ctx context.Context, party, method, path, key string, body [
 		w.mu.Unlock()
 		if err := wait(ctx, pause); err != nil {
 			return nil, err
+		}
+	}
+}
+
+// lateRest is when what the suite is at is told.
+const lateRest = 30 * time.Second
+
+// rest waits until the suite is at rest.
+func (w *world) rest() error {
+	late := time.AfterFunc(lateRest, func() {
+		_, out, errOut, _ := process.Run(w.suite.Command(w.Context(), "status"))
+		w.say("not at rest after %v\n%s%s", lateRest, out, errOut)
+	})
+	defer late.Stop()
+	for begun := time.Now(); ; {
+		if _, err := w.live.Rest(w.Context()); err == nil || time.Since(begun) > patience {
+			return err
 		}
 	}
 }
