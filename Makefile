@@ -103,9 +103,12 @@ torture: ## attack the programs while partners are at work, and the simulation; 
 # What a simulation says of itself, and all of what fails.
 told := awk '/^(simulation|messages|lost answers|clock steps|same key|tokens)|^(ok|FAIL|PASS)|--- FAIL/ || /_test.go:[0-9]+: / && !/ turns, /'
 
+FUZZTIME ?= $(if $(LONG),10m,20s)
+
 .PHONY: fuzz
-fuzz: ## fuzz the decoders, 20 s each
-	@cd integrations/edi && for f in $$(grep -rhoE 'func Fuzz[A-Za-z0-9]+' x12 | sed 's/func //'); do go test ./x12 -run '^$$' -fuzz "^$$f$$" -fuzztime 20s || exit 1; done
+fuzz: ## fuzz every decoder, two at a time, for FUZZTIME each: 20s, with LONG=1 10m
+	@git grep -nohE '^func Fuzz[A-Za-z0-9]+' -- '*_test.go' >/dev/null && git grep -oE '^func Fuzz[A-Za-z0-9]+' -- '*_test.go' | sed -E 's|/[^/]*:func | |' | \
+	xargs -P 2 -L 1 bash -c 'out=$$(go test "./$$0" -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 2 2>&1) && echo "fuzz: $$0 $$1: $$(grep -oE "execs: [0-9]+" <<<"$$out" | tail -1)" || { echo "$$out"; exit 1; }'
 
 .PHONY: clean
 clean: ## remove what was built and the development data

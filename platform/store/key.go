@@ -98,9 +98,11 @@ func cutString(k []byte) (s string, rest []byte, ok bool) {
 			out = append(out, k[i])
 		case k[i+1] == 1:
 			return string(out), k[i+2:], true
-		default:
+		case k[i+1] == 0xff:
 			out = append(out, 0)
 			i++
+		default: // Key writes no such thing
+			return "", nil, false
 		}
 	}
 	return "", nil, false
