@@ -8,6 +8,8 @@
 //   - A fact whose causal past lies on another followed log, further than this service has read it, is deferred until it has.
 //   - A fact that cannot be applied is parked with its later siblings of the same keys, and the others go on.
 //   - Facts read = applied + ignored + deferred + parked, in every committed state.
+//   - When the log's store was restored to before what was read, the consumer stops where its service has acted on what is no more, and
+//     says on what.
 //   - Facts that do not concern the service leave no entry of their own, so two services that follow each other come to rest.
 //
 // Left to others: what a fact means (the service's Apply), and when to step (package step).

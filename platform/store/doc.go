@@ -8,6 +8,8 @@
 //   - The same cause (principal, method, request id) takes effect once; a repeat gets the same answer.
 //   - Every entry names the hash of the one before, and holds every write: Verify replays the log and compares
 //     what it gives with what is stored.
+//   - A restored store goes on in a new epoch, whose first entry names the last one of its copy, and gives no number and sends nothing twice
+//     before a person has decided.
 //   - Every stored value carries a CRC32C that covers its bucket and key too. A wrong one is never served.
 //
 // The log is kept for ever, and it holds records, answers and the payloads of facts and tasks as they are. What identifies a person
