@@ -10,8 +10,8 @@ import (
 	"crossdock.dev/platform/clock"
 )
 
-// clockWatch tells when the machine's time of day was set while the program runs: certificates, tokens and, where business time is the
-// machine's, due times depend on it.
+// clockWatch tells when the machine's time of day was set while the program runs: certificates, tokens and, where business time
+// is the machine's, due times depend on it.
 type clockWatch struct {
 	steps   clock.Steps
 	counted prometheus.Counter

@@ -11,8 +11,9 @@ import (
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 )
 
-// TestClockSteps steps the clocks of the running suite by an hour, one way and back and the other way and back, before, at and after the
-// instant at which an offer expires. It expires once, the next carrier is asked once, and the end is that of the orderly run.
+// TestClockSteps steps the clocks of the running suite by an hour, one way and back and the other way and back, before, at and
+// after the instant at which an offer expires. It expires once, the next carrier is asked once, and the end is that of the
+// orderly run.
 func TestClockSteps(t *testing.T) {
 	begun := time.Now()
 	draw := func(n int) int { // the first lane; the offer expires

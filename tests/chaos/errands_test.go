@@ -262,8 +262,8 @@ func awaitFact[M proto.Message](ctx context.Context, w *world, service string, f
 	return payload.(M), nil
 }
 
-// overdue is the work item about a message that nobody has acknowledged: the carriers of the errands speak REST and leave their mailboxes
-// alone. When it is opened depends on when the message was sent.
+// overdue is the work item about a message that nobody has acknowledged: the carriers of the errands speak REST and leave their
+// mailboxes alone. When it is opened depends on when the message was sent.
 const overdue = "ACK_OVERDUE"
 
 // outcome is what is left of a story, without ids, numbers and times: those follow from the order of things that have none.

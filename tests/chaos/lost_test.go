@@ -37,8 +37,8 @@ const (
 	webhook = "webhook"
 )
 
-// endpoints are those of all kinds of tasks that the suite has. No endpoint is of the class that can neither be repeated nor looked up; what
-// the runner does with such a one is held by package tasks.
+// endpoints are those of all kinds of tasks that the suite has. No endpoint is of the class that can neither be repeated nor
+// looked up; what the runner does with such a one is held by package tasks.
 var endpoints = map[string]endpoint{
 	"workflow plan-shipment":       {effect: tasks.Keyed, method: "PlanShipment"},
 	"workflow tender-load":         {effect: tasks.Keyed, method: "TenderLoad"},
@@ -60,9 +60,9 @@ var endpoints = map[string]endpoint{
 	"edge webhook":                 {effect: tasks.Keyed, where: webhook},
 }
 
-// TestLostAnswers lets every endpoint accept and lose its answer: another service three times for each method, a partner's webhook three
-// times for each event, and the disk of every service at each seventh commit, which is after it has accepted: so the file in a partner's
-// outbox stands there, and the task that put it does not know. Each effect is there once.
+// TestLostAnswers lets every endpoint accept and lose its answer: another service three times for each method, a partner's
+// webhook three times for each event, and the disk of every service at each seventh commit, which is after it has accepted: so
+// the file in a partner's outbox stands there, and the task that put it does not know. Each effect is there once.
 func TestLostAnswers(t *testing.T) {
 	begun := time.Now()
 	lost, unheard, reached := map[string]int{}, map[string]int{}, map[string]int{}

@@ -27,7 +27,8 @@ var (
 	stories = flag.Uint64("stories", 15, "play so many stories with every message repeated, reordered and delayed")
 )
 
-// TestSeeds is the simulation: stories are played one after the other while all that may go wrong does, as often as the seed will have it.
+// TestSeeds is the simulation: stories are played one after the other while all that may go wrong does, as often as the seed
+// will have it.
 func TestSeeds(t *testing.T) {
 	each(t, "simulation", *seeds, func(t *testing.T, seed uint64) { play(t, seed, drawRates) })
 }
@@ -98,8 +99,8 @@ func TestSeedRepeats(t *testing.T) {
 	}
 }
 
-// play plays the story of a seed, ends the faults, and compares: with the page when the story is that of the page, and with the same story
-// played without faults otherwise.
+// play plays the story of a seed, ends the faults, and compares: with the page when the story is that of the page, and with the
+// same story played without faults otherwise.
 func play(t *testing.T, seed uint64, draw func(*rand.Rand) rates) *world {
 	t.Helper()
 	w := newWorld(t, seed, draw)

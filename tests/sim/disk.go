@@ -94,9 +94,9 @@ const (
 	metaEnd = 16 + 80 // bbolt's page header and meta, of which the last eight bytes are a checksum
 )
 
-// torn is what may be found of a file when the power fails while one commit is written. bbolt writes pages that nothing refers to, syncs
-// them, and then one of the two meta pages, which refers to them: each page is the old one, the new one, or begins as the new one and goes
-// on as the old one, and the meta page is not wholly new.
+// torn is what may be found of a file when the power fails while one commit is written. bbolt writes pages that nothing refers
+// to, syncs them, and then one of the two meta pages, which refers to them: each page is the old one, the new one, or begins as
+// the new one and goes on as the old one, and the meta page is not wholly new.
 func torn(before, after []byte, r *rand.Rand) []byte {
 	out := bytes.Clone(after)
 	if r.IntN(2) == 0 {

@@ -15,8 +15,8 @@ import (
 	"crossdock.dev/platform/platformtest"
 )
 
-// server is where a service is reached, for as long as the suite lives. What answers is the program that is open at the time: a program
-// is opened again far more often than a simulation can make certificates and shake hands.
+// server is where a service is reached, for as long as the suite lives. What answers is the program that is open at the time: a
+// program is opened again far more often than a simulation can make certificates and shake hands.
 type server struct {
 	*platformtest.Server
 

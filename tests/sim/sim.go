@@ -139,8 +139,8 @@ func (s *Suite) openAll() {
 	})
 }
 
-// memory is a folder that is gone after the test, in memory where the machine has a place for that: what the simulated disk keeps is
-// decided in disk.go.
+// memory is a folder that is gone after the test, in memory where the machine has a place for that: what the simulated disk
+// keeps is decided in disk.go.
 func memory(t testing.TB) string {
 	dir, err := os.MkdirTemp("/dev/shm", "crossdock-sim-")
 	if err != nil {
@@ -158,8 +158,8 @@ func (s *Suite) Seed() {
 	must(s.T, s.Settle(s.ctx))
 }
 
-// Stocked opens a suite as NewSeeded does, on stores that hold the day's master data. It is loaded once in a test program; the stores are
-// copies.
+// Stocked opens a suite as NewSeeded does, on stores that hold the day's master data. It is loaded once in a test program; the
+// stores are copies.
 func Stocked(t testing.TB, seed uint64, faults Faults) *Suite {
 	stock.Lock()
 	if stock.files == nil {

@@ -36,8 +36,8 @@ func (h *heard) REST(ctx context.Context, party, method, path, key string, body 
 	return answer, err
 }
 
-// A stranger sends exactly what another partner has sent, with the same idempotency key: it gets nothing of that partner's answer, and what
-// both may do both can, each for itself.
+// A stranger sends exactly what another partner has sent, with the same idempotency key: it gets nothing of that partner's
+// answer, and what both may do both can, each for itself.
 func TestSameKeyOfTwoPartners(t *testing.T) {
 	begun, tried := time.Now(), 0
 	s := &heard{Suite: sim.New(t)}
@@ -92,8 +92,8 @@ func TestSameKeyOfTwoPartners(t *testing.T) {
 	fmt.Printf("same key of two partners: %d calls, %v\n", tried, time.Since(begun).Round(time.Second))
 }
 
-// Every method that partners may call, of every service, by tokens that are not good for it: each is refused, in the same words whether or not
-// what is asked for exists, and nothing has an effect.
+// Every method that partners may call, of every service, by tokens that are not good for it: each is refused, in the same words
+// whether or not what is asked for exists, and nothing has an effect.
 func TestTokensForSomethingElse(t *testing.T) {
 	begun, tried := time.Now(), 0
 	s := sim.New(t)
