@@ -367,6 +367,39 @@ func TestRestoreInterrupted(t *testing.T) {
 	}
 }
 
+// A restore that was killed between keeping the old store under a second name and putting the new one in its place has changed nothing
+// yet; what it left behind is cleared away.
+func TestRestoreKilledBeforeTheLastStep(t *testing.T) {
+	o := backupOptions(t)
+	s := openTest(t, o)
+	put(t, s, "a")
+	snap, err := s.Snapshot(context.Background())
+	dir := writeBackup(t, snap, err)
+	put(t, s, "b")
+	s.Close()
+	folder := filepath.Dir(o.Path)
+	if err := errors.Join(os.Link(o.Path, o.Path+".replaced-then"), os.WriteFile(filepath.Join(folder, ".restore-1"), []byte("half"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s = openTest(t, o)
+	if got := thingsOf(t, s); got != "a b" {
+		t.Errorf("things = %s, want those of the old store", got)
+	}
+	s.Close()
+	r := restore(t, restoreOptions(o, dir))
+	s = openTest(t, o)
+	if got := thingsOf(t, s); got != "a" {
+		t.Errorf("things = %s, want those of the copy", got)
+	}
+	if left, _ := filepath.Glob(filepath.Join(folder, ".restore-*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	report, err := Verify(context.Background(), r.Replaced, o.Schema)
+	if err != nil || len(report.Breaches) > 0 || report.Entries != 2 {
+		t.Errorf("the old store: %+v, %v, want two entries and whole", report, err)
+	}
+}
+
 // A damaged store can be replaced; its epoch is not known then.
 func TestRestoreOverADamagedStore(t *testing.T) {
 	o := backupOptions(t)
