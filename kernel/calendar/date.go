@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -216,9 +217,15 @@ func Resolve(d Date, at TimeOfDay, loc *time.Location) Resolved {
 	return Resolved{guess.UTC(), AsGiven}
 }
 
+// zones are those that were found. A zone does not change while a program runs, and to read one takes far longer than to use it.
+var zones sync.Map // name → *time.Location
+
 // LoadZone finds an IANA zone by name. "Local" and the empty name are refused: a zone is always said. Programs import
 // time/tzdata, so that the zones do not depend on the machine.
 func LoadZone(name string) (*time.Location, error) {
+	if loc, ok := zones.Load(name); ok {
+		return loc.(*time.Location), nil
+	}
 	if name == "" || name == "Local" {
 		return nil, fmt.Errorf("%w: %q", ErrZone, name)
 	}
@@ -226,6 +233,7 @@ func LoadZone(name string) (*time.Location, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %q", ErrZone, name)
 	}
+	zones.Store(name, loc)
 	return loc, nil
 }
 

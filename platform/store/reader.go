@@ -49,6 +49,8 @@ type reader struct {
 	cat    *catalogue
 	writes writes
 	copies []string // followed logs of which a copy was read
+
+	decoded *decoded
 }
 
 func (r *reader) Get(ctx context.Context, b *Bucket, key []byte) ([]byte, error) {

@@ -81,6 +81,8 @@ type Store struct {
 	failure  chan struct{}
 	verified verified
 
+	decoded decoded
+
 	durable atomic.Int64 // bbolt's number of the last transaction that is on the disk
 }
 
@@ -362,7 +364,7 @@ func (s *Store) look(ctx context.Context, fn func(r *reader) error) error {
 		return err
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a damaged file is a panic, which a server survives
-	err := s.db.View(func(btx *bbolt.Tx) error { return fn(&reader{btx: btx, cat: s.cat}) })
+	err := s.db.View(func(btx *bbolt.Tx) error { return fn(&reader{btx: btx, cat: s.cat, decoded: &s.decoded}) })
 	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}

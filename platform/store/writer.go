@@ -208,7 +208,7 @@ func (s *Store) change(btx *bbolt.Tx, last *tip, p *Pending) (out Outcome, err, 
 			return Outcome{s.position(rec.Sequence), answer, true}, err, nil
 		}
 	}
-	tx := &Tx{reader: reader{btx: btx, cat: s.cat}, at: s.position(last.sequence + 1)}
+	tx := &Tx{reader: reader{btx: btx, cat: s.cat, decoded: &s.decoded}, at: s.position(last.sequence + 1)}
 	answer, err := s.call(tx, p)
 	if err != nil {
 		return out, err, nil

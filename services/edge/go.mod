@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	crossdock.dev/gen v0.0.0
+	crossdock.dev/kernel v0.0.0
 	crossdock.dev/platform v0.0.0
 	github.com/google/go-cmp v0.7.0
 	github.com/prometheus/client_golang v1.25.0

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	billingstoragev1 "crossdock.dev/gen/crossdock/billing/storage/v1"
 	masterdatav1 "crossdock.dev/gen/crossdock/masterdata/v1"
 	"crossdock.dev/kernel/calendar"
 	"crossdock.dev/kernel/decimal"
@@ -39,21 +40,28 @@ type Party struct {
 	Payment    invoice.Payment
 }
 
-// copyOf reads a copy of master data into a message of the expected type; what has not arrived is ErrNotFound.
-func copyOf[M proto.Message](r Reader, name string, into M) (M, error) {
-	m, err := masterDataTable.Get(r.ctx, r.r, platform.Key(name))
+// copyOf reads a copy of master data, which is everybody's: nobody changes it. What has not arrived is ErrNotFound.
+func copyOf[M proto.Message](r Reader, name string) (m M, err error) {
+	resource, err := platform.Decoded(r.ctx, r.r, masterData, platform.Key(name), func(data []byte) (proto.Message, error) {
+		rec := &billingstoragev1.MasterDataRecord{}
+		if err := proto.Unmarshal(data, rec); err != nil {
+			return nil, err
+		}
+		return rec.GetResource().UnmarshalNew()
+	})
 	if err != nil {
-		return into, found(name, err)
+		return m, found(name, err)
 	}
-	if err := m.GetResource().UnmarshalTo(into); err != nil {
-		return into, fmt.Errorf("%s: %w", name, err)
+	m, ok := resource.(M)
+	if !ok {
+		return m, fmt.Errorf("%s is a %T, not a %T", name, resource, m)
 	}
-	return into, nil
+	return m, nil
 }
 
 // LegalEntity returns one of our companies.
 func (r Reader) LegalEntity(name string) (LegalEntity, error) {
-	m, err := copyOf(r, name, &masterdatav1.LegalEntity{})
+	m, err := copyOf[*masterdatav1.LegalEntity](r, name)
 	if err != nil {
 		return LegalEntity{}, err
 	}
@@ -63,7 +71,7 @@ func (r Reader) LegalEntity(name string) (LegalEntity, error) {
 
 // Party returns a customer or carrier.
 func (r Reader) Party(name string) (Party, error) {
-	m, err := copyOf(r, name, &masterdatav1.Party{})
+	m, err := copyOf[*masterdatav1.Party](r, name)
 	if err != nil {
 		return Party{}, err
 	}
@@ -76,7 +84,7 @@ func (r Reader) Party(name string) (Party, error) {
 
 // Tax returns a tax rule.
 func (r Reader) Tax(name string) (invoice.Tax, error) {
-	m, err := copyOf(r, name, &masterdatav1.TaxRule{})
+	m, err := copyOf[*masterdatav1.TaxRule](r, name)
 	if err != nil {
 		return invoice.Tax{}, err
 	}
@@ -86,7 +94,7 @@ func (r Reader) Tax(name string) (invoice.Tax, error) {
 
 // LocationFlags returns what a carrier finds at a location, such as "liftgate"; none when the location has not arrived.
 func (r Reader) LocationFlags(name string) ([]string, error) {
-	m, err := copyOf(r, name, &masterdatav1.Location{})
+	m, err := copyOf[*masterdatav1.Location](r, name)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +120,7 @@ func (r Reader) ContractInForce(party string, day calendar.Date) (string, error)
 	var best *masterdatav1.Contract
 	var since calendar.Date
 	for _, name := range names {
-		c, err := copyOf(r, name, &masterdatav1.Contract{})
+		c, err := copyOf[*masterdatav1.Contract](r, name)
 		if err != nil {
 			return "", err
 		}
@@ -132,7 +140,7 @@ func (r Reader) ContractInForce(party string, day calendar.Date) (string, error)
 
 // Terms returns what a version of a customer's contract says.
 func (r Reader) Terms(contract string) (invoice.Terms, error) {
-	c, err := copyOf(r, contract, &masterdatav1.Contract{})
+	c, err := copyOf[*masterdatav1.Contract](r, contract)
 	if err != nil {
 		return invoice.Terms{}, err
 	}
@@ -227,7 +235,7 @@ func laneName(lane string) string {
 // FuelOf computes a carrier's fuel surcharge anew from the index in force on the ship date, for tariffs whose fuel is a
 // percentage of the net line-haul. Nil means that there is nothing to compute it from here: another basis, or fuel included.
 func (r Reader) FuelOf(contract string, day calendar.Date, lineHaul money.Amount) (*money.Amount, error) {
-	c, err := copyOf(r, contract, &masterdatav1.Contract{})
+	c, err := copyOf[*masterdatav1.Contract](r, contract)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +243,7 @@ func (r Reader) FuelOf(contract string, day calendar.Date, lineHaul money.Amount
 	if tariff.GetFuelIndex() == "" {
 		return nil, nil
 	}
-	m, err := copyOf(r, tariff.GetFuelIndex(), &masterdatav1.FuelIndex{})
+	m, err := copyOf[*masterdatav1.FuelIndex](r, tariff.GetFuelIndex())
 	if err != nil {
 		return nil, err
 	}

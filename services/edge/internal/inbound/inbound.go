@@ -14,6 +14,7 @@ import (
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
+	"crossdock.dev/kernel/calendar"
 	"crossdock.dev/platform/eventlog"
 	"crossdock.dev/platform/store"
 	"crossdock.dev/services/edge/internal/webhook"
@@ -133,7 +134,7 @@ func local(t *typev1.EventTime) string {
 	if t == nil {
 		return ""
 	}
-	zone, err := time.LoadLocation(t.GetZone())
+	zone, err := calendar.LoadZone(t.GetZone())
 	if err != nil {
 		zone = time.UTC
 	}

@@ -84,24 +84,38 @@ func (t *Tx) SetMasterdata(m interface {
 	return t.index(masterdataRows(m))
 }
 
-func (r Reader) masterdata(name string, m proto.Message) error {
-	var rec storagev1.MasterdataRecord
-	if err := r.get(masterdata, name, &rec); err != nil {
-		return err
+// resource reads a resource, which is everybody's: nobody changes it.
+func resource[M proto.Message](r Reader, name string) (m M, err error) {
+	found, err := store.Decoded(r.ctx, r.r, masterdata, store.Key(name), func(data []byte) (proto.Message, error) {
+		var rec storagev1.MasterdataRecord
+		if err := proto.Unmarshal(data, &rec); err != nil {
+			return nil, err
+		}
+		return rec.GetResource().UnmarshalNew()
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return m, fmt.Errorf("%s: %w", name, refusal.ErrNotFound)
 	}
-	return rec.GetResource().UnmarshalTo(m)
+	if err != nil {
+		return m, fmt.Errorf("%s: %w", name, err)
+	}
+	m, ok := found.(M)
+	if !ok {
+		return m, fmt.Errorf("%s is a %T, not a %T", name, found, m)
+	}
+	return m, nil
 }
 
 // lookUp reads the first resource of a range of look-up keys; what says in words what is missing otherwise.
-func (r Reader) lookUp(what string, rg store.Range, m proto.Message) error {
+func lookUp[M proto.Message](r Reader, what string, rg store.Range) (m M, err error) {
 	kvs, err := r.r.Scan(r.ctx, masterdataByKey, first(rg))
 	if err != nil {
-		return err
+		return m, err
 	}
 	if len(kvs) == 0 {
-		return fmt.Errorf("%s: %w", what, refusal.ErrNotFound)
+		return m, fmt.Errorf("%s: %w", what, refusal.ErrNotFound)
 	}
-	return r.masterdata(string(kvs[0].Value), m)
+	return resource[M](r, string(kvs[0].Value))
 }
 
 // inForce is the range of the versions in force on a day, the one to use first: latest effective date, then highest version.
@@ -111,8 +125,8 @@ func inForce(kind, of string, day calendar.Date) store.Range {
 
 // Location reads a site; like all of the following, refusal.ErrNotFound when masterdata has not told it.
 func (r Reader) Location(name string) (network.Location, error) {
-	var m masterdatav1.Location
-	if err := r.masterdata(name, &m); err != nil {
+	m, err := resource[*masterdatav1.Location](r, name)
+	if err != nil {
 		return network.Location{}, err
 	}
 	a := m.GetAddress()
@@ -124,8 +138,8 @@ func (r Reader) Location(name string) (network.Location, error) {
 
 // Item reads an item.
 func (r Reader) Item(name string) (network.Item, error) {
-	var m masterdatav1.Item
-	if err := r.masterdata(name, &m); err != nil {
+	m, err := resource[*masterdatav1.Item](r, name)
+	if err != nil {
 		return network.Item{}, err
 	}
 	w, err := wire.ToQuantity(m.GetGrossWeight())
@@ -148,20 +162,20 @@ func (r Reader) Item(name string) (network.Item, error) {
 
 // Lane finds the lane between two sites.
 func (r Reader) Lane(origin, destination string) (network.Lane, error) {
-	var m masterdatav1.Lane
-	if err := r.lookUp("lane "+origin+" to "+destination, store.Prefix(store.Key("lane", origin, destination)), &m); err != nil {
+	m, err := lookUp[*masterdatav1.Lane](r, "lane "+origin+" to "+destination, store.Prefix(store.Key("lane", origin, destination)))
+	if err != nil {
 		return network.Lane{}, err
 	}
-	return toLane(&m)
+	return toLane(m)
 }
 
 // LaneNamed reads a lane.
 func (r Reader) LaneNamed(name string) (network.Lane, error) {
-	var m masterdatav1.Lane
-	if err := r.masterdata(name, &m); err != nil {
+	m, err := resource[*masterdatav1.Lane](r, name)
+	if err != nil {
 		return network.Lane{}, err
 	}
-	return toLane(&m)
+	return toLane(m)
 }
 
 func toLane(m *masterdatav1.Lane) (network.Lane, error) {
@@ -176,8 +190,8 @@ func toLane(m *masterdatav1.Lane) (network.Lane, error) {
 
 // Guide finds the routing guide of a lane and mode.
 func (r Reader) Guide(lane, mode string) (network.Guide, error) {
-	var m masterdatav1.RoutingGuide
-	if err := r.lookUp("routing guide of "+lane+" "+mode, store.Prefix(store.Key("guide", lane, mode)), &m); err != nil {
+	m, err := lookUp[*masterdatav1.RoutingGuide](r, "routing guide of "+lane+" "+mode, store.Prefix(store.Key("guide", lane, mode)))
+	if err != nil {
 		return network.Guide{}, err
 	}
 	out := network.Guide{Lane: m.GetLane(), Mode: m.GetMode(), SameCarrierAgain: m.GetSameCarrierAgain()}
@@ -189,8 +203,8 @@ func (r Reader) Guide(lane, mode string) (network.Guide, error) {
 
 // Carrier reads a carrier with its tender calendar.
 func (r Reader) Carrier(name string) (network.Carrier, error) {
-	var m masterdatav1.Party
-	if err := r.masterdata(name, &m); err != nil {
+	m, err := resource[*masterdatav1.Party](r, name)
+	if err != nil {
 		return network.Carrier{}, err
 	}
 	p := m.GetCarrier()
@@ -213,8 +227,8 @@ func (r Reader) Carrier(name string) (network.Carrier, error) {
 }
 
 func (r Reader) calendar(name string) (calendar.Calendar, error) {
-	var m masterdatav1.Calendar
-	if err := r.masterdata(name, &m); err != nil {
+	m, err := resource[*masterdatav1.Calendar](r, name)
+	if err != nil {
 		return calendar.Calendar{}, err
 	}
 	from, err := calendar.ParseTimeOfDay(m.GetWorkFrom())
@@ -245,9 +259,9 @@ func (r Reader) calendar(name string) (calendar.Calendar, error) {
 
 // Terms are who pays the freight of a customer, by its contract in force on a ship date.
 func (r Reader) Terms(customer string, shipDate calendar.Date) (network.FreightTerms, error) {
-	var m masterdatav1.Contract
 	what := "contract of " + customer + " in force on " + shipDate.String()
-	if err := r.lookUp(what, inForce("contract", customer, shipDate), &m); err != nil {
+	m, err := lookUp[*masterdatav1.Contract](r, what, inForce("contract", customer, shipDate))
+	if err != nil {
 		return "", err
 	}
 	switch m.GetCustomerTerms().GetFreightTerms() {
@@ -264,21 +278,21 @@ func (r Reader) Terms(customer string, shipDate calendar.Date) (network.FreightT
 // Contract is the carrier's contract in force on a ship date, with its rate table and fuel index. distance is the unit of the
 // lane, in which rates per distance are meant.
 func (r Reader) Contract(carrier string, shipDate calendar.Date, distance quantity.Unit) (network.Contract, error) {
-	var m masterdatav1.Contract
 	what := "contract of " + carrier + " in force on " + shipDate.String()
-	if err := r.lookUp(what, inForce("contract", carrier, shipDate), &m); err != nil {
+	m, err := lookUp[*masterdatav1.Contract](r, what, inForce("contract", carrier, shipDate))
+	if err != nil {
 		return network.Contract{}, err
 	}
-	return r.contract(&m, shipDate, distance)
+	return r.contract(m, shipDate, distance)
 }
 
 // ContractNamed is one version of a carrier's contract, the one that priced a load, as Contract reads it.
 func (r Reader) ContractNamed(name string, shipDate calendar.Date, distance quantity.Unit) (network.Contract, error) {
-	var m masterdatav1.Contract
-	if err := r.masterdata(name, &m); err != nil {
+	m, err := resource[*masterdatav1.Contract](r, name)
+	if err != nil {
 		return network.Contract{}, err
 	}
-	return r.contract(&m, shipDate, distance)
+	return r.contract(m, shipDate, distance)
 }
 
 func (r Reader) contract(m *masterdatav1.Contract, shipDate calendar.Date, distance quantity.Unit) (network.Contract, error) {
@@ -398,9 +412,9 @@ func (p *parser) lineHaul(r Reader, t *masterdatav1.CarrierTariff, shipDate cale
 }
 
 func (p *parser) rateTable(r Reader, tariff string, shipDate calendar.Date) rating.RateTable {
-	var m masterdatav1.RateTable
 	what := "rate table " + tariff + " in force on " + shipDate.String()
-	if err := r.lookUp(what, inForce("rateTable", tariff, shipDate), &m); err != nil {
+	m, err := lookUp[*masterdatav1.RateTable](r, what, inForce("rateTable", tariff, shipDate))
+	if err != nil {
 		p.fail(err)
 		return rating.RateTable{}
 	}
@@ -432,8 +446,8 @@ func (p *parser) fuel(r Reader, t *masterdatav1.CarrierTariff, distance quantity
 	if t.GetFuelIndex() == "" {
 		return nil
 	}
-	var m masterdatav1.FuelIndex
-	if err := r.masterdata(t.GetFuelIndex(), &m); err != nil {
+	m, err := resource[*masterdatav1.FuelIndex](r, t.GetFuelIndex())
+	if err != nil {
 		p.fail(err)
 		return nil
 	}

@@ -96,23 +96,25 @@ type catalog struct {
 	r   platform.Reader
 }
 
-// get reads a resource of the wanted type; ok is false when there is none of this name.
+// get reads a resource of the wanted type, which is everybody's: nobody changes it. ok is false when there is none of this name.
 func get[M proto.Message](c catalog, name string) (m M, ok bool, err error) {
 	if name == "" {
 		return m, false, nil
 	}
-	rec := &ordersstoragev1.MasterDataRecord{}
-	if err := platform.GetProto(c.ctx, c.r, masterData, platform.Key(name), rec); err != nil {
-		if errors.Is(err, platform.ErrNotFound) {
-			err = nil
+	resource, err := platform.Decoded(c.ctx, c.r, masterData, platform.Key(name), func(data []byte) (proto.Message, error) {
+		rec := &ordersstoragev1.MasterDataRecord{}
+		if err := proto.Unmarshal(data, rec); err != nil {
+			return nil, err
 		}
-		return m, false, err
+		return rec.GetResource().UnmarshalNew()
+	})
+	if errors.Is(err, platform.ErrNotFound) {
+		return m, false, nil
 	}
-	any, err := rec.GetResource().UnmarshalNew()
 	if err != nil {
 		return m, false, fmt.Errorf("master data %s: %w", name, err)
 	}
-	m, ok = any.(M)
+	m, ok = resource.(M)
 	return m, ok, nil
 }
 

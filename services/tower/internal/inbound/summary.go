@@ -15,6 +15,7 @@ import (
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
 	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
+	"crossdock.dev/kernel/calendar"
 	"crossdock.dev/kernel/money"
 )
 
@@ -240,7 +241,7 @@ func when(t *typev1.EventTime) string {
 		return "an unknown time"
 	}
 	at := t.GetTime().AsTime()
-	if loc, err := time.LoadLocation(t.GetZone()); err == nil {
+	if loc, err := calendar.LoadZone(t.GetZone()); err == nil {
 		at = at.In(loc)
 	}
 	return at.Format("Mon 2006-01-02 15:04 MST")
