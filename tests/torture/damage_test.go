@@ -51,7 +51,7 @@ func TestDamage(t *testing.T) {
 		damageAll(t, job)
 		return
 	}
-	a := begin(t, 45*time.Second)
+	a := begin(t, 15*time.Second)
 	s := sim.New(a)
 	s.Seed()
 	file, err := os.ReadFile(filepath.Join(sim.Root(t), "tests", "day", "x12", "850.edi"))

@@ -64,7 +64,7 @@ func (w *world) deaths(name string) []string {
 // The n-th sync of a store fails. What became of the commit is not known: the program ends by itself, with an exit status that says so,
 // callers hear that they may ask again, and what they ask again has one effect.
 func TestSyncFails(t *testing.T) {
-	a := begin(t, 60*time.Second)
+	a := begin(t, 40*time.Second)
 	w := openWorld(a, shipped, a.withDisks())
 	l := w.startLoad(30)
 	var took []time.Duration
@@ -121,7 +121,7 @@ func (w *world) calm(name string, kills int) error {
 // The disk of one service fills up at a random point, and space comes back. The service goes on reading and refuses changes; it does not
 // end, nor do others, and changes go through again without a restart.
 func TestDiskFull(t *testing.T) {
-	a := begin(t, 60*time.Second)
+	a := begin(t, 40*time.Second)
 	w := openWorld(a, shipped, a.withDisks())
 	l := w.startLoad(30)
 	rounds := times(5, 100)
@@ -159,7 +159,7 @@ func TestDiskFull(t *testing.T) {
 
 // The disk of one service is slow. The others do not feel it.
 func TestDiskSlow(t *testing.T) {
-	a := begin(t, 45*time.Second)
+	a := begin(t, 40*time.Second)
 	w := openWorld(a, shipped, a.withDisks())
 	l := w.startLoad(30)
 	before := w.starts()
@@ -227,9 +227,12 @@ func (w *world) last(service string) (uint64, error) {
 
 // The power of one machine, or of all, is cut: what was not synced is gone, or some of it, or half a page.
 func TestPowerCut(t *testing.T) {
-	a := begin(t, 75*time.Second)
+	a := begin(t, 40*time.Second)
 	w := openWorld(a, shipped, a.withDisks())
 	l := w.startLoad(30)
+	for _, disk := range w.disks {
+		disk.Slow(20 * time.Millisecond) // so that more is under way when the power goes
+	}
 	cuts := times(25, 500)
 	var took []time.Duration
 	for n := 0; n < cuts; {

@@ -12,7 +12,7 @@ import (
 // Programs are killed at random instants while flows are in flight, some of them while they start. Each is ready again within two
 // seconds of its start; on a loaded machine that is told, and only half a minute is too long.
 func TestKill(t *testing.T) {
-	a := begin(t, 90*time.Second)
+	a := begin(t, 45*time.Second)
 	w := openWorld(a, shipped)
 	l := w.startLoad(200)
 	kills := times(25, 500)

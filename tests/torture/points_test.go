@@ -84,7 +84,7 @@ func (a *attack) jobs(each int) map[string][]job {
 
 // Programs die at each named instant, again and again, several programs at a time.
 func TestFailpoints(t *testing.T) {
-	a := begin(t, 90*time.Second)
+	a := begin(t, 60*time.Second)
 	armory := t.TempDir()
 	t.Setenv("CROSSDOCK_FAILPOINTS", armory)
 	w := openWorld(a, pointed)

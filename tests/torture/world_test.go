@@ -44,7 +44,7 @@ type world struct {
 }
 
 // openWorld starts a suite on an empty folder and fills it. prepare may change the folder before the first start; edge lets each partner
-// ask as much as it likes, since it is not what is attacked here.
+// ask as often as it likes, since it is not what is attacked here.
 func openWorld(a *attack, bin string, prepare ...func(w *world)) *world {
 	a.Helper()
 	w := &world{
@@ -133,7 +133,7 @@ const (
 	lastPause  = 500 * time.Millisecond
 )
 
-// ask calls again and again with the same key until there is an answer, as a partner does that hears nothing, 503 or 504.
+// ask calls again and again with the same key until there is an answer, as a partner does that hears nothing, 429, 503 or 504.
 func (w *world) ask(ctx context.Context, party, method, path, key string, body []byte) ([]byte, error) {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		status, answer, err := w.call(ctx, party, method, path, key, body)
@@ -149,7 +149,7 @@ func (w *world) ask(ctx context.Context, party, method, path, key string, body [
 			kind = "no answer"
 		case err != nil:
 			return nil, err
-		case status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout:
+		case status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout || status == http.StatusTooManyRequests:
 		default:
 			return nil, &story.RESTError{Status: status, Body: answer}
 		}
