@@ -223,20 +223,22 @@ func ProtoCodec[M proto.Message](new func() M) Codec[M] {
 	}
 }
 
-// Change makes a change with an answer of type T. A repeat decodes the stored answer; so does the first call, so that both
-// answers are made in the same way.
+// Change makes a change with an answer of type T. A repeat decodes the answer that was stored; the first call is given what fn made.
 func Change[T any](ctx context.Context, s *Store, c Cause, codec Codec[T], fn func(tx *Tx) (T, error)) (T, Position, error) {
+	var none, made T
 	out, err := s.Change(ctx, c, func(tx *Tx) ([]byte, error) {
 		v, err := fn(tx)
 		if err != nil {
 			return nil, err
 		}
+		made = v
 		return codec.Encode(v)
 	})
-	if err != nil {
-		var none T
+	switch {
+	case err != nil:
 		return none, Position{}, err
+	case out.Repeated:
+		made, err = codec.Decode(out.Answer)
 	}
-	v, err := codec.Decode(out.Answer)
-	return v, out.Position, err
+	return made, out.Position, err
 }
