@@ -264,9 +264,32 @@ func rebuildPlatform(ctx context.Context, r Reader, w *DerivedWriter) error {
 	})
 }
 
-// TurnQueue calls fn for the tasks without a due time, in order of creation, until it returns false.
-func TurnQueue(ctx context.Context, r Reader, fn func(QueuedTask) (more bool)) error {
-	return eachQueued(ctx, r, Prefix(Key("turn")), fn)
+// Freed says that the change lets a task go on, or one behind it, that its place in the queue kept from it: a reader of the queue
+// that reads on from where it was begins anew.
+func Freed(tx *Tx) { tx.freed = true }
+
+// FreedTasks counts the commits that let tasks go on. It has grown before Changed tells of the commit.
+func (s *Store) FreedTasks() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.freed
+}
+
+// TurnQueue calls fn for the tasks without a due time whose number is more than after, in order of creation, until it returns false.
+func TurnQueue(ctx context.Context, r Reader, after uint64, fn func(QueuedTask) (more bool)) error {
+	rg := Prefix(Key("turn"))
+	rg.From = Key("turn", after+1)
+	return eachQueued(ctx, r, rg, fn)
+}
+
+// InTurn reads a task without a due time as the queue shows it: ErrNotFound of one that is done, was taken away or has failed.
+func InTurn(ctx context.Context, r Reader, number uint64) (QueuedTask, error) {
+	key := Key("turn", number)
+	value, err := r.Get(ctx, taskQueue, key)
+	if err != nil {
+		return QueuedTask{}, err
+	}
+	return parseQueueRow(KV{key, value})
 }
 
 // DueQueue calls fn for the tasks with a due time up to and including now, earliest first, until it returns false.

@@ -76,6 +76,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	last     tip
+	freed    uint64 // commits that let tasks go on
 	changed  chan struct{}
 	failed   error
 	failure  chan struct{}

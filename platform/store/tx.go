@@ -44,6 +44,7 @@ type Tx struct {
 	size  int // of the facts, in bytes
 	occur time.Time
 	fork  uint64 // the epoch that the change begins; 0 for none
+	freed bool   // a task that held up its subject was taken away or let go on
 	over  bool
 }
 

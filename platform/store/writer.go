@@ -40,6 +40,7 @@ type Pending struct {
 	done    chan struct{}
 	outcome Outcome
 	err     error
+	freed   bool    // the change let tasks go on
 	inline  *inline // in a simulation: makes the change
 }
 
@@ -138,6 +139,9 @@ func (s *Store) run(batch []*Pending) {
 	s.mu.Lock()
 	if failed == nil && last.sequence != s.last.sequence {
 		s.last = last
+		if slices.ContainsFunc(batch, func(p *Pending) bool { return p.freed }) {
+			s.freed++
+		}
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
@@ -234,7 +238,7 @@ func (s *Store) change(btx *bbolt.Tx, last *tip, p *Pending) (out Outcome, err, 
 	if err := tx.applyDerived(); err != nil {
 		return out, nil, err
 	}
-	*last = e.tip()
+	*last, p.freed = e.tip(), tx.freed
 	return Outcome{s.position(last.sequence), answer, false}, nil, nil
 }
 

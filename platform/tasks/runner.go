@@ -70,11 +70,14 @@ type Runner struct {
 	spans    *telemetry.Spans
 
 	mu      sync.Mutex
-	running map[string]bool   // ids under way
-	retries map[string]*retry // ids that have been refused since the program began
-	wake    chan struct{}     // closed when an attempt under way ends
-	ended   bool              // one has ended since the last Step
-	now     time.Time         // business time of the last Step
+	running map[uint64]bool   // numbers of tasks under way
+	retries map[uint64]*retry // those in their turn that have been refused since the program began, by number
+	late    map[uint64]*retry // likewise those with a due time
+	turns   turns
+	freed   uint64        // the store's FreedTasks when turns was begun
+	wake    chan struct{} // closed when an attempt under way ends
+	ended   bool          // one has ended since the last Step
+	now     time.Time     // business time of the last Step
 }
 
 type retry struct {
@@ -94,7 +97,8 @@ func NewRunner(c Config) *Runner {
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
 	}
-	return &Runner{c: c, attempts: newAttempts(c.Handlers), running: map[string]bool{}, retries: map[string]*retry{}, wake: make(chan struct{})}
+	return &Runner{c: c, attempts: newAttempts(c.Handlers), running: map[uint64]bool{}, retries: map[uint64]*retry{}, late: map[uint64]*retry{},
+		turns: newTurns(), wake: make(chan struct{})}
 }
 
 // Kinds are the kinds of tasks that it can carry out, in order.
@@ -129,100 +133,122 @@ func (r *Runner) Step(ctx context.Context, now time.Time) (progress bool, err er
 	r.mu.Lock()
 	progress, r.ended, r.now = r.ended, false, now
 	r.mu.Unlock()
+	if r.c.Parallel > 0 {
+		for _, t := range list {
+			r.start(ctx, t)
+		}
+		return progress || len(list) > 0, nil
+	}
+	defer r.release(list...)
 	for _, t := range list {
 		if ctx.Err() != nil {
 			return progress, ctx.Err()
 		}
-		if r.c.Parallel == 0 {
-			done, err := r.attempt(ctx, t)
-			progress = progress || done
-			if err != nil {
-				return progress, err
-			}
-			continue
+		done, err := r.attempt(ctx, t)
+		progress = progress || done
+		if err != nil {
+			return progress, err
 		}
-		r.start(ctx, t)
-		progress = true
 	}
 	return progress, nil
 }
 
 func (r *Runner) start(ctx context.Context, t Task) {
-	r.mu.Lock()
-	r.running[t.ID] = true
-	r.mu.Unlock()
 	r.wait.Go(func() {
 		if _, err := r.attempt(ctx, t); err != nil && ctx.Err() == nil {
 			r.c.Log.WarnContext(ctx, "outcome of a task was not recorded", telemetry.KeyTask, t.ID, telemetry.KeyKind, t.Kind, telemetry.KeyTraceID, traceOf(t).ID(), telemetry.KeyError, err)
-			r.backOff(t.ID, err)
+			r.backOff(t, err)
 		}
+		r.release(t)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(r.running, t.ID)
 		r.ended = true
 		close(r.wake)
 		r.wake = make(chan struct{})
 	})
 }
 
-// candidates returns the tasks that may be attempted now: due ones by due time, then the others by number.
-func (r *Runner) candidates(ctx context.Context, now time.Time) ([]Task, error) {
-	machine := r.c.Machine.Now()
-	room := dueBatch
+// release ends the attempts of tasks: what is next in their lines may go on.
+func (r *Runner) release(list ...Task) {
 	r.mu.Lock()
-	if r.c.Parallel > 0 {
-		room = r.c.Parallel - len(r.running)
+	defer r.mu.Unlock()
+	for _, t := range list {
+		delete(r.running, t.Number)
+		if !t.Due.IsZero() {
+			continue
+		}
+		if l := r.turns.lines[keyOf(t.Subject, t.Number)]; l != nil && l.waiting[0] == t.Number {
+			r.enter(l)
+		}
 	}
-	free := func(id string) bool {
-		again := r.retries[id]
-		return !r.running[id] && (again == nil || !machine.Before(again.notBefore))
-	}
+}
+
+// candidates takes the tasks that may be attempted now: due ones by due time, then the others by number.
+func (r *Runner) candidates(ctx context.Context, now time.Time) (out []Task, err error) {
+	freed, machine, whole := r.c.Store.FreedTasks(), r.c.Machine.Now(), false
+	r.mu.Lock()
+	full := r.c.Parallel > 0 && len(r.running) >= r.c.Parallel
 	r.mu.Unlock()
-	if room <= 0 {
+	if full {
 		return nil, nil
 	}
-	var out []Task
-	err := r.c.Store.View(ctx, func(rd store.Reader) error {
-		var ids []string
-		waiting := map[string]bool{}
-		take := func(q store.QueuedTask) bool {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			waiting[q.ID] = true
-			if free(q.ID) {
-				ids = append(ids, q.ID)
+	err = r.c.Store.View(ctx, func(rd store.Reader) (err error) {
+		r.mu.Lock() // not before: a view may have to wait for the disk
+		defer r.mu.Unlock()
+		defer func() {
+			if !whole {
+				r.turns = newTurns() // what was taken out of it is in nobody's hands
 			}
-			return len(ids) < room
-		}
-		if err := store.DueQueue(ctx, rd, now, take); err != nil {
-			return err
-		}
-		subjects := map[string]bool{} // those whose first task has been seen
-		err := store.TurnQueue(ctx, rd, func(q store.QueuedTask) bool {
-			if len(ids) == room {
-				return false
+		}()
+		if freed != r.freed {
+			r.turns, r.freed = newTurns(), freed
+			if err := r.forgetGone(ctx, rd); err != nil {
+				return err
 			}
-			waiting[q.ID] = true
-			first := q.Subject == "" || !subjects[q.Subject]
-			subjects[q.Subject] = true
-			return !first || q.InDoubt || take(q)
-		})
+		}
+		r.turns.resume(machine)
+		room := r.c.Parallel - len(r.running)
+		if r.c.Parallel == 0 {
+			room = dueBatch
+		}
+		ids, err := r.due(ctx, rd, now, machine, room)
 		if err != nil {
 			return err
 		}
-		if len(ids) < room {
-			r.forgetOthers(waiting)
+		more, err := r.inTurn(ctx, rd, room-len(ids))
+		if err != nil {
+			return err
 		}
-		for _, id := range ids {
+		for _, id := range append(ids, more...) {
 			t, err := Get(ctx, rd, id)
 			if err != nil {
 				return err
 			}
 			out = append(out, t)
 		}
+		for _, t := range out {
+			r.running[t.Number] = true
+		}
+		whole = true
 		return nil
 	})
 	return out, err
+}
+
+// due finds up to room tasks whose time has come and that are neither under way nor backing off.
+func (r *Runner) due(ctx context.Context, rd store.Reader, now, machine time.Time, room int) (ids []string, err error) {
+	waiting := map[uint64]bool{}
+	err = store.DueQueue(ctx, rd, now, func(q store.QueuedTask) bool {
+		waiting[q.Number] = true
+		if again := r.late[q.Number]; !r.running[q.Number] && (again == nil || !machine.Before(again.notBefore)) {
+			ids = append(ids, q.ID)
+		}
+		return len(ids) < room
+	})
+	if len(ids) < room { // all were seen
+		maps.DeleteFunc(r.late, func(number uint64, _ *retry) bool { return !waiting[number] })
+	}
+	return ids, err
 }
 
 // attempt makes one attempt and records its outcome. done says that the task has moved; err, that the outcome could not be
@@ -240,7 +266,7 @@ func (r *Runner) attempt(ctx context.Context, t Task) (done bool, err error) {
 		if err := r.record(ctx, t, state, t.LastError, 1); err != nil {
 			return false, err
 		}
-	} else if again := r.retry(t.ID); again != nil {
+	} else if again := r.retry(t); again != nil {
 		t.Attempts = again.attempts
 	}
 	failpoint.Hit("tasks.send.before")
@@ -250,7 +276,7 @@ func (r *Runner) attempt(ctx context.Context, t Task) (done bool, err error) {
 		err := r.finish(ctx, t, finish)
 		if err == nil {
 			failpoint.Hit("tasks.done.after")
-			r.forget(t.ID)
+			r.forget(t)
 			r.attempts.WithLabelValues(t.Kind, attemptDone).Inc()
 			return true, nil
 		}
@@ -273,15 +299,15 @@ func (r *Runner) refused(ctx context.Context, t Task, err error) error {
 	switch classOf(err, t.Effect) {
 	case permanent:
 		r.attempts.WithLabelValues(t.Kind, attemptFailed).Inc()
-		r.forget(t.ID)
+		r.forget(t)
 		return r.record(ctx, t, eventlogv1.Task_FAILED, err.Error(), 0)
 	case inDoubt:
 		r.attempts.WithLabelValues(t.Kind, attemptInDoubt).Inc()
-		r.forget(t.ID)
+		r.forget(t)
 		return r.record(ctx, t, eventlogv1.Task_IN_DOUBT, err.Error(), 0)
 	}
 	r.attempts.WithLabelValues(t.Kind, attemptRefused).Inc()
-	r.backOff(t.ID, err)
+	r.backOff(t, err)
 	if t.Effect == Neither {
 		return r.record(ctx, t, eventlogv1.Task_PENDING, err.Error(), 0)
 	}
@@ -373,32 +399,45 @@ func (r *Runner) record(ctx context.Context, t Task, state eventlogv1.Task_State
 	return err
 }
 
-func (r *Runner) retry(id string) *retry {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.retries[id]
+// refusals are where the refusals of a task are remembered.
+func (r *Runner) refusals(t Task) map[uint64]*retry {
+	if t.Due.IsZero() {
+		return r.retries
+	}
+	return r.late
 }
 
-func (r *Runner) forget(id string) {
+func (r *Runner) retry(t Task) *retry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.retries, id)
+	return r.refusals(t)[t.Number]
 }
 
-// forgetOthers drops what is remembered of tasks that were cancelled.
-func (r *Runner) forgetOthers(waiting map[string]bool) {
+func (r *Runner) forget(t Task) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maps.DeleteFunc(r.retries, func(id string, _ *retry) bool { return !waiting[id] })
+	delete(r.refusals(t), t.Number)
 }
 
-func (r *Runner) backOff(id string, err error) {
+// forgetGone drops what is remembered of tasks that were cancelled.
+func (r *Runner) forgetGone(ctx context.Context, rd store.Reader) error {
+	for number := range r.retries {
+		if _, err := store.InTurn(ctx, rd, number); errors.Is(err, store.ErrNotFound) {
+			delete(r.retries, number)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runner) backOff(t Task, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	again := r.retries[id]
+	again := r.refusals(t)[t.Number]
 	if again == nil {
 		again = &retry{}
-		r.retries[id] = again
+		r.refusals(t)[t.Number] = again
 	}
 	again.attempts++
 	again.lastError = err.Error()
@@ -408,7 +447,7 @@ func (r *Runner) backOff(id string, err error) {
 	}
 	pause := min(longest, minBackoff<<min(again.attempts-1, 16))
 	if e := rpcerr.From(err); e.Code == codes.ResourceExhausted && e.RetryAfter > 0 {
-		pause = min(max(pause, e.RetryAfter), max(fullBackoff, e.RetryAfter)) + spread(id, again.attempts, e.RetryAfter)
+		pause = min(max(pause, e.RetryAfter), max(fullBackoff, e.RetryAfter)) + spread(t.ID, again.attempts, e.RetryAfter)
 	}
 	again.notBefore = r.c.Machine.Now().Add(pause)
 }
@@ -437,7 +476,7 @@ func (r *Runner) List(ctx context.Context, after uint64, limit int) ([]Task, err
 	slices.SortFunc(out, func(a, b Task) int { return cmp.Compare(a.Number, b.Number) })
 	out = out[:min(limit, len(out))]
 	for i := range out {
-		if again := r.retry(out[i].ID); again != nil {
+		if again := r.retry(out[i]); again != nil {
 			out[i].Attempts, out[i].LastError = max(out[i].Attempts, again.attempts), again.lastError
 		}
 	}

@@ -114,6 +114,9 @@ func Cancel(ctx context.Context, tx *store.Tx, id string) error {
 	if err != nil {
 		return err
 	}
+	if rec.DueTime == nil {
+		store.Freed(tx)
+	}
 	return store.DeleteTask(ctx, tx, id, rec)
 }
 
@@ -139,6 +142,7 @@ func Retry(ctx context.Context, tx *store.Tx, id string) (Task, error) {
 		return Task{}, ErrNotStopped
 	}
 	rec.State = eventlogv1.Task_PENDING
+	store.Freed(tx)
 	return fromRecord(id, rec), store.PutTask(ctx, tx, id, rec)
 }
 
@@ -151,6 +155,7 @@ func Drop(ctx context.Context, tx *store.Tx, id string) (Task, error) {
 	if rec.State == eventlogv1.Task_PENDING {
 		return Task{}, ErrNotStopped
 	}
+	store.Freed(tx)
 	return fromRecord(id, rec), store.DeleteTask(ctx, tx, id, rec)
 }
 

@@ -430,3 +430,53 @@ func TestParallel(t *testing.T) {
 	}
 	b.wantStates("s1 sent", "s2 sent")
 }
+
+// TestCancelledHeadFreesItsSubject: what waits behind a task that backs off goes on at once when that one is cancelled, and a task of
+// another subject is not held up by a backlog however long.
+func TestCancelledHeadFreesItsSubject(t *testing.T) {
+	b, ctx := newBench(t), context.Background()
+	b.answer = func(_ context.Context, t Task) error {
+		if t.ID == "head" {
+			return errors.New("busy")
+		}
+		return nil
+	}
+	b.enqueue(Task{ID: "head", Effect: Keyed, Subject: "s"})
+	_, err := b.store.Change(ctx, store.Cause{}, func(tx *store.Tx) ([]byte, error) {
+		for i := range 3000 {
+			if err := Enqueue(ctx, tx, Task{ID: fmt.Sprint("w", i), Kind: "call", Effect: Keyed, Subject: "s"}); err != nil {
+				return nil, err
+			}
+		}
+		return nil, Enqueue(ctx, tx, Task{ID: "other", Kind: "call", Effect: Keyed, Subject: "o"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.drain(start)
+	b.enqueue(Task{ID: "new", Effect: Keyed, Subject: "n"})
+	b.drain(start)
+	b.wantCalls("head/0", "other/0", "new/0")
+	_, err = b.store.Change(ctx, store.Cause{}, func(tx *store.Tx) ([]byte, error) { return nil, Cancel(ctx, tx, "head") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for b.state("w2") != "sent" {
+		if progress, err := b.runner.Step(ctx, start); err != nil || !progress {
+			t.Fatalf("Step = %t, %v before w2 was sent", progress, err)
+		}
+	}
+	b.wantCalls("head/0", "other/0", "new/0", "w0/0", "w1/0", "w2/0")
+	if n := len(b.runner.retries); n != 0 {
+		t.Errorf("%d refusals of tasks that are gone are remembered", n)
+	}
+	// A Step that could not read takes nothing away.
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := b.runner.Step(ended, start); err == nil {
+		t.Error("Step with an ended context went on")
+	}
+	if progress, err := b.runner.Step(ctx, start); err != nil || !progress || b.calls[len(b.calls)-1] != "w3/0" {
+		t.Errorf("Step = %t, %v, last call %s, want w3/0", progress, err, b.calls[len(b.calls)-1])
+	}
+}
