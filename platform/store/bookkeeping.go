@@ -299,6 +299,7 @@ func DueQueue(ctx context.Context, r Reader, now time.Time, fn func(QueuedTask) 
 
 func eachQueued(ctx context.Context, r Reader, rg Range, fn func(QueuedTask) bool) error {
 	errStop := errors.New("stop")
+	rg.Limit = 64 // at a time: most readers stop early
 	err := each(ctx, r, taskQueue, rg, func(kv KV) error {
 		t, err := parseQueueRow(kv)
 		if err != nil {
@@ -321,7 +322,9 @@ func Each(ctx context.Context, r Reader, b *Bucket, prefix []byte, fn func(KV) e
 }
 
 func each(ctx context.Context, r Reader, b *Bucket, rg Range, fn func(KV) error) error {
-	rg.Limit = maxScan
+	if rg.Limit == 0 {
+		rg.Limit = maxScan
+	}
 	for {
 		rows, err := r.Scan(ctx, b, rg)
 		if err != nil {
@@ -332,7 +335,7 @@ func each(ctx context.Context, r Reader, b *Bucket, rg Range, fn func(KV) error)
 				return err
 			}
 		}
-		if len(rows) < maxScan {
+		if len(rows) < rg.Limit {
 			return nil
 		}
 		rg.From = append(rows[len(rows)-1].Key, 0)

@@ -69,6 +69,15 @@ func parseWork(t tasks.Task) (id string, index int, err error) {
 	return id, index, nil
 }
 
+// turn is the subject of what becomes of a set. What a party says of one load goes in order, and so do its orders; what it says of
+// other loads waits for neither.
+func turn(x message.Interchange, s message.Set) string {
+	if loads := s.LoadNumbers(); len(loads) > 0 {
+		return x.Party + "/loads/" + loads[0]
+	}
+	return x.Party
+}
+
 // load reads a set with its interchange.
 func (a *App) load(ctx context.Context, t tasks.Task) (x message.Interchange, s message.Set, err error) {
 	id, index, err := parseWork(t)

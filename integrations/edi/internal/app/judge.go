@@ -151,7 +151,7 @@ func (a *App) handTo(ctx context.Context, tx *platform.Tx, kind string, t tasks.
 	}
 	payload := work(x.ID, s.Index)
 	return tasks.Enqueue(ctx, tx, tasks.Task{
-		ID: string(payload), Kind: kind, Subject: x.Party, Payload: payload, Effect: tasks.Keyed,
+		ID: string(payload), Kind: kind, Subject: turn(x, s), Payload: payload, Effect: tasks.Keyed,
 		Actor: t.Actor, Traceparent: t.Traceparent, After: t.After,
 	})
 }

@@ -268,7 +268,7 @@ func (a *App) reopen(ctx context.Context, tx *platform.Tx, id string, index int)
 		return enqueueWrite(ctx, tx, id, x.Party)
 	}
 	payload := work(id, index)
-	return tasks.Enqueue(ctx, tx, tasks.Task{ID: judgeTask + ":" + string(payload), Kind: judgeTask, Subject: x.Party, Payload: payload, Effect: tasks.Keyed})
+	return tasks.Enqueue(ctx, tx, tasks.Task{ID: judgeTask + ":" + string(payload), Kind: judgeTask, Subject: turn(x, s), Payload: payload, Effect: tasks.Keyed})
 }
 
 // Mapped judges the sets again that wait for a code, in the change that applies the code map. party is empty for one that holds for

@@ -297,8 +297,7 @@ func (a *App) answer(x message.Interchange, found message.Scanned, g message.Sca
 	return ours, err
 }
 
-// enqueue asks for what follows: the answers first, then each set on its way. Sets of one party go in order, and so do our
-// interchanges to it.
+// enqueue asks for what follows: the answers first, then each set on its way. Our interchanges to one party go in order.
 func (a *App) enqueue(ctx context.Context, tx *platform.Tx, in store.Intake, cause platform.Cause) error {
 	add := func(t tasks.Task) error {
 		t.Actor, t.Traceparent, t.After = cause.Actor, cause.Traceparent, cause.After
@@ -316,7 +315,7 @@ func (a *App) enqueue(ctx context.Context, tx *platform.Tx, in store.Intake, cau
 			continue
 		}
 		payload := work(in.Interchange.ID, s.Index)
-		err := add(tasks.Task{ID: judgeTask + ":" + string(payload), Kind: judgeTask, Subject: in.Interchange.Party, Payload: payload, Effect: tasks.Keyed})
+		err := add(tasks.Task{ID: judgeTask + ":" + string(payload), Kind: judgeTask, Subject: turn(in.Interchange, s), Payload: payload, Effect: tasks.Keyed})
 		if err != nil {
 			return err
 		}
