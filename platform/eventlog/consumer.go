@@ -52,7 +52,7 @@ const (
 	releaseBatch = 256 // deferred facts looked at
 	joined       = 64  // facts in one change, where they go together
 	// saveEvery is how many entries are read without an effect before the cursor is written all the same.
-	saveEvery = 1000
+	saveEvery = store.ReaderLag
 )
 
 // patience is how long a feed is held for another one that does not move, before the facts that wait for it are deferred. An entry

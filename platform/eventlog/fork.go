@@ -100,10 +100,10 @@ func (c *Consumer) inspect(ctx context.Context, line store.Line) (*ForkError, er
 		f.Fork.After = Position{Log: c.c.Log, Epoch: epoch, Sequence: sequence}
 	}
 	var good store.FactRef // the last one that led to a change here and is on both lines
-	err := eachCaused(ctx, c.c.Store, c.c.Log, func(head *eventlogv1.Head, cause store.FactRef) (bool, error) {
+	err := eachCaused(ctx, c.c.Store, c.c.Log, func(head *eventlogv1.Head, cause store.FactRef, written written) (bool, error) {
 		switch {
 		case !line.Holds(cause.Position):
-			records, err := c.effects(ctx, head)
+			records, err := effectsOf(written)
 			if err != nil {
 				return false, err
 			}
@@ -120,10 +120,11 @@ func (c *Consumer) inspect(ctx context.Context, line store.Line) (*ForkError, er
 	}
 	if good.Hash != nil {
 		hash, err := c.hashAt(ctx, line, good.Position.Sequence)
-		if err != nil {
+		_, archived := errors.AsType[*store.ArchivedError](err)
+		if err != nil && !archived {
 			return nil, err
 		}
-		if !bytes.Equal(hash, good.Hash) {
+		if !archived && !bytes.Equal(hash, good.Hash) {
 			return nil, fmt.Errorf("%w: entry %v is another one than the one that was read", ErrBrokenFeed, good.Position)
 		}
 	}
@@ -148,24 +149,34 @@ func (c *Consumer) hashAt(ctx context.Context, line store.Line, sequence uint64)
 	if sequence > 1 {
 		before = line.At(c.c.Log, sequence-1)
 	}
+	head, hash, err := c.entryAfter(ctx, before, line.At(c.c.Log, sequence))
+	if archived, ok := errors.AsType[*store.ArchivedError](err); ok && archived.First.Sequence == sequence+1 { // the next one names it
+		head, _, err = c.entryAfter(ctx, line.At(c.c.Log, sequence), line.At(c.c.Log, sequence+1))
+		hash = head.GetPreviousHash()
+	}
+	return hash, err
+}
+
+// entryAfter reads the entry after a position, which must stand at the other one.
+func (c *Consumer) entryAfter(ctx context.Context, before, at Position) (*eventlogv1.Head, []byte, error) {
 	entries, _, err := c.c.Source.Read(ctx, before, 1)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(entries) == 0 {
-		return nil, fmt.Errorf("%w: log %s has no entry %d", ErrBrokenFeed, c.c.Log, sequence)
+		return nil, nil, fmt.Errorf("%w: log %s has no entry %d", ErrBrokenFeed, c.c.Log, at.Sequence)
 	}
 	if err := checkHash(entries[0]); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	head := &eventlogv1.Head{}
 	if err := proto.Unmarshal(entries[0].Head, head); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBrokenFeed, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrBrokenFeed, err)
 	}
-	if store.PositionOf(head.Position) != line.At(c.c.Log, sequence) {
-		return nil, fmt.Errorf("%w: entry %v stands where %v was asked for", ErrBrokenFeed, store.PositionOf(head.Position), line.At(c.c.Log, sequence))
+	if store.PositionOf(head.Position) != at {
+		return nil, nil, fmt.Errorf("%w: entry %v stands where %v was asked for", ErrBrokenFeed, store.PositionOf(head.Position), at)
 	}
-	return entries[0].Hash, nil
+	return head, entries[0].Hash, nil
 }
 
 // rejoin moves the cursor back to the fork and drops the facts that wait and are no more.
@@ -277,11 +288,11 @@ func (c *Consumer) orphans(ctx context.Context, after uint64, fn func(*eventlogv
 		line = c.fork.line
 	}
 	c.mu.Unlock()
-	return eachCaused(ctx, c.c.Store, c.c.Log, func(head *eventlogv1.Head, cause store.FactRef) (bool, error) {
+	return eachCaused(ctx, c.c.Store, c.c.Log, func(head *eventlogv1.Head, cause store.FactRef, written written) (bool, error) {
 		if head.Position.GetSequence() <= after || line.Holds(cause.Position) {
 			return true, nil
 		}
-		records, err := c.effects(ctx, head)
+		records, err := effectsOf(written)
 		if err != nil || len(records)+len(head.Facts) == 0 {
 			return err == nil, err
 		}
@@ -299,40 +310,33 @@ func (c *Consumer) orphans(ctx context.Context, after uint64, fn func(*eventlogv
 	})
 }
 
-// effects names the records that a change wrote, but for those with which a consumer keeps its place: a fact that was ignored, deferred or
+// effectsOf names the records that a change wrote, but for those with which a consumer keeps its place: a fact that was ignored, deferred or
 // parked has had no effect.
-func (c *Consumer) effects(ctx context.Context, head *eventlogv1.Head) ([]string, error) {
-	records, err := c.c.Store.Written(ctx, head.Position.GetSequence())
+func effectsOf(of written) ([]string, error) {
+	records, err := of()
 	return slices.DeleteFunc(records, func(r string) bool {
 		bucket, _, _ := strings.Cut(r, "/")
 		return bucket == store.Consumers.Name || bucket == store.DeferredFacts.Name || bucket == store.ParkedFacts.Name
 	}), err
 }
 
-// eachCaused calls fn for the changes of a store that facts of a log caused, oldest first, until it returns false.
-func eachCaused(ctx context.Context, s *store.Store, log string, fn func(head *eventlogv1.Head, cause store.FactRef) (bool, error)) error {
-	after := Position{}
-	for {
-		entries, _, err := s.ReadLog(ctx, after, 0)
-		if err != nil || len(entries) == 0 {
-			return err
+// written names the records that a change wrote.
+type written = func() ([]string, error)
+
+// eachCaused calls fn for the changes of a store that facts of a log caused, archived ones too, oldest first, until it returns false.
+func eachCaused(ctx context.Context, s *store.Store, log string,
+	fn func(head *eventlogv1.Head, cause store.FactRef, written written) (bool, error)) error {
+	return s.History(ctx, func(e store.LogEntry, of func() ([]string, error)) (bool, error) {
+		head := &eventlogv1.Head{}
+		if err := proto.Unmarshal(e.Head, head); err != nil {
+			return false, err
 		}
-		for _, e := range entries {
-			head := &eventlogv1.Head{}
-			if err := proto.Unmarshal(e.Head, head); err != nil {
-				return err
-			}
-			fact := head.GetCause().GetFact()
-			if fact.GetLog() != log {
-				continue
-			}
-			more, err := fn(head, store.FactRef{Position: store.PositionOf(fact), Hash: head.Cause.FactHash, Index: int(head.Cause.FactIndex)})
-			if err != nil || !more {
-				return err
-			}
+		fact := head.GetCause().GetFact()
+		if fact.GetLog() != log {
+			return true, nil
 		}
-		after = entries[len(entries)-1].Position
-	}
+		return fn(head, store.FactRef{Position: store.PositionOf(fact), Hash: head.Cause.FactHash, Index: int(head.Cause.FactIndex)}, of)
+	})
 }
 
 // eachLost calls fn for the facts of a log that wait and are not on its line.

@@ -132,7 +132,8 @@ func (s *Server) BackupStore(_ *eventlogv1.BackupStoreRequest, stream grpc.Serve
 		return statusOf(err)
 	}
 	head := &eventlogv1.Backup{Service: snap.Backup.Service, Uid: snap.Backup.Uid, SchemaVersion: snap.Backup.SchemaVersion, Last: snap.Backup.Last,
-		LastHash: snap.Backup.LastHash, ApplyTime: snap.Backup.ApplyTime, TotalSize: snap.Backup.TotalSize}
+		LastHash: snap.Backup.LastHash, ApplyTime: snap.Backup.ApplyTime, TotalSize: snap.Backup.TotalSize,
+		Archives: snap.Backup.Archives}
 	if err = stream.Send(&eventlogv1.BackupStoreResponse{Backup: head}); err == nil {
 		err = snap.Send(stream.Context(), &sender{stream: stream})
 	}

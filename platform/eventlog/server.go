@@ -44,8 +44,7 @@ func NewServer(s *store.Store, consumers []*Consumer, runner *tasks.Runner) *Ser
 // GetLog describes the log.
 func (s *Server) GetLog(context.Context, *eventlogv1.GetLogRequest) (*eventlogv1.Log, error) {
 	last, hash := s.store.LastHash()
-	first := s.store.Line().At(last.Log, min(1, last.Sequence))
-	return &eventlogv1.Log{Name: "logs/" + s.store.Service(), Uid: s.store.UID(), First: store.PositionProto(first),
+	return &eventlogv1.Log{Name: "logs/" + s.store.Service(), Uid: s.store.UID(), First: store.PositionProto(s.store.First()),
 		Last: store.PositionProto(last), LastHash: hash, Forks: store.LineProto(s.store.Line())}, nil
 }
 

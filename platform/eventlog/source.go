@@ -27,7 +27,8 @@ type Entry struct {
 // Source is a log that can be read from any position.
 type Source interface {
 	// Read returns entries after a position, oldest first, none at the end, and the last position committed. The zero Position
-	// is before the first entry. store.ErrOutOfRange when the range is gone, and as *store.ForkedError when the position is no more.
+	// is before the first entry. store.ErrOutOfRange, as *store.ArchivedError when the range is gone, and as *store.ForkedError when the
+	// position is no more.
 	Read(ctx context.Context, after Position, limit int) (entries []Entry, last Position, err error)
 	// Changed returns a channel that is closed when there may be entries after a position, or when ctx has ended.
 	Changed(ctx context.Context, after Position) <-chan struct{}
@@ -159,6 +160,9 @@ func (r *remote) read(ctx context.Context, after Position, limit int) ([]Entry, 
 	resp, err := r.client.ReadEntries(ctx, req)
 	if rpcerr.Reason(err) == rpcerr.ReasonForked {
 		return nil, Position{}, fmt.Errorf("feed %s: %w", r.log, &store.ForkedError{Position: after, Fork: rpcerr.ForkOf(err)})
+	}
+	if rpcerr.Reason(err) == rpcerr.ReasonArchived {
+		return nil, Position{}, fmt.Errorf("feed %s: %w", r.log, &store.ArchivedError{Position: after, First: rpcerr.FirstOf(err)})
 	}
 	if status.Code(err) == codes.OutOfRange {
 		return nil, Position{}, fmt.Errorf("%w: feed %s: %w", store.ErrOutOfRange, r.log, err)

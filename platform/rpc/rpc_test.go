@@ -120,6 +120,7 @@ var rows = []struct {
 	{"STOPPING", codes.Unavailable, 503, 503},
 	{"SERIES_FENCED", codes.Unavailable, 503, 503},
 	{"FORKED", codes.OutOfRange, 410, 410},
+	{"ARCHIVED", codes.OutOfRange, 410, 410},
 	{"NOT_YET_READ", codes.Unavailable, 503, 503},
 	{"DEADLINE_EXCEEDED", codes.DeadlineExceeded, 504, 504},
 	{"CANCELLED", codes.Canceled, 499, 499},

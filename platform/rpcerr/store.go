@@ -18,6 +18,10 @@ func FromStore(err error) error {
 			"epoch": strconv.FormatUint(forked.Fork.Epoch, 10), "after_epoch": strconv.FormatUint(forked.Fork.After.Epoch, 10),
 			"after_sequence": strconv.FormatUint(forked.Fork.After.Sequence, 10), "hash": hex.EncodeToString(forked.Fork.Hash), "log": forked.Position.Log}}
 	}
+	if archived, ok := errors.AsType[*store.ArchivedError](err); ok {
+		return &Error{Code: codes.OutOfRange, Reason: ReasonArchived, Message: archived.Error(), Metadata: map[string]string{"log": archived.First.Log,
+			"first_epoch": strconv.FormatUint(archived.First.Epoch, 10), "first_sequence": strconv.FormatUint(archived.First.Sequence, 10)}}
+	}
 	if fenced, ok := errors.AsType[*store.FencedError](err); ok {
 		return Unavailable(ReasonSeriesFenced).With("series", fenced.Series)
 	}
@@ -43,10 +47,18 @@ func FromStore(err error) error {
 // ForkOf is the fork that an error with ReasonForked names.
 func ForkOf(err error) store.Fork {
 	m := From(err).Metadata
-	number := func(key string) uint64 {
-		n, _ := strconv.ParseUint(m[key], 10, 64) // 0 where a server says nothing
-		return n
-	}
 	hash, _ := hex.DecodeString(m["hash"])
-	return store.Fork{Epoch: number("epoch"), After: store.Position{Log: m["log"], Epoch: number("after_epoch"), Sequence: number("after_sequence")}, Hash: hash}
+	return store.Fork{Epoch: number(m["epoch"]), After: store.Position{Log: m["log"], Epoch: number(m["after_epoch"]), Sequence: number(m["after_sequence"])}, Hash: hash}
+}
+
+// FirstOf is the first position that is left by an error with ReasonArchived.
+func FirstOf(err error) store.Position {
+	m := From(err).Metadata
+	return store.Position{Log: m["log"], Epoch: number(m["first_epoch"]), Sequence: number(m["first_sequence"])}
+}
+
+// number reads a number of an error's metadata, 0 where a server says nothing.
+func number(text string) uint64 {
+	n, _ := strconv.ParseUint(text, 10, 64)
+	return n
 }

@@ -25,6 +25,7 @@ const (
 	ReasonOverloaded         = "OVERLOADED"
 	ReasonLogRangeGone       = "LOG_RANGE_GONE"
 	ReasonForked             = "FORKED"
+	ReasonArchived           = "ARCHIVED"
 	ReasonUnavailable        = "UNAVAILABLE"
 	ReasonStoreFull          = "STORE_FULL"
 	ReasonStoreClosed        = "STORE_CLOSED"
@@ -75,6 +76,7 @@ var table = []Row{
 	{Reason: ReasonQuotaExceeded, Code: codes.ResourceExhausted, HTTP: http.StatusTooManyRequests, Title: "Quota used up"},
 	{Reason: ReasonLogRangeGone, Code: codes.OutOfRange, HTTP: http.StatusGone, Title: "No longer held"},
 	{Reason: ReasonForked, Code: codes.OutOfRange, HTTP: http.StatusGone, Title: "No more: the store was restored to an earlier moment"},
+	{Reason: ReasonArchived, Code: codes.OutOfRange, HTTP: http.StatusGone, Title: "Moved to an archive: the reader has to be reseeded"},
 	{Reason: ReasonUnavailable, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Try again with the same request id"},
 	{Reason: ReasonStoreFull, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Try again with the same request id"},
 	{Reason: ReasonSeriesFenced, Code: codes.Unavailable, HTTP: http.StatusServiceUnavailable, Title: "Waits for a person after a restore; try again with the same request id"},

@@ -8,6 +8,9 @@ import (
 	"io"
 	"os"
 	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"crossdock.dev/platform/backup"
@@ -29,6 +32,7 @@ var storeCommands = map[string]func(ctx context.Context, s Store, args []string,
 	"backup":  backupStore,
 	"restore": restoreStore,
 	"compact": compactStore,
+	"archive": archiveStore,
 }
 
 // arguments reads what follows a subcommand: its flags, and as many words as it wants.
@@ -49,10 +53,22 @@ func arguments(flags *flag.FlagSet, args []string, errOut io.Writer, usage strin
 }
 
 func verifyStore(_ context.Context, s Store, args []string, out, errOut io.Writer) int {
-	if _, ok := arguments(flag.NewFlagSet("verify", flag.ContinueOnError), args, errOut, "verify", 0); !ok {
+	flags := flag.NewFlagSet("verify", flag.ContinueOnError)
+	archives := archiveFolders(flags)
+	if _, ok := arguments(flags, args, errOut, "verify [-archive-dir DIR]", 0); !ok {
 		return 2
 	}
-	return store.RunVerify(out, s.Path, s.Schema)
+	return store.RunVerify(out, s.Path, s.Schema, *archives...)
+}
+
+// archiveFolders adds the flag that names folders with archive files.
+func archiveFolders(flags *flag.FlagSet) *[]string {
+	var dirs []string
+	flags.Func("archive-dir", "a folder with archive files that are not in their place; may be repeated", func(dir string) error {
+		dirs = append(dirs, dir)
+		return nil
+	})
+	return &dirs
 }
 
 // failed says why a subcommand did not come to its end.
@@ -72,6 +88,9 @@ func backupStore(ctx context.Context, s Store, args []string, out, errOut io.Wri
 	b, err := backup.Open(words[0])
 	if err != nil {
 		return failed(errOut, s.Schema.Service, "backup", err)
+	}
+	for _, a := range b.Archives {
+		fmt.Fprintf(out, "%s: the log goes on from %s, which is not in the backup\n", b.Service, a.File)
 	}
 	fmt.Fprintf(out, "%s: backup of %d entries in epoch %d and %d documents, %d bytes, in %s\n", b.Service, b.Last.GetSequence(), b.Last.GetEpoch(),
 		len(b.Files)-1, b.TotalSize, words[0])
@@ -98,12 +117,13 @@ func restoreStore(ctx context.Context, s Store, args []string, out, errOut io.Wr
 	flags := flag.NewFlagSet("restore", flag.ContinueOnError)
 	replace := flags.Bool("replace", false, "there is a store: keep it beside under another name")
 	after := flags.Uint64("after-epoch", 0, "the latest epoch of this log that anybody knows of")
-	words, ok := arguments(flags, args, errOut, "restore [-replace] [-after-epoch N] DIR", 1)
+	archives := archiveFolders(flags)
+	words, ok := arguments(flags, args, errOut, "restore [-replace] [-after-epoch N] [-archive-dir DIR] DIR", 1)
 	if !ok {
 		return 2
 	}
 	r, err := store.Restore(ctx, store.RestoreOptions{Dir: words[0], Path: s.Path, Schema: s.Schema, Clock: s.Clock, Replace: *replace, AfterEpoch: *after,
-		Actor: operator(), Progress: lines(errOut, "read")})
+		Archives: *archives, Actor: operator(), Progress: lines(errOut, "read")})
 	if err != nil {
 		for _, b := range r.Report.Breaches {
 			fmt.Fprintln(errOut, b)
@@ -137,6 +157,83 @@ func compactStore(ctx context.Context, s Store, args []string, out, errOut io.Wr
 	}
 	fmt.Fprintf(out, "%s: %d bytes before, %d after\n", s.Schema.Service, before, after)
 	return 0
+}
+
+func archiveStore(ctx context.Context, s Store, args []string, out, errOut io.Writer) int {
+	flags := flag.NewFlagSet("archive", flag.ContinueOnError)
+	o := store.ArchiveOptions{Path: s.Path, Schema: s.Schema, Clock: s.Clock, Actor: operator()}
+	flags.Func("before", "move entries from before this day or time, such as 2026-03-01 (UTC) or 2026-03-01T12:00:00Z", func(text string) (err error) {
+		o.Before, err = time.Parse(time.DateOnly, text)
+		if err != nil {
+			o.Before, err = time.Parse(time.RFC3339, text)
+		}
+		return err
+	})
+	keep := flags.Int("keep-days", 0, "move entries that are older; at least 7 days are always kept")
+	flags.Func("read", "how far each reader has read, such as orders=1200,tower=1400; none when nobody reads this log", func(text string) (err error) {
+		o.Readers, err = readers(o.Readers, strings.Split(text, ","))
+		return err
+	})
+	flags.Func("readers", "a file that says the same, one reader a line", func(path string) error {
+		text, err := os.ReadFile(path)
+		if err == nil {
+			o.Readers, err = readers(o.Readers, strings.Fields(string(text)))
+		}
+		return err
+	})
+	flags.StringVar(&o.Decision, "decision", "", "why entries are moved that a reader may still need; it is recorded")
+	words, ok := arguments(flags, args, errOut, "archive -before DATE|-keep-days N [-read READER=SEQUENCE,...|-readers FILE] [-decision TEXT] DIR", 1)
+	if !ok {
+		return 2
+	}
+	if *keep < 0 || *keep > 0 != o.Before.IsZero() {
+		flags.Usage()
+		return 2
+	}
+	if *keep > 0 {
+		o.Before = s.Clock.Now().AddDate(0, 0, -*keep)
+	}
+	o.Dir = words[0]
+	r, err := store.Archive(ctx, o)
+	if errors.Is(err, store.ErrReadersUnknown) {
+		err = fmt.Errorf("%w: -read or -readers says it, `crossdock archive` asks them, -decision does without", err)
+	}
+	if err != nil {
+		return failed(errOut, s.Schema.Service, "archive", err)
+	}
+	if r.Finished {
+		fmt.Fprintf(out, "%s: an archive that was interrupted has been finished\n", s.Schema.Service)
+	}
+	if a := r.Archive; a != nil {
+		fmt.Fprintf(out, "%s: entries %d to %d, up to %s, are in %s, %d bytes\n", s.Schema.Service, a.First.GetSequence(), a.Last.GetSequence(),
+			a.ApplyTime.AsTime().Format(time.RFC3339), filepath.Join(o.Dir, a.File), a.Size)
+		fmt.Fprintf(out, "%s: `compact` gives the space back\n", s.Schema.Service)
+	} else {
+		fmt.Fprintf(out, "%s: nothing was moved\n", s.Schema.Service)
+	}
+	fmt.Fprintf(out, "%s: the next entry stays: %s\n", s.Schema.Service, r.Kept)
+	return 0
+}
+
+// readers adds how far readers have read, each as name=sequence, to those that are known.
+func readers(known map[string]uint64, words []string) (map[string]uint64, error) {
+	if known == nil {
+		known = map[string]uint64{}
+	}
+	for _, w := range words {
+		if w == "none" {
+			continue
+		}
+		name, text, ok := strings.Cut(w, "=")
+		sequence, err := strconv.ParseUint(text, 10, 64)
+		if !ok || name == "" || err != nil {
+			return nil, fmt.Errorf("%q is not a reader and a sequence, such as orders=1200", w)
+		}
+		if before, twice := known[name]; !twice || sequence < before {
+			known[name] = sequence
+		}
+	}
+	return known, nil
 }
 
 // lines prints a line every ten seconds while bytes go by.

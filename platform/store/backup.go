@@ -141,7 +141,12 @@ func (s *Snapshot) describe(btx *bbolt.Tx, cat *catalogue) error {
 	if err != nil {
 		return err
 	}
+	archives, err := readArchives(btx, cat.Service)
+	if err != nil {
+		return err
+	}
 	b := s.Backup
+	b.Archives = backupArchives(archives)
 	b.Uid, b.SchemaVersion, b.LastHash = string(uid), version, last.hash
 	b.Last = &eventlogv1.Position{Log: cat.Service, Epoch: last.epoch, Sequence: last.sequence}
 	if last.sequence > 0 {
@@ -234,6 +239,8 @@ type RestoreOptions struct {
 	Replace bool
 	// AfterEpoch is the latest epoch of this log that anybody knows of; the restore begins a later one.
 	AfterEpoch uint64
+	// Archives are folders in which the archive files that the copy names are looked for first, where they are not in their place any more.
+	Archives []string
 	// Actor is who restores, such as "user/alice".
 	Actor string
 	// Progress is told how many bytes were copied or read; may be nil.
@@ -307,7 +314,7 @@ func Restore(ctx context.Context, o RestoreOptions) (_ Restored, err error) {
 	if out.Fork, err = beginEpoch(ctx, o, staged, b, epoch+1); err != nil {
 		return out, err
 	}
-	if out.Report, err = Verify(ctx, staged, o.Schema); err != nil {
+	if out.Report, err = Verify(ctx, staged, o.Schema, o.Archives...); err != nil {
 		return out, err
 	}
 	if len(out.Report.Breaches) > 0 {
@@ -442,7 +449,12 @@ func beginEpoch(ctx context.Context, o RestoreOptions, path string, b *eventlogv
 	if at != PositionOf(b.Last) || !slices.Equal(hash, b.LastHash) {
 		return Fork{}, fmt.Errorf("%w: the copy ends at %v, backup.json says %v", backup.ErrDamaged, at, PositionOf(b.Last))
 	}
-	err = s.db.Update(func(btx *bbolt.Tx) error { return putMeta(btx, metaFormat, []byte(format2)) })
+	err = s.db.Update(func(btx *bbolt.Tx) error {
+		if len(s.archives) > 0 { // such a store has a later format
+			return moveArchives(btx, s.cat.Service, o.Path, o.Archives)
+		}
+		return putMeta(btx, metaFormat, []byte(format2))
+	})
 	if err != nil {
 		return Fork{}, err
 	}

@@ -228,13 +228,7 @@ func (e *entry) applyWrites(btx *bbolt.Tx) error {
 
 // answerAt returns the answer that the entry gave.
 func answerAt(btx *bbolt.Tx, sequence uint64) ([]byte, error) {
-	key := Key(sequence)
-	value := btx.Bucket([]byte(logBucket)).Get(key)
-	data, err := unseal(logBucket, key, value)
-	if err != nil {
-		return nil, err
-	}
-	e, err := decodeEntry(data)
+	e, err := entryAt(btx, sequence)
 	if err != nil {
 		return nil, err
 	}

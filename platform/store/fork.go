@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 )
 
 // firstEpoch is the epoch of a log whose store was never restored.
@@ -151,27 +152,16 @@ func (s *Store) onLine(p Position) error {
 // Line is the way that this store's log has come.
 func (s *Store) Line() Line { return s.line }
 
-// readLine finds the forks of a log from its last entry on backwards: the epochs of its entries only grow.
-func readLine(btx *bbolt.Tx, last tip) (Line, error) {
-	log := btx.Bucket([]byte(logBucket))
-	entryAt := func(sequence uint64) (*entry, error) {
-		key := Key(sequence)
-		data, err := unseal(logBucket, key, log.Get(key))
-		if err != nil {
-			return nil, err
-		}
-		return decodeEntry(data)
-	}
+// readLine finds the forks of a log from its last entry on backwards: the epochs of its entries only grow. Those before the entries that
+// the store holds are in the records of its archive files.
+func readLine(btx *bbolt.Tx, last tip, archives []*storagev1.ArchiveRecord) (Line, error) {
 	var line Line
-	first, _ := log.Cursor().First()
-	for epoch, high := last.epoch, last.sequence; epoch > firstEpoch; {
-		low := uint64(1)
-		if len(first) == 8 {
-			low = parseSequence(first)
-		}
+	held := archivedTip(archives)
+	for epoch, high := last.epoch, last.sequence; epoch > held.epoch; {
+		low := held.sequence + 1
 		for low < high { // the first entry of the epoch is in low…high
 			middle := low + (high-low)/2
-			e, err := entryAt(middle)
+			e, err := entryAt(btx, middle)
 			if err != nil {
 				return nil, err
 			}
@@ -181,7 +171,7 @@ func readLine(btx *bbolt.Tx, last tip) (Line, error) {
 				high = middle
 			}
 		}
-		e, err := entryAt(high)
+		e, err := entryAt(btx, high)
 		if err != nil {
 			return nil, err
 		}
@@ -196,5 +186,5 @@ func readLine(btx *bbolt.Tx, last tip) (Line, error) {
 		epoch, high = f.After.Epoch, f.After.Sequence
 	}
 	slices.Reverse(line)
-	return line, nil
+	return slices.Concat(archivedLine(archives), line), nil
 }

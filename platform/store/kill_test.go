@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// TestMain runs the programs that TestKill and TestFileLimit start, when it is told to.
+// TestMain runs the programs that TestKill, TestFileLimit and TestArchiveKilled start, when it is told to.
 func TestMain(m *testing.M) {
 	if path := os.Getenv("STORE_TO_FILL"); path != "" {
 		fill(path)
@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if path := os.Getenv("STORE_TO_ARCHIVE"); path != "" {
+		archiveKilled(path)
 	}
 	os.Exit(m.Run())
 }

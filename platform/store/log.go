@@ -23,13 +23,17 @@ const (
 
 // ReadLog returns the entries after a position, oldest first, and the last position committed. The zero Position is before
 // the first entry. At most limit entries are returned (0 and more than 256 are 256), fewer when they are large, at least one
-// when there is one. ErrOutOfRange for a position of another log or beyond the end, and as *ForkedError for one that is no more.
+// when there is one. ErrOutOfRange for a position of another log or beyond the end, as *ForkedError for one that is no more, and as
+// *ArchivedError for one whose next entry was moved out of the store.
 func (s *Store) ReadLog(ctx context.Context, after Position, limit int) ([]LogEntry, Position, error) {
 	last := s.Last()
 	if after != (Position{}) {
 		if err := s.onLine(after); err != nil {
 			return nil, last, err
 		}
+	}
+	if err := s.archivedAfter(after); err != nil {
+		return nil, last, err
 	}
 	if after.Sequence > last.Sequence {
 		return nil, last, fmt.Errorf("%w: %v is beyond the end %v", ErrOutOfRange, after, last)
@@ -73,23 +77,29 @@ func (s *Store) LastHash() (Position, []byte) {
 	return s.position(s.last.sequence), bytes.Clone(s.last.hash)
 }
 
-// Written names the records that an entry put or deleted, as "bucket/key".
+// Written names the records that an entry put or deleted, as "bucket/key"; *ArchivedError for one that the store does not hold any more.
 func (s *Store) Written(ctx context.Context, sequence uint64) ([]string, error) {
+	if sequence > 0 {
+		if err := s.archivedAfter(s.position(sequence - 1)); err != nil {
+			return nil, err
+		}
+	}
 	var out []string
 	err := s.look(ctx, func(r *reader) error {
-		key := Key(sequence)
-		data, err := unseal(logBucket, key, r.btx.Bucket([]byte(logBucket)).Get(key))
-		if err != nil {
-			return err
+		e, err := entryAt(r.btx, sequence)
+		if err == nil {
+			out = e.records()
 		}
-		e, err := decodeEntry(data)
-		if err != nil {
-			return err
-		}
-		for _, w := range e.writes {
-			out = append(out, string(w.bucket)+"/"+strings.Trim(printable(w.key), `"`))
-		}
-		return nil
+		return err
 	})
 	return out, err
+}
+
+// records names what e put or deleted.
+func (e *entry) records() []string {
+	var out []string
+	for _, w := range e.writes {
+		out = append(out, string(w.bucket)+"/"+strings.Trim(printable(w.key), `"`))
+	}
+	return out
 }

@@ -63,6 +63,25 @@ const batchRows = 256
 
 // walk has look see every row of a bucket, batches beside each other, and then then, one after the other in order.
 func (v *verifier) walk(name string, look func(w *worker, b *batch), then func(b *batch)) error {
+	return v.spread(name, func(bucket *bbolt.Bucket, emit func(rows []KV) bool) error {
+		c := bucket.Cursor()
+		k, val := c.First()
+		for k != nil {
+			rows := make([]KV, 0, batchRows)
+			for ; k != nil && len(rows) < batchRows; k, val = c.Next() {
+				rows = append(rows, KV{k, val})
+			}
+			if !emit(rows) {
+				break
+			}
+		}
+		return nil
+	}, look, then)
+}
+
+// spread is walk for the rows that feed emits, until it is told to stop. name is the bucket that workers have at hand.
+func (v *verifier) spread(name string, feed func(bucket *bbolt.Bucket, emit func(rows []KV) bool) error, look func(w *worker, b *batch),
+	then func(b *batch)) error {
 	db := v.btx.DB()
 	in := func(fn func(btx *bbolt.Tx, bucket *bbolt.Bucket) error) error {
 		return guard(db.Path(), func() error {
@@ -77,23 +96,19 @@ func (v *verifier) walk(name string, look func(w *worker, b *batch), then func(b
 		defer close(ordered)
 		defer close(work)
 		errs[workers] = in(func(_ *bbolt.Tx, bucket *bbolt.Bucket) error {
-			c, n := bucket.Cursor(), uint64(0)
-			k, val := c.First()
-			for k != nil {
-				b := &batch{first: n, done: make(chan struct{}), rows: make([]KV, 0, batchRows)}
-				for ; k != nil && len(b.rows) < batchRows; k, val = c.Next() {
-					b.rows = append(b.rows, KV{k, val})
-				}
-				n += uint64(len(b.rows))
+			n := uint64(0)
+			return feed(bucket, func(rows []KV) bool {
+				b := &batch{first: n, done: make(chan struct{}), rows: rows}
+				n += uint64(len(rows))
 				for _, ch := range []chan *batch{ordered, work} {
 					select {
 					case ch <- b:
 					case <-stop:
-						return nil
+						return false
 					}
 				}
-			}
-			return nil
+				return true
+			})
 		})
 	})
 	for i := range workers {
@@ -337,19 +352,11 @@ func (v *verifier) name(hashes map[uint64]bool) error {
 			want[bucket][string(key)] = value
 		}
 	}
-	c := v.btx.Bucket([]byte(logBucket)).Cursor()
-	for k, val := c.First(); k != nil && v.ctx.Err() == nil; k, val = c.Next() {
-		if len(val) < envelopeSize {
-			continue
-		}
-		e, err := decodeEntry(val[envelopeSize:])
-		if err != nil {
-			continue // is named already
-		}
+	v.eachEntry(func(e *entry) {
 		for _, w := range e.writes {
 			put(string(w.bucket), w.key, w.value)
 		}
-	}
+	})
 	v.cat.rebuild(v.ctx, &reader{btx: v.btx, cat: v.cat}, &DerivedWriter{cat: v.cat, put: func(b *Bucket, key, stored []byte) error {
 		put(b.Name, key, stored)
 		return nil

@@ -21,6 +21,7 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 	"crossdock.dev/platform/clock"
 )
 
@@ -51,18 +52,19 @@ const appendFill = 0.95
 
 // Store is an open store. Its methods may be called from any goroutine.
 type Store struct {
-	path    string
-	cat     *catalogue
-	db      *bbolt.DB
-	clock   clock.Business
-	machine clock.Machine
-	metrics *metrics
-	log     *slog.Logger
-	random  io.Reader
-	uid     string
-	line    Line                  // fixed while the store is open
-	causes  *causeIndex           // of the writer
-	commit  func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests put a failing disk here
+	path     string
+	cat      *catalogue
+	db       *bbolt.DB
+	clock    clock.Business
+	machine  clock.Machine
+	metrics  *metrics
+	log      *slog.Logger
+	random   io.Reader
+	uid      string
+	line     Line // fixed while the store is open, as archives are
+	archives []*storagev1.ArchiveRecord
+	causes   *causeIndex           // of the writer
+	commit   func(*bbolt.Tx) error // (*bbolt.Tx).Commit; tests put a failing disk here
 
 	inline   *inline // in a simulation
 	queue    chan *Pending
@@ -225,9 +227,11 @@ const (
 	metaUID     = "uid"
 	metaVersion = "schema_version"
 
-	// A store that was restored has entries of more than one epoch, which programs before the second format take for damage.
+	// A store that was restored has entries of more than one epoch, which programs before the second format take for damage; one that was
+	// archived has not all entries, which programs before the third do.
 	format  = "crossdock-store-1"
 	format2 = "crossdock-store-2"
+	format3 = "crossdock-store-3"
 )
 
 func putMeta(btx *bbolt.Tx, key string, data []byte) error {
@@ -244,7 +248,7 @@ func getMeta(btx *bbolt.Tx, key string) ([]byte, error) {
 
 // checkMeta refuses a file that is not this service's, or newer than this program; it returns the schema version of the file.
 func checkMeta(btx *bbolt.Tx, cat *catalogue) (version uint32, err error) {
-	for key, want := range map[string][]string{metaFormat: {format, format2}, metaService: {cat.Service}} {
+	for key, want := range map[string][]string{metaFormat: {format, format2, format3}, metaService: {cat.Service}} {
 		got, err := getMeta(btx, key)
 		if err != nil {
 			return 0, err
@@ -286,7 +290,10 @@ func (s *Store) load(ctx context.Context) error {
 		if s.last, err = readTip(btx); err != nil {
 			return err
 		}
-		s.line, err = readLine(btx, s.last)
+		if s.archives, err = readArchives(btx, s.cat.Service); err != nil {
+			return err
+		}
+		s.line, err = readLine(btx, s.last, s.archives)
 		return err
 	})
 	if err != nil {

@@ -46,12 +46,13 @@ func (r *Report) breach(format string, args ...any) {
 // Verify checks the store in a file that no program has open: the hash chain, the checksum of every value, the log replayed
 // again against the stored records byte by byte, rebuilt derived buckets against the stored ones, personal
 // records against their salted hashes, the schema's invariants, and the structure of the pages below all that. Breaches are in the report; an error means that the file
-// could not be checked to the end, as when its page structure is damaged.
-func Verify(ctx context.Context, path string, schema Schema) (Report, error) {
-	return verifyFile(ctx, path, schema, 5*time.Second)
+// could not be checked to the end, as when its page structure is damaged. Entries in archive files are part of the log; archives are
+// folders in which those are looked for first.
+func Verify(ctx context.Context, path string, schema Schema, archives ...string) (Report, error) {
+	return verifyFile(ctx, path, schema, 5*time.Second, archives)
 }
 
-func verifyFile(ctx context.Context, path string, schema Schema, lock time.Duration) (Report, error) {
+func verifyFile(ctx context.Context, path string, schema Schema, lock time.Duration, archives []string) (Report, error) {
 	cat, err := newCatalogue(schema)
 	if err != nil {
 		return Report{}, err
@@ -79,6 +80,7 @@ func verifyFile(ctx context.Context, path string, schema Schema, lock time.Durat
 		}
 		return db.View(func(btx *bbolt.Tx) error {
 			v := newVerifier(ctx, &report, cat, btx)
+			v.archiveDirs = archives
 			defer v.expected.close()
 			return v.run()
 		})
@@ -122,6 +124,12 @@ type verifier struct {
 	expected *spill                  // what the log and a rebuild say, and what is stored
 	firstDay []byte                  // of which causes are kept
 	causes   atomic.Uint64           // found of those that the log has
+
+	archiveDirs []string
+	archives    []*storagev1.ArchiveRecord
+	last        tip    // of the entries that were replayed
+	before      uint64 // entries in archive files
+	incomplete  bool   // entries are missing, so that records cannot be compared with the log
 }
 
 func newVerifier(ctx context.Context, report *Report, cat *catalogue, btx *bbolt.Tx) *verifier {
@@ -152,14 +160,18 @@ func (v *verifier) run() error {
 	if err := v.derived(); err != nil {
 		return err
 	}
-	v.Checks = append(v.Checks, "I1 replay", "I1 checksums", "I1 personal")
+	v.Checks = append(v.Checks, "I1 checksums")
 	for _, b := range v.cat.Buckets {
 		if err := v.stored(b); err != nil {
 			return err
 		}
 	}
-	if err := v.compare(); err != nil {
+	if v.incomplete {
+		v.breach("records were not compared with the log, since it is not all there")
+	} else if err := v.compare(); err != nil {
 		return err
+	} else {
+		v.Checks = append(v.Checks, "I1 replay", "I1 personal")
 	}
 	r := &reader{btx: v.btx, cat: v.cat}
 	for _, i := range v.cat.Invariants {
@@ -204,7 +216,7 @@ func (v *verifier) buckets() error {
 		if _, err := unseal(metaBucket, k, val); err != nil {
 			v.breach("%v", err)
 		}
-		if !rows[string(k)] {
+		if !rows[string(k)] && !bytes.HasPrefix(k, []byte(metaArchive)) {
 			v.breach("bucket meta key %s: is not a row of a store", printable(k))
 		}
 		delete(rows, string(k))
@@ -212,44 +224,137 @@ func (v *verifier) buckets() error {
 	for k := range rows {
 		v.breach("bucket meta key %q: is missing", k)
 	}
+	archives, err := readArchives(v.btx, v.cat.Service)
+	if err != nil {
+		v.breach("%v", err)
+		v.incomplete = true
+	}
+	v.archives = archives
 	return nil
 }
 
-// replay reads the log from its first entry, checks the chain, and notes what every change wrote.
+// replay reads the log from its first entry, checks the chain, and notes what every change wrote: first what is in archive files, each as
+// its record says, then what the store holds.
 func (v *verifier) replay() error {
-	last := tip{epoch: firstEpoch}
+	v.last = tip{epoch: firstEpoch}
+	for n, rec := range v.archives {
+		if err := v.replayArchive(rec, archivedTip(v.archives[:n+1])); err != nil {
+			return err
+		}
+	}
+	held := v.last
 	return v.walk(logBucket, func(w *worker, b *batch) {
+		b.entries = make([]*entry, len(b.rows))
+		for i, row := range b.rows {
+			if held.holds(row.Key) {
+				continue
+			}
+			reachable(b, i, w.bucket, logBucket, row)
+			w.entry(b, i, row)
+		}
+	}, func(b *batch) {
+		for i, row := range b.rows {
+			if !held.holds(row.Key) { // else it is about to be deleted, and nobody is shown it
+				v.replayed(b, i, row)
+			}
+		}
+	})
+}
+
+// holds tells whether the entry with a key stands up to t.
+func (t tip) holds(key []byte) bool { return len(key) == 8 && parseSequence(key) <= t.sequence }
+
+// replayArchive replays the file of a record; end is where it ends by that.
+func (v *verifier) replayArchive(rec *storagev1.ArchiveRecord, end tip) error {
+	path := archivePath(rec, v.btx.DB().Path(), v.archiveDirs)
+	var wrong error
+	err := v.spread(logBucket, func(_ *bbolt.Bucket, emit func([]KV) bool) error {
+		var rows []KV
+		wrong = readArchive(path, rec.Archive, func(key, value []byte) (bool, error) {
+			if rows = append(rows, KV{key, value}); len(rows) < batchRows {
+				return true, nil
+			}
+			full := rows
+			rows = make([]KV, 0, batchRows)
+			return emit(full), nil
+		})
+		emit(rows)
+		return nil
+	}, func(w *worker, b *batch) {
 		b.entries = make([]*entry, len(b.rows))
 		for i, row := range b.rows {
 			w.entry(b, i, row)
 		}
 	}, func(b *batch) {
 		for i, row := range b.rows {
-			v.Entries++
-			name := "key " + printable(row.Key)
-			if len(row.Key) == 8 {
-				name = fmt.Sprintf("entry %d", last.sequence+1)
-			}
-			for _, finding := range b.findings[i] {
-				v.breach("log %s: %s", name, finding)
-			}
-			e := b.entries[i]
-			if e == nil {
-				last.sequence++
-				last.hash = nil
-				continue
-			}
-			if err := e.follows(v.cat.Service, row.Key, last); err != nil {
-				v.breach("log %s: %v", name, err)
-			}
-			last = e.tip()
+			v.replayed(b, i, row)
 		}
 	})
+	if err != nil {
+		return err
+	}
+	if wrong != nil {
+		v.breach("%v", wrong)
+	}
+	if got := v.last; got.sequence != end.sequence || !bytes.Equal(got.hash, end.hash) {
+		if wrong == nil {
+			v.breach("archive file %s: ends with entry %d, hash %x, the store's record says %d, %x", path, got.sequence, got.hash, end.sequence, end.hash)
+		}
+		v.incomplete = true
+	}
+	v.last, v.before = end, end.sequence
+	return nil
+}
+
+// replayed checks the chain at the next entry.
+func (v *verifier) replayed(b *batch, i int, row KV) {
+	v.Entries++
+	name := "key " + printable(row.Key)
+	if len(row.Key) == 8 {
+		name = fmt.Sprintf("entry %d", v.last.sequence+1)
+	}
+	for _, finding := range b.findings[i] {
+		v.breach("log %s: %s", name, finding)
+	}
+	e := b.entries[i]
+	if e == nil {
+		v.last.sequence++
+		v.last.hash = nil
+		return
+	}
+	if err := e.follows(v.cat.Service, row.Key, v.last); err != nil {
+		v.breach("log %s: %v", name, err)
+	}
+	v.last = e.tip()
+}
+
+// eachEntry calls fn for the entries that can be read, oldest first.
+func (v *verifier) eachEntry(fn func(e *entry)) {
+	see := func(value []byte) {
+		if len(value) < envelopeSize {
+			return
+		}
+		if e, err := decodeEntry(value[envelopeSize:]); err == nil { // else it is named already
+			fn(e)
+		}
+	}
+	for _, rec := range v.archives {
+		_ = readArchive(archivePath(rec, v.btx.DB().Path(), v.archiveDirs), rec.Archive, func(_, value []byte) (bool, error) {
+			see(value)
+			return v.ctx.Err() == nil, nil
+		}) // its error is named already
+	}
+	held := archivedTip(v.archives)
+	c := v.btx.Bucket([]byte(logBucket)).Cursor()
+	for k, val := c.First(); k != nil && v.ctx.Err() == nil; k, val = c.Next() {
+		if !held.holds(k) {
+			see(val)
+		}
+	}
 }
 
 // entry looks at one row of the log, as far as that goes without the others.
 func (w *worker) entry(b *batch, i int, row KV) {
-	reachable(b, i, w.bucket, logBucket, row)
 	data, err := unseal(logBucket, row.Key, row.Value)
 	if err != nil {
 		b.find(i, err)
@@ -270,7 +375,7 @@ func (w *worker) entry(b *batch, i int, row KV) {
 			b.find(i, fmt.Errorf("cannot be replayed: bucket %s is not one of records", printable(lw.bucket)))
 			continue
 		}
-		w.note(string(lw.bucket), lw.key, lw.value, b.first+uint64(i))
+		w.note(string(lw.bucket), lw.key, lw.value, w.v.before+b.first+uint64(i))
 	}
 	if err := w.cause(e); err != nil {
 		b.find(i, err)
@@ -446,8 +551,8 @@ func (w *DerivedWriter) Put(ctx context.Context, b *Bucket, key, value []byte) e
 
 // RunVerify is the verify subcommand of a service: it prints the report and returns the exit code, 0 for a whole store, 1 for
 // breaches, 2 when the file could not be checked to the end.
-func RunVerify(w io.Writer, path string, schema Schema) int {
-	report, err := Verify(context.Background(), path, schema)
+func RunVerify(w io.Writer, path string, schema Schema, archives ...string) int {
+	report, err := Verify(context.Background(), path, schema, archives...)
 	for _, b := range report.Breaches {
 		fmt.Fprintln(w, b)
 	}

@@ -360,7 +360,7 @@ func TestRunVerifyCodes(t *testing.T) {
 func TestVerifyRefusesAFileInUse(t *testing.T) {
 	o := testOptions(filepath.Join(t.TempDir(), "test.db"))
 	openTest(t, o)
-	if _, err := verifyFile(context.Background(), o.Path, testSchema(), 10*time.Millisecond); !errors.Is(err, ErrInUse) {
+	if _, err := verifyFile(context.Background(), o.Path, testSchema(), 10*time.Millisecond, nil); !errors.Is(err, ErrInUse) {
 		t.Errorf("Verify of a file in use: %v, want ErrInUse", err)
 	}
 }

@@ -50,6 +50,7 @@ type Commands struct {
 	Verify    verifyCmd    `cmd:"" help:"Check every store and what must hold across services; exit 1 with breaches."`
 	Backup    backupCmd    `cmd:"" help:"Copy the stores and documents of running services."`
 	Restore   restoreCmd   `cmd:"" help:"Make the store of a stopped service out of a backup."`
+	Archive   archiveCmd   `cmd:"" help:"Move old entries of a stopped service's log into a file."`
 	Reconcile reconcileCmd `cmd:"" help:"Decide what a restore leaves to a person."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 	Doctor    doctorCmd    `cmd:"" help:"Check whether this machine can build and run the suite; exit 1 when it cannot."`

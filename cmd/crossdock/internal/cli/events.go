@@ -102,8 +102,8 @@ func (c *eventsTailCmd) read(ctx context.Context, env *Env, service string) ([]f
 	switch {
 	case c.From > 0:
 		at.Sequence = c.From - 1
-	case last.GetSequence() > backlog:
-		at.Sequence = last.GetSequence() - backlog
+	default:
+		at.Sequence = max(last.GetSequence()-min(last.GetSequence(), backlog), max(log.GetFirst().GetSequence(), 1)-1)
 	}
 	var out []fact
 	for at.GetSequence() < last.GetSequence() {

@@ -299,7 +299,7 @@ func (s *serviceStatus) ask(ctx context.Context, cc grpc.ClientConnInterface, no
 	}
 	s.position = log.GetLast()
 	s.LastEpoch, s.LastSequence = log.GetLast().GetEpoch(), log.GetLast().GetSequence()
-	if err := s.lastFact(ctx, client); err != nil {
+	if err := s.lastFact(ctx, client, log.GetFirst()); err != nil {
 		return err
 	}
 	consumers, err := pages(0, func(size int32, token string) ([]*eventlogv1.Consumer, string, error) {
@@ -328,15 +328,15 @@ func (s *serviceStatus) ask(ctx context.Context, cc grpc.ClientConnInterface, no
 	return s.tasks(ctx, client, now)
 }
 
-// lastFact looks for the last fact among the last entries: an entry may hold none.
-func (s *serviceStatus) lastFact(ctx context.Context, client eventlogv1.EventLogServiceClient) error {
+// lastFact looks for the last fact among the last entries that are held: an entry may hold none.
+func (s *serviceStatus) lastFact(ctx context.Context, client eventlogv1.EventLogServiceClient, first *eventlogv1.Position) error {
 	req := &eventlogv1.ReadEntriesRequest{}
 	if s.LastSequence == 0 {
 		return nil
 	}
-	if s.LastSequence > lastEntries {
+	if after := max(s.LastSequence-min(s.LastSequence, lastEntries), max(first.GetSequence(), 1)-1); after > 0 {
 		req.After = proto.CloneOf(s.position)
-		req.After.Sequence -= lastEntries
+		req.After.Sequence = after
 	}
 	resp, err := client.ReadEntries(ctx, req)
 	if err != nil {

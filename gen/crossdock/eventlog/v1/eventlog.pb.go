@@ -1660,7 +1660,9 @@ type Backup struct {
 	// The files, the store first.
 	Files []*BackupFile `protobuf:"bytes,7,rep,name=files,proto3" json:"files,omitempty"`
 	// Bytes of all files.
-	TotalSize     int64 `protobuf:"varint,8,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	TotalSize int64 `protobuf:"varint,8,opt,name=total_size,json=totalSize,proto3" json:"total_size,omitempty"`
+	// The archive files that the store's log goes on from, oldest first. They are not part of the copy.
+	Archives      []*Archive `protobuf:"bytes,9,rep,name=archives,proto3" json:"archives,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1751,6 +1753,158 @@ func (x *Backup) GetTotalSize() int64 {
 	return 0
 }
 
+func (x *Backup) GetArchives() []*Archive {
+	if x != nil {
+		return x.Archives
+	}
+	return nil
+}
+
+// Archive is a file with the oldest entries of a log, which were moved out of the store.
+type Archive struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The file's name.
+	File string `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// Identity of the store.
+	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	// The first entry in it.
+	First *Position `protobuf:"bytes,3,opt,name=first,proto3" json:"first,omitempty"`
+	// The last entry in it.
+	Last *Position `protobuf:"bytes,4,opt,name=last,proto3" json:"last,omitempty"`
+	// Hash of the entry before the first; empty when that is the first of the log.
+	PreviousHash []byte `protobuf:"bytes,5,opt,name=previous_hash,json=previousHash,proto3" json:"previous_hash,omitempty"`
+	// Hash of the last.
+	LastHash []byte `protobuf:"bytes,6,opt,name=last_hash,json=lastHash,proto3" json:"last_hash,omitempty"`
+	// When the last was committed (business time), UTC.
+	ApplyTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=apply_time,json=applyTime,proto3" json:"apply_time,omitempty"`
+	// Bytes of the file.
+	Size int64 `protobuf:"varint,8,opt,name=size,proto3" json:"size,omitempty"`
+	// SHA-256 of the file up to its last 32 bytes, which are that sum; lower-case hexadecimal.
+	Sha256 string `protobuf:"bytes,9,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Who moved the entries.
+	Actor string `protobuf:"bytes,10,opt,name=actor,proto3" json:"actor,omitempty"`
+	// When (business time), UTC.
+	Time *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=time,proto3" json:"time,omitempty"`
+	// Why it went past a reader, or without knowing the readers; empty when it did not.
+	Decision      string `protobuf:"bytes,12,opt,name=decision,proto3" json:"decision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Archive) Reset() {
+	*x = Archive{}
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Archive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Archive) ProtoMessage() {}
+
+func (x *Archive) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Archive.ProtoReflect.Descriptor instead.
+func (*Archive) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Archive) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Archive) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+func (x *Archive) GetFirst() *Position {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *Archive) GetLast() *Position {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *Archive) GetPreviousHash() []byte {
+	if x != nil {
+		return x.PreviousHash
+	}
+	return nil
+}
+
+func (x *Archive) GetLastHash() []byte {
+	if x != nil {
+		return x.LastHash
+	}
+	return nil
+}
+
+func (x *Archive) GetApplyTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ApplyTime
+	}
+	return nil
+}
+
+func (x *Archive) GetSize() int64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Archive) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *Archive) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *Archive) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Archive) GetDecision() string {
+	if x != nil {
+		return x.Decision
+	}
+	return ""
+}
+
 // BackupFile is a file of a backup.
 type BackupFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1766,7 +1920,7 @@ type BackupFile struct {
 
 func (x *BackupFile) Reset() {
 	*x = BackupFile{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[19]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +1932,7 @@ func (x *BackupFile) String() string {
 func (*BackupFile) ProtoMessage() {}
 
 func (x *BackupFile) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[19]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +1945,7 @@ func (x *BackupFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupFile.ProtoReflect.Descriptor instead.
 func (*BackupFile) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{19}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *BackupFile) GetName() string {
@@ -1832,7 +1986,7 @@ type VerifyReport struct {
 
 func (x *VerifyReport) Reset() {
 	*x = VerifyReport{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[20]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1844,7 +1998,7 @@ func (x *VerifyReport) String() string {
 func (*VerifyReport) ProtoMessage() {}
 
 func (x *VerifyReport) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[20]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1857,7 +2011,7 @@ func (x *VerifyReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyReport.ProtoReflect.Descriptor instead.
 func (*VerifyReport) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{20}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *VerifyReport) GetEntries() uint64 {
@@ -1897,7 +2051,7 @@ type GetLogRequest struct {
 
 func (x *GetLogRequest) Reset() {
 	*x = GetLogRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[21]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1909,7 +2063,7 @@ func (x *GetLogRequest) String() string {
 func (*GetLogRequest) ProtoMessage() {}
 
 func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[21]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1922,7 +2076,7 @@ func (x *GetLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetLogRequest.ProtoReflect.Descriptor instead.
 func (*GetLogRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{21}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{22}
 }
 
 // ReadEntriesRequest asks for entries after a position.
@@ -1938,7 +2092,7 @@ type ReadEntriesRequest struct {
 
 func (x *ReadEntriesRequest) Reset() {
 	*x = ReadEntriesRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[22]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1950,7 +2104,7 @@ func (x *ReadEntriesRequest) String() string {
 func (*ReadEntriesRequest) ProtoMessage() {}
 
 func (x *ReadEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[22]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1963,7 +2117,7 @@ func (x *ReadEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadEntriesRequest.ProtoReflect.Descriptor instead.
 func (*ReadEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{22}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ReadEntriesRequest) GetAfter() *Position {
@@ -1993,7 +2147,7 @@ type ReadEntriesResponse struct {
 
 func (x *ReadEntriesResponse) Reset() {
 	*x = ReadEntriesResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[23]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2159,7 @@ func (x *ReadEntriesResponse) String() string {
 func (*ReadEntriesResponse) ProtoMessage() {}
 
 func (x *ReadEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[23]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2172,7 @@ func (x *ReadEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadEntriesResponse.ProtoReflect.Descriptor instead.
 func (*ReadEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{23}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReadEntriesResponse) GetEntries() []*Entry {
@@ -2046,7 +2200,7 @@ type TailEntriesRequest struct {
 
 func (x *TailEntriesRequest) Reset() {
 	*x = TailEntriesRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[24]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +2212,7 @@ func (x *TailEntriesRequest) String() string {
 func (*TailEntriesRequest) ProtoMessage() {}
 
 func (x *TailEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[24]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +2225,7 @@ func (x *TailEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailEntriesRequest.ProtoReflect.Descriptor instead.
 func (*TailEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{24}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TailEntriesRequest) GetAfter() *Position {
@@ -2094,7 +2248,7 @@ type TailEntriesResponse struct {
 
 func (x *TailEntriesResponse) Reset() {
 	*x = TailEntriesResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[25]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2260,7 @@ func (x *TailEntriesResponse) String() string {
 func (*TailEntriesResponse) ProtoMessage() {}
 
 func (x *TailEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[25]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2273,7 @@ func (x *TailEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailEntriesResponse.ProtoReflect.Descriptor instead.
 func (*TailEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{25}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TailEntriesResponse) GetEntries() []*Entry {
@@ -2145,7 +2299,7 @@ type VerifyStoreRequest struct {
 
 func (x *VerifyStoreRequest) Reset() {
 	*x = VerifyStoreRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[26]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2157,7 +2311,7 @@ func (x *VerifyStoreRequest) String() string {
 func (*VerifyStoreRequest) ProtoMessage() {}
 
 func (x *VerifyStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[26]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2170,7 +2324,7 @@ func (x *VerifyStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyStoreRequest.ProtoReflect.Descriptor instead.
 func (*VerifyStoreRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{26}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{27}
 }
 
 // ListConsumersRequest asks for all consumers; there are only a few.
@@ -2186,7 +2340,7 @@ type ListConsumersRequest struct {
 
 func (x *ListConsumersRequest) Reset() {
 	*x = ListConsumersRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[27]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2352,7 @@ func (x *ListConsumersRequest) String() string {
 func (*ListConsumersRequest) ProtoMessage() {}
 
 func (x *ListConsumersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[27]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2365,7 @@ func (x *ListConsumersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConsumersRequest.ProtoReflect.Descriptor instead.
 func (*ListConsumersRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{27}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListConsumersRequest) GetPageSize() int32 {
@@ -2241,7 +2395,7 @@ type ListConsumersResponse struct {
 
 func (x *ListConsumersResponse) Reset() {
 	*x = ListConsumersResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[28]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2253,7 +2407,7 @@ func (x *ListConsumersResponse) String() string {
 func (*ListConsumersResponse) ProtoMessage() {}
 
 func (x *ListConsumersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[28]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2266,7 +2420,7 @@ func (x *ListConsumersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConsumersResponse.ProtoReflect.Descriptor instead.
 func (*ListConsumersResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{28}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListConsumersResponse) GetConsumers() []*Consumer {
@@ -2298,7 +2452,7 @@ type ListParkedFactsRequest struct {
 
 func (x *ListParkedFactsRequest) Reset() {
 	*x = ListParkedFactsRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[29]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2310,7 +2464,7 @@ func (x *ListParkedFactsRequest) String() string {
 func (*ListParkedFactsRequest) ProtoMessage() {}
 
 func (x *ListParkedFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[29]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2323,7 +2477,7 @@ func (x *ListParkedFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedFactsRequest.ProtoReflect.Descriptor instead.
 func (*ListParkedFactsRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{29}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListParkedFactsRequest) GetParent() string {
@@ -2360,7 +2514,7 @@ type ListParkedFactsResponse struct {
 
 func (x *ListParkedFactsResponse) Reset() {
 	*x = ListParkedFactsResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[30]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2526,7 @@ func (x *ListParkedFactsResponse) String() string {
 func (*ListParkedFactsResponse) ProtoMessage() {}
 
 func (x *ListParkedFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[30]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2539,7 @@ func (x *ListParkedFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListParkedFactsResponse.ProtoReflect.Descriptor instead.
 func (*ListParkedFactsResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{30}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListParkedFactsResponse) GetParkedFacts() []*ParkedFact {
@@ -2415,7 +2569,7 @@ type RetryParkedFactRequest struct {
 
 func (x *RetryParkedFactRequest) Reset() {
 	*x = RetryParkedFactRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[31]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2427,7 +2581,7 @@ func (x *RetryParkedFactRequest) String() string {
 func (*RetryParkedFactRequest) ProtoMessage() {}
 
 func (x *RetryParkedFactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[31]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2440,7 +2594,7 @@ func (x *RetryParkedFactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryParkedFactRequest.ProtoReflect.Descriptor instead.
 func (*RetryParkedFactRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{31}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RetryParkedFactRequest) GetName() string {
@@ -2470,7 +2624,7 @@ type ListTasksRequest struct {
 
 func (x *ListTasksRequest) Reset() {
 	*x = ListTasksRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[32]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2482,7 +2636,7 @@ func (x *ListTasksRequest) String() string {
 func (*ListTasksRequest) ProtoMessage() {}
 
 func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[32]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2495,7 +2649,7 @@ func (x *ListTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListTasksRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{32}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListTasksRequest) GetPageSize() int32 {
@@ -2525,7 +2679,7 @@ type ListTasksResponse struct {
 
 func (x *ListTasksResponse) Reset() {
 	*x = ListTasksResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[33]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2537,7 +2691,7 @@ func (x *ListTasksResponse) String() string {
 func (*ListTasksResponse) ProtoMessage() {}
 
 func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[33]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2550,7 +2704,7 @@ func (x *ListTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListTasksResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{33}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListTasksResponse) GetTasks() []*Task {
@@ -2580,7 +2734,7 @@ type RetryTaskRequest struct {
 
 func (x *RetryTaskRequest) Reset() {
 	*x = RetryTaskRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[34]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2592,7 +2746,7 @@ func (x *RetryTaskRequest) String() string {
 func (*RetryTaskRequest) ProtoMessage() {}
 
 func (x *RetryTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[34]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2605,7 +2759,7 @@ func (x *RetryTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryTaskRequest.ProtoReflect.Descriptor instead.
 func (*RetryTaskRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{34}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RetryTaskRequest) GetName() string {
@@ -2637,7 +2791,7 @@ type ListOrphansRequest struct {
 
 func (x *ListOrphansRequest) Reset() {
 	*x = ListOrphansRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[35]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2649,7 +2803,7 @@ func (x *ListOrphansRequest) String() string {
 func (*ListOrphansRequest) ProtoMessage() {}
 
 func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[35]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2662,7 +2816,7 @@ func (x *ListOrphansRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrphansRequest.ProtoReflect.Descriptor instead.
 func (*ListOrphansRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{35}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListOrphansRequest) GetParent() string {
@@ -2699,7 +2853,7 @@ type ListOrphansResponse struct {
 
 func (x *ListOrphansResponse) Reset() {
 	*x = ListOrphansResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[36]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2711,7 +2865,7 @@ func (x *ListOrphansResponse) String() string {
 func (*ListOrphansResponse) ProtoMessage() {}
 
 func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[36]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2724,7 +2878,7 @@ func (x *ListOrphansResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrphansResponse.ProtoReflect.Descriptor instead.
 func (*ListOrphansResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{36}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListOrphansResponse) GetOrphans() []*Orphan {
@@ -2758,7 +2912,7 @@ type ReconcileConsumerRequest struct {
 
 func (x *ReconcileConsumerRequest) Reset() {
 	*x = ReconcileConsumerRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[37]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2770,7 +2924,7 @@ func (x *ReconcileConsumerRequest) String() string {
 func (*ReconcileConsumerRequest) ProtoMessage() {}
 
 func (x *ReconcileConsumerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[37]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2783,7 +2937,7 @@ func (x *ReconcileConsumerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileConsumerRequest.ProtoReflect.Descriptor instead.
 func (*ReconcileConsumerRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{37}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ReconcileConsumerRequest) GetName() string {
@@ -2823,7 +2977,7 @@ type GetFenceRequest struct {
 
 func (x *GetFenceRequest) Reset() {
 	*x = GetFenceRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[38]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2835,7 +2989,7 @@ func (x *GetFenceRequest) String() string {
 func (*GetFenceRequest) ProtoMessage() {}
 
 func (x *GetFenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[38]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2848,7 +3002,7 @@ func (x *GetFenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetFenceRequest.ProtoReflect.Descriptor instead.
 func (*GetFenceRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{38}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{39}
 }
 
 // ReconcileSeriesRequest says where a series goes on.
@@ -2868,7 +3022,7 @@ type ReconcileSeriesRequest struct {
 
 func (x *ReconcileSeriesRequest) Reset() {
 	*x = ReconcileSeriesRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[39]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2880,7 +3034,7 @@ func (x *ReconcileSeriesRequest) String() string {
 func (*ReconcileSeriesRequest) ProtoMessage() {}
 
 func (x *ReconcileSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[39]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2893,7 +3047,7 @@ func (x *ReconcileSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReconcileSeriesRequest.ProtoReflect.Descriptor instead.
 func (*ReconcileSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{39}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ReconcileSeriesRequest) GetSeries() string {
@@ -2939,7 +3093,7 @@ type LiftFenceRequest struct {
 
 func (x *LiftFenceRequest) Reset() {
 	*x = LiftFenceRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[40]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2951,7 +3105,7 @@ func (x *LiftFenceRequest) String() string {
 func (*LiftFenceRequest) ProtoMessage() {}
 
 func (x *LiftFenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[40]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2964,7 +3118,7 @@ func (x *LiftFenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LiftFenceRequest.ProtoReflect.Descriptor instead.
 func (*LiftFenceRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{40}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *LiftFenceRequest) GetEpoch() uint64 {
@@ -3003,7 +3157,7 @@ type DropTaskRequest struct {
 
 func (x *DropTaskRequest) Reset() {
 	*x = DropTaskRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[41]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3015,7 +3169,7 @@ func (x *DropTaskRequest) String() string {
 func (*DropTaskRequest) ProtoMessage() {}
 
 func (x *DropTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[41]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3028,7 +3182,7 @@ func (x *DropTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropTaskRequest.ProtoReflect.Descriptor instead.
 func (*DropTaskRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{41}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DropTaskRequest) GetName() string {
@@ -3061,7 +3215,7 @@ type BackupStoreRequest struct {
 
 func (x *BackupStoreRequest) Reset() {
 	*x = BackupStoreRequest{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[42]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3073,7 +3227,7 @@ func (x *BackupStoreRequest) String() string {
 func (*BackupStoreRequest) ProtoMessage() {}
 
 func (x *BackupStoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[42]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3086,7 +3240,7 @@ func (x *BackupStoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupStoreRequest.ProtoReflect.Descriptor instead.
 func (*BackupStoreRequest) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{42}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{43}
 }
 
 // BackupStoreResponse is the next part of a copy: one message with backup, then for each file one with file, those with its bytes, and one
@@ -3105,7 +3259,7 @@ type BackupStoreResponse struct {
 
 func (x *BackupStoreResponse) Reset() {
 	*x = BackupStoreResponse{}
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[43]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3117,7 +3271,7 @@ func (x *BackupStoreResponse) String() string {
 func (*BackupStoreResponse) ProtoMessage() {}
 
 func (x *BackupStoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[43]
+	mi := &file_crossdock_eventlog_v1_eventlog_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3130,7 +3284,7 @@ func (x *BackupStoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupStoreResponse.ProtoReflect.Descriptor instead.
 func (*BackupStoreResponse) Descriptor() ([]byte, []int) {
-	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{43}
+	return file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *BackupStoreResponse) GetBackup() *Backup {
@@ -3294,7 +3448,7 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\x05epoch\x18\x03 \x01(\x04R\x05epoch\x12\x14\n" +
 	"\x05actor\x18\x04 \x01(\tR\x05actor\x12\x12\n" +
 	"\x04note\x18\x05 \x01(\tR\x04note\x12.\n" +
-	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xc0\x02\n" +
+	"\x04time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xfc\x02\n" +
 	"\x06Backup\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12%\n" +
@@ -3305,7 +3459,23 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"apply_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\tapplyTime\x127\n" +
 	"\x05files\x18\a \x03(\v2!.crossdock.eventlog.v1.BackupFileR\x05files\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\b \x01(\x03R\ttotalSize\"L\n" +
+	"total_size\x18\b \x01(\x03R\ttotalSize\x12:\n" +
+	"\barchives\x18\t \x03(\v2\x1e.crossdock.eventlog.v1.ArchiveR\barchives\"\xa6\x03\n" +
+	"\aArchive\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x10\n" +
+	"\x03uid\x18\x02 \x01(\tR\x03uid\x125\n" +
+	"\x05first\x18\x03 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x05first\x123\n" +
+	"\x04last\x18\x04 \x01(\v2\x1f.crossdock.eventlog.v1.PositionR\x04last\x12#\n" +
+	"\rprevious_hash\x18\x05 \x01(\fR\fpreviousHash\x12\x1b\n" +
+	"\tlast_hash\x18\x06 \x01(\fR\blastHash\x129\n" +
+	"\n" +
+	"apply_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tapplyTime\x12\x12\n" +
+	"\x04size\x18\b \x01(\x03R\x04size\x12\x16\n" +
+	"\x06sha256\x18\t \x01(\tR\x06sha256\x12\x14\n" +
+	"\x05actor\x18\n" +
+	" \x01(\tR\x05actor\x12.\n" +
+	"\x04time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1a\n" +
+	"\bdecision\x18\f \x01(\tR\bdecision\"L\n" +
 	"\n" +
 	"BackupFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -3477,7 +3647,7 @@ func file_crossdock_eventlog_v1_eventlog_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_eventlog_v1_eventlog_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_crossdock_eventlog_v1_eventlog_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
+var file_crossdock_eventlog_v1_eventlog_proto_msgTypes = make([]protoimpl.MessageInfo, 45)
 var file_crossdock_eventlog_v1_eventlog_proto_goTypes = []any{
 	(Task_State)(0),                  // 0: crossdock.eventlog.v1.Task.State
 	(*Position)(nil),                 // 1: crossdock.eventlog.v1.Position
@@ -3499,43 +3669,44 @@ var file_crossdock_eventlog_v1_eventlog_proto_goTypes = []any{
 	(*Series)(nil),                   // 17: crossdock.eventlog.v1.Series
 	(*VoidNumbers)(nil),              // 18: crossdock.eventlog.v1.VoidNumbers
 	(*Backup)(nil),                   // 19: crossdock.eventlog.v1.Backup
-	(*BackupFile)(nil),               // 20: crossdock.eventlog.v1.BackupFile
-	(*VerifyReport)(nil),             // 21: crossdock.eventlog.v1.VerifyReport
-	(*GetLogRequest)(nil),            // 22: crossdock.eventlog.v1.GetLogRequest
-	(*ReadEntriesRequest)(nil),       // 23: crossdock.eventlog.v1.ReadEntriesRequest
-	(*ReadEntriesResponse)(nil),      // 24: crossdock.eventlog.v1.ReadEntriesResponse
-	(*TailEntriesRequest)(nil),       // 25: crossdock.eventlog.v1.TailEntriesRequest
-	(*TailEntriesResponse)(nil),      // 26: crossdock.eventlog.v1.TailEntriesResponse
-	(*VerifyStoreRequest)(nil),       // 27: crossdock.eventlog.v1.VerifyStoreRequest
-	(*ListConsumersRequest)(nil),     // 28: crossdock.eventlog.v1.ListConsumersRequest
-	(*ListConsumersResponse)(nil),    // 29: crossdock.eventlog.v1.ListConsumersResponse
-	(*ListParkedFactsRequest)(nil),   // 30: crossdock.eventlog.v1.ListParkedFactsRequest
-	(*ListParkedFactsResponse)(nil),  // 31: crossdock.eventlog.v1.ListParkedFactsResponse
-	(*RetryParkedFactRequest)(nil),   // 32: crossdock.eventlog.v1.RetryParkedFactRequest
-	(*ListTasksRequest)(nil),         // 33: crossdock.eventlog.v1.ListTasksRequest
-	(*ListTasksResponse)(nil),        // 34: crossdock.eventlog.v1.ListTasksResponse
-	(*RetryTaskRequest)(nil),         // 35: crossdock.eventlog.v1.RetryTaskRequest
-	(*ListOrphansRequest)(nil),       // 36: crossdock.eventlog.v1.ListOrphansRequest
-	(*ListOrphansResponse)(nil),      // 37: crossdock.eventlog.v1.ListOrphansResponse
-	(*ReconcileConsumerRequest)(nil), // 38: crossdock.eventlog.v1.ReconcileConsumerRequest
-	(*GetFenceRequest)(nil),          // 39: crossdock.eventlog.v1.GetFenceRequest
-	(*ReconcileSeriesRequest)(nil),   // 40: crossdock.eventlog.v1.ReconcileSeriesRequest
-	(*LiftFenceRequest)(nil),         // 41: crossdock.eventlog.v1.LiftFenceRequest
-	(*DropTaskRequest)(nil),          // 42: crossdock.eventlog.v1.DropTaskRequest
-	(*BackupStoreRequest)(nil),       // 43: crossdock.eventlog.v1.BackupStoreRequest
-	(*BackupStoreResponse)(nil),      // 44: crossdock.eventlog.v1.BackupStoreResponse
-	(*anypb.Any)(nil),                // 45: google.protobuf.Any
-	(*timestamppb.Timestamp)(nil),    // 46: google.protobuf.Timestamp
+	(*Archive)(nil),                  // 20: crossdock.eventlog.v1.Archive
+	(*BackupFile)(nil),               // 21: crossdock.eventlog.v1.BackupFile
+	(*VerifyReport)(nil),             // 22: crossdock.eventlog.v1.VerifyReport
+	(*GetLogRequest)(nil),            // 23: crossdock.eventlog.v1.GetLogRequest
+	(*ReadEntriesRequest)(nil),       // 24: crossdock.eventlog.v1.ReadEntriesRequest
+	(*ReadEntriesResponse)(nil),      // 25: crossdock.eventlog.v1.ReadEntriesResponse
+	(*TailEntriesRequest)(nil),       // 26: crossdock.eventlog.v1.TailEntriesRequest
+	(*TailEntriesResponse)(nil),      // 27: crossdock.eventlog.v1.TailEntriesResponse
+	(*VerifyStoreRequest)(nil),       // 28: crossdock.eventlog.v1.VerifyStoreRequest
+	(*ListConsumersRequest)(nil),     // 29: crossdock.eventlog.v1.ListConsumersRequest
+	(*ListConsumersResponse)(nil),    // 30: crossdock.eventlog.v1.ListConsumersResponse
+	(*ListParkedFactsRequest)(nil),   // 31: crossdock.eventlog.v1.ListParkedFactsRequest
+	(*ListParkedFactsResponse)(nil),  // 32: crossdock.eventlog.v1.ListParkedFactsResponse
+	(*RetryParkedFactRequest)(nil),   // 33: crossdock.eventlog.v1.RetryParkedFactRequest
+	(*ListTasksRequest)(nil),         // 34: crossdock.eventlog.v1.ListTasksRequest
+	(*ListTasksResponse)(nil),        // 35: crossdock.eventlog.v1.ListTasksResponse
+	(*RetryTaskRequest)(nil),         // 36: crossdock.eventlog.v1.RetryTaskRequest
+	(*ListOrphansRequest)(nil),       // 37: crossdock.eventlog.v1.ListOrphansRequest
+	(*ListOrphansResponse)(nil),      // 38: crossdock.eventlog.v1.ListOrphansResponse
+	(*ReconcileConsumerRequest)(nil), // 39: crossdock.eventlog.v1.ReconcileConsumerRequest
+	(*GetFenceRequest)(nil),          // 40: crossdock.eventlog.v1.GetFenceRequest
+	(*ReconcileSeriesRequest)(nil),   // 41: crossdock.eventlog.v1.ReconcileSeriesRequest
+	(*LiftFenceRequest)(nil),         // 42: crossdock.eventlog.v1.LiftFenceRequest
+	(*DropTaskRequest)(nil),          // 43: crossdock.eventlog.v1.DropTaskRequest
+	(*BackupStoreRequest)(nil),       // 44: crossdock.eventlog.v1.BackupStoreRequest
+	(*BackupStoreResponse)(nil),      // 45: crossdock.eventlog.v1.BackupStoreResponse
+	(*anypb.Any)(nil),                // 46: google.protobuf.Any
+	(*timestamppb.Timestamp)(nil),    // 47: google.protobuf.Timestamp
 }
 var file_crossdock_eventlog_v1_eventlog_proto_depIdxs = []int32{
 	1,  // 0: crossdock.eventlog.v1.Fork.after:type_name -> crossdock.eventlog.v1.Position
 	1,  // 1: crossdock.eventlog.v1.Cause.fact:type_name -> crossdock.eventlog.v1.Position
-	45, // 2: crossdock.eventlog.v1.Fact.payload:type_name -> google.protobuf.Any
+	46, // 2: crossdock.eventlog.v1.Fact.payload:type_name -> google.protobuf.Any
 	1,  // 3: crossdock.eventlog.v1.Head.position:type_name -> crossdock.eventlog.v1.Position
 	3,  // 4: crossdock.eventlog.v1.Head.cause:type_name -> crossdock.eventlog.v1.Cause
-	46, // 5: crossdock.eventlog.v1.Head.occur_time:type_name -> google.protobuf.Timestamp
-	46, // 6: crossdock.eventlog.v1.Head.receive_time:type_name -> google.protobuf.Timestamp
-	46, // 7: crossdock.eventlog.v1.Head.apply_time:type_name -> google.protobuf.Timestamp
+	47, // 5: crossdock.eventlog.v1.Head.occur_time:type_name -> google.protobuf.Timestamp
+	47, // 6: crossdock.eventlog.v1.Head.receive_time:type_name -> google.protobuf.Timestamp
+	47, // 7: crossdock.eventlog.v1.Head.apply_time:type_name -> google.protobuf.Timestamp
 	1,  // 8: crossdock.eventlog.v1.Head.after:type_name -> crossdock.eventlog.v1.Position
 	4,  // 9: crossdock.eventlog.v1.Head.facts:type_name -> crossdock.eventlog.v1.Fact
 	2,  // 10: crossdock.eventlog.v1.Head.fork:type_name -> crossdock.eventlog.v1.Fork
@@ -3548,70 +3719,75 @@ var file_crossdock_eventlog_v1_eventlog_proto_depIdxs = []int32{
 	12, // 17: crossdock.eventlog.v1.Consumer.decisions:type_name -> crossdock.eventlog.v1.ForkDecision
 	2,  // 18: crossdock.eventlog.v1.ForkDecision.fork:type_name -> crossdock.eventlog.v1.Fork
 	1,  // 19: crossdock.eventlog.v1.ForkDecision.read:type_name -> crossdock.eventlog.v1.Position
-	46, // 20: crossdock.eventlog.v1.ForkDecision.time:type_name -> google.protobuf.Timestamp
+	47, // 20: crossdock.eventlog.v1.ForkDecision.time:type_name -> google.protobuf.Timestamp
 	1,  // 21: crossdock.eventlog.v1.Orphan.position:type_name -> crossdock.eventlog.v1.Position
-	46, // 22: crossdock.eventlog.v1.Orphan.apply_time:type_name -> google.protobuf.Timestamp
+	47, // 22: crossdock.eventlog.v1.Orphan.apply_time:type_name -> google.protobuf.Timestamp
 	1,  // 23: crossdock.eventlog.v1.Orphan.cause:type_name -> crossdock.eventlog.v1.Position
 	1,  // 24: crossdock.eventlog.v1.ParkedFact.position:type_name -> crossdock.eventlog.v1.Position
 	0,  // 25: crossdock.eventlog.v1.Task.state:type_name -> crossdock.eventlog.v1.Task.State
-	46, // 26: crossdock.eventlog.v1.Task.due_time:type_name -> google.protobuf.Timestamp
+	47, // 26: crossdock.eventlog.v1.Task.due_time:type_name -> google.protobuf.Timestamp
 	2,  // 27: crossdock.eventlog.v1.Fence.fork:type_name -> crossdock.eventlog.v1.Fork
-	46, // 28: crossdock.eventlog.v1.Fence.time:type_name -> google.protobuf.Timestamp
+	47, // 28: crossdock.eventlog.v1.Fence.time:type_name -> google.protobuf.Timestamp
 	17, // 29: crossdock.eventlog.v1.Fence.series:type_name -> crossdock.eventlog.v1.Series
 	18, // 30: crossdock.eventlog.v1.Series.voids:type_name -> crossdock.eventlog.v1.VoidNumbers
-	46, // 31: crossdock.eventlog.v1.VoidNumbers.time:type_name -> google.protobuf.Timestamp
+	47, // 31: crossdock.eventlog.v1.VoidNumbers.time:type_name -> google.protobuf.Timestamp
 	1,  // 32: crossdock.eventlog.v1.Backup.last:type_name -> crossdock.eventlog.v1.Position
-	46, // 33: crossdock.eventlog.v1.Backup.apply_time:type_name -> google.protobuf.Timestamp
-	20, // 34: crossdock.eventlog.v1.Backup.files:type_name -> crossdock.eventlog.v1.BackupFile
-	1,  // 35: crossdock.eventlog.v1.ReadEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
-	9,  // 36: crossdock.eventlog.v1.ReadEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
-	1,  // 37: crossdock.eventlog.v1.ReadEntriesResponse.last:type_name -> crossdock.eventlog.v1.Position
-	1,  // 38: crossdock.eventlog.v1.TailEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
-	9,  // 39: crossdock.eventlog.v1.TailEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
-	1,  // 40: crossdock.eventlog.v1.TailEntriesResponse.last:type_name -> crossdock.eventlog.v1.Position
-	11, // 41: crossdock.eventlog.v1.ListConsumersResponse.consumers:type_name -> crossdock.eventlog.v1.Consumer
-	14, // 42: crossdock.eventlog.v1.ListParkedFactsResponse.parked_facts:type_name -> crossdock.eventlog.v1.ParkedFact
-	15, // 43: crossdock.eventlog.v1.ListTasksResponse.tasks:type_name -> crossdock.eventlog.v1.Task
-	13, // 44: crossdock.eventlog.v1.ListOrphansResponse.orphans:type_name -> crossdock.eventlog.v1.Orphan
-	19, // 45: crossdock.eventlog.v1.BackupStoreResponse.backup:type_name -> crossdock.eventlog.v1.Backup
-	20, // 46: crossdock.eventlog.v1.BackupStoreResponse.file:type_name -> crossdock.eventlog.v1.BackupFile
-	22, // 47: crossdock.eventlog.v1.EventLogService.GetLog:input_type -> crossdock.eventlog.v1.GetLogRequest
-	23, // 48: crossdock.eventlog.v1.EventLogService.ReadEntries:input_type -> crossdock.eventlog.v1.ReadEntriesRequest
-	25, // 49: crossdock.eventlog.v1.EventLogService.TailEntries:input_type -> crossdock.eventlog.v1.TailEntriesRequest
-	27, // 50: crossdock.eventlog.v1.EventLogService.VerifyStore:input_type -> crossdock.eventlog.v1.VerifyStoreRequest
-	28, // 51: crossdock.eventlog.v1.EventLogService.ListConsumers:input_type -> crossdock.eventlog.v1.ListConsumersRequest
-	30, // 52: crossdock.eventlog.v1.EventLogService.ListParkedFacts:input_type -> crossdock.eventlog.v1.ListParkedFactsRequest
-	32, // 53: crossdock.eventlog.v1.EventLogService.RetryParkedFact:input_type -> crossdock.eventlog.v1.RetryParkedFactRequest
-	33, // 54: crossdock.eventlog.v1.EventLogService.ListTasks:input_type -> crossdock.eventlog.v1.ListTasksRequest
-	35, // 55: crossdock.eventlog.v1.EventLogService.RetryTask:input_type -> crossdock.eventlog.v1.RetryTaskRequest
-	36, // 56: crossdock.eventlog.v1.EventLogService.ListOrphans:input_type -> crossdock.eventlog.v1.ListOrphansRequest
-	38, // 57: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:input_type -> crossdock.eventlog.v1.ReconcileConsumerRequest
-	39, // 58: crossdock.eventlog.v1.EventLogService.GetFence:input_type -> crossdock.eventlog.v1.GetFenceRequest
-	40, // 59: crossdock.eventlog.v1.EventLogService.ReconcileSeries:input_type -> crossdock.eventlog.v1.ReconcileSeriesRequest
-	41, // 60: crossdock.eventlog.v1.EventLogService.LiftFence:input_type -> crossdock.eventlog.v1.LiftFenceRequest
-	42, // 61: crossdock.eventlog.v1.EventLogService.DropTask:input_type -> crossdock.eventlog.v1.DropTaskRequest
-	43, // 62: crossdock.eventlog.v1.EventLogService.BackupStore:input_type -> crossdock.eventlog.v1.BackupStoreRequest
-	10, // 63: crossdock.eventlog.v1.EventLogService.GetLog:output_type -> crossdock.eventlog.v1.Log
-	24, // 64: crossdock.eventlog.v1.EventLogService.ReadEntries:output_type -> crossdock.eventlog.v1.ReadEntriesResponse
-	26, // 65: crossdock.eventlog.v1.EventLogService.TailEntries:output_type -> crossdock.eventlog.v1.TailEntriesResponse
-	21, // 66: crossdock.eventlog.v1.EventLogService.VerifyStore:output_type -> crossdock.eventlog.v1.VerifyReport
-	29, // 67: crossdock.eventlog.v1.EventLogService.ListConsumers:output_type -> crossdock.eventlog.v1.ListConsumersResponse
-	31, // 68: crossdock.eventlog.v1.EventLogService.ListParkedFacts:output_type -> crossdock.eventlog.v1.ListParkedFactsResponse
-	11, // 69: crossdock.eventlog.v1.EventLogService.RetryParkedFact:output_type -> crossdock.eventlog.v1.Consumer
-	34, // 70: crossdock.eventlog.v1.EventLogService.ListTasks:output_type -> crossdock.eventlog.v1.ListTasksResponse
-	15, // 71: crossdock.eventlog.v1.EventLogService.RetryTask:output_type -> crossdock.eventlog.v1.Task
-	37, // 72: crossdock.eventlog.v1.EventLogService.ListOrphans:output_type -> crossdock.eventlog.v1.ListOrphansResponse
-	11, // 73: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:output_type -> crossdock.eventlog.v1.Consumer
-	16, // 74: crossdock.eventlog.v1.EventLogService.GetFence:output_type -> crossdock.eventlog.v1.Fence
-	16, // 75: crossdock.eventlog.v1.EventLogService.ReconcileSeries:output_type -> crossdock.eventlog.v1.Fence
-	16, // 76: crossdock.eventlog.v1.EventLogService.LiftFence:output_type -> crossdock.eventlog.v1.Fence
-	15, // 77: crossdock.eventlog.v1.EventLogService.DropTask:output_type -> crossdock.eventlog.v1.Task
-	44, // 78: crossdock.eventlog.v1.EventLogService.BackupStore:output_type -> crossdock.eventlog.v1.BackupStoreResponse
-	63, // [63:79] is the sub-list for method output_type
-	47, // [47:63] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	47, // 33: crossdock.eventlog.v1.Backup.apply_time:type_name -> google.protobuf.Timestamp
+	21, // 34: crossdock.eventlog.v1.Backup.files:type_name -> crossdock.eventlog.v1.BackupFile
+	20, // 35: crossdock.eventlog.v1.Backup.archives:type_name -> crossdock.eventlog.v1.Archive
+	1,  // 36: crossdock.eventlog.v1.Archive.first:type_name -> crossdock.eventlog.v1.Position
+	1,  // 37: crossdock.eventlog.v1.Archive.last:type_name -> crossdock.eventlog.v1.Position
+	47, // 38: crossdock.eventlog.v1.Archive.apply_time:type_name -> google.protobuf.Timestamp
+	47, // 39: crossdock.eventlog.v1.Archive.time:type_name -> google.protobuf.Timestamp
+	1,  // 40: crossdock.eventlog.v1.ReadEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
+	9,  // 41: crossdock.eventlog.v1.ReadEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
+	1,  // 42: crossdock.eventlog.v1.ReadEntriesResponse.last:type_name -> crossdock.eventlog.v1.Position
+	1,  // 43: crossdock.eventlog.v1.TailEntriesRequest.after:type_name -> crossdock.eventlog.v1.Position
+	9,  // 44: crossdock.eventlog.v1.TailEntriesResponse.entries:type_name -> crossdock.eventlog.v1.Entry
+	1,  // 45: crossdock.eventlog.v1.TailEntriesResponse.last:type_name -> crossdock.eventlog.v1.Position
+	11, // 46: crossdock.eventlog.v1.ListConsumersResponse.consumers:type_name -> crossdock.eventlog.v1.Consumer
+	14, // 47: crossdock.eventlog.v1.ListParkedFactsResponse.parked_facts:type_name -> crossdock.eventlog.v1.ParkedFact
+	15, // 48: crossdock.eventlog.v1.ListTasksResponse.tasks:type_name -> crossdock.eventlog.v1.Task
+	13, // 49: crossdock.eventlog.v1.ListOrphansResponse.orphans:type_name -> crossdock.eventlog.v1.Orphan
+	19, // 50: crossdock.eventlog.v1.BackupStoreResponse.backup:type_name -> crossdock.eventlog.v1.Backup
+	21, // 51: crossdock.eventlog.v1.BackupStoreResponse.file:type_name -> crossdock.eventlog.v1.BackupFile
+	23, // 52: crossdock.eventlog.v1.EventLogService.GetLog:input_type -> crossdock.eventlog.v1.GetLogRequest
+	24, // 53: crossdock.eventlog.v1.EventLogService.ReadEntries:input_type -> crossdock.eventlog.v1.ReadEntriesRequest
+	26, // 54: crossdock.eventlog.v1.EventLogService.TailEntries:input_type -> crossdock.eventlog.v1.TailEntriesRequest
+	28, // 55: crossdock.eventlog.v1.EventLogService.VerifyStore:input_type -> crossdock.eventlog.v1.VerifyStoreRequest
+	29, // 56: crossdock.eventlog.v1.EventLogService.ListConsumers:input_type -> crossdock.eventlog.v1.ListConsumersRequest
+	31, // 57: crossdock.eventlog.v1.EventLogService.ListParkedFacts:input_type -> crossdock.eventlog.v1.ListParkedFactsRequest
+	33, // 58: crossdock.eventlog.v1.EventLogService.RetryParkedFact:input_type -> crossdock.eventlog.v1.RetryParkedFactRequest
+	34, // 59: crossdock.eventlog.v1.EventLogService.ListTasks:input_type -> crossdock.eventlog.v1.ListTasksRequest
+	36, // 60: crossdock.eventlog.v1.EventLogService.RetryTask:input_type -> crossdock.eventlog.v1.RetryTaskRequest
+	37, // 61: crossdock.eventlog.v1.EventLogService.ListOrphans:input_type -> crossdock.eventlog.v1.ListOrphansRequest
+	39, // 62: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:input_type -> crossdock.eventlog.v1.ReconcileConsumerRequest
+	40, // 63: crossdock.eventlog.v1.EventLogService.GetFence:input_type -> crossdock.eventlog.v1.GetFenceRequest
+	41, // 64: crossdock.eventlog.v1.EventLogService.ReconcileSeries:input_type -> crossdock.eventlog.v1.ReconcileSeriesRequest
+	42, // 65: crossdock.eventlog.v1.EventLogService.LiftFence:input_type -> crossdock.eventlog.v1.LiftFenceRequest
+	43, // 66: crossdock.eventlog.v1.EventLogService.DropTask:input_type -> crossdock.eventlog.v1.DropTaskRequest
+	44, // 67: crossdock.eventlog.v1.EventLogService.BackupStore:input_type -> crossdock.eventlog.v1.BackupStoreRequest
+	10, // 68: crossdock.eventlog.v1.EventLogService.GetLog:output_type -> crossdock.eventlog.v1.Log
+	25, // 69: crossdock.eventlog.v1.EventLogService.ReadEntries:output_type -> crossdock.eventlog.v1.ReadEntriesResponse
+	27, // 70: crossdock.eventlog.v1.EventLogService.TailEntries:output_type -> crossdock.eventlog.v1.TailEntriesResponse
+	22, // 71: crossdock.eventlog.v1.EventLogService.VerifyStore:output_type -> crossdock.eventlog.v1.VerifyReport
+	30, // 72: crossdock.eventlog.v1.EventLogService.ListConsumers:output_type -> crossdock.eventlog.v1.ListConsumersResponse
+	32, // 73: crossdock.eventlog.v1.EventLogService.ListParkedFacts:output_type -> crossdock.eventlog.v1.ListParkedFactsResponse
+	11, // 74: crossdock.eventlog.v1.EventLogService.RetryParkedFact:output_type -> crossdock.eventlog.v1.Consumer
+	35, // 75: crossdock.eventlog.v1.EventLogService.ListTasks:output_type -> crossdock.eventlog.v1.ListTasksResponse
+	15, // 76: crossdock.eventlog.v1.EventLogService.RetryTask:output_type -> crossdock.eventlog.v1.Task
+	38, // 77: crossdock.eventlog.v1.EventLogService.ListOrphans:output_type -> crossdock.eventlog.v1.ListOrphansResponse
+	11, // 78: crossdock.eventlog.v1.EventLogService.ReconcileConsumer:output_type -> crossdock.eventlog.v1.Consumer
+	16, // 79: crossdock.eventlog.v1.EventLogService.GetFence:output_type -> crossdock.eventlog.v1.Fence
+	16, // 80: crossdock.eventlog.v1.EventLogService.ReconcileSeries:output_type -> crossdock.eventlog.v1.Fence
+	16, // 81: crossdock.eventlog.v1.EventLogService.LiftFence:output_type -> crossdock.eventlog.v1.Fence
+	15, // 82: crossdock.eventlog.v1.EventLogService.DropTask:output_type -> crossdock.eventlog.v1.Task
+	45, // 83: crossdock.eventlog.v1.EventLogService.BackupStore:output_type -> crossdock.eventlog.v1.BackupStoreResponse
+	68, // [68:84] is the sub-list for method output_type
+	52, // [52:68] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_eventlog_v1_eventlog_proto_init() }
@@ -3626,7 +3802,7 @@ func file_crossdock_eventlog_v1_eventlog_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_eventlog_v1_eventlog_proto_rawDesc), len(file_crossdock_eventlog_v1_eventlog_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   44,
+			NumMessages:   45,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

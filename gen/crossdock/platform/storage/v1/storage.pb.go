@@ -79,7 +79,7 @@ func (x TaskRecord_Effect) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TaskRecord_Effect.Descriptor instead.
 func (TaskRecord_Effect) EnumDescriptor() ([]byte, []int) {
-	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{5, 0}
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{6, 0}
 }
 
 // CauseRecord leads from a caller's request to the entry that it made. Key: hash of principal, method and request id.
@@ -419,6 +419,70 @@ func (x *SeriesFenceRecord) GetVoids() []*v1.VoidNumbers {
 	return nil
 }
 
+// ArchiveRecord is an archive file that a store's log goes on from. Key: "archive/" and the first sequence, 20 digits, in bucket meta.
+type ArchiveRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is in the file.
+	Archive *v1.Archive `protobuf:"bytes,1,opt,name=archive,proto3" json:"archive,omitempty"`
+	// The folder that it was put into.
+	Dir string `protobuf:"bytes,2,opt,name=dir,proto3" json:"dir,omitempty"`
+	// The forks that the log went through up to its last entry, oldest first.
+	Forks         []*v1.Fork `protobuf:"bytes,3,rep,name=forks,proto3" json:"forks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArchiveRecord) Reset() {
+	*x = ArchiveRecord{}
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArchiveRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArchiveRecord) ProtoMessage() {}
+
+func (x *ArchiveRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArchiveRecord.ProtoReflect.Descriptor instead.
+func (*ArchiveRecord) Descriptor() ([]byte, []int) {
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ArchiveRecord) GetArchive() *v1.Archive {
+	if x != nil {
+		return x.Archive
+	}
+	return nil
+}
+
+func (x *ArchiveRecord) GetDir() string {
+	if x != nil {
+		return x.Dir
+	}
+	return ""
+}
+
+func (x *ArchiveRecord) GetForks() []*v1.Fork {
+	if x != nil {
+		return x.Forks
+	}
+	return nil
+}
+
 // WaitingFact is a deferred or parked fact. Key: log, sequence, index.
 type WaitingFact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -438,7 +502,7 @@ type WaitingFact struct {
 
 func (x *WaitingFact) Reset() {
 	*x = WaitingFact{}
-	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[4]
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +514,7 @@ func (x *WaitingFact) String() string {
 func (*WaitingFact) ProtoMessage() {}
 
 func (x *WaitingFact) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[4]
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +527,7 @@ func (x *WaitingFact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitingFact.ProtoReflect.Descriptor instead.
 func (*WaitingFact) Descriptor() ([]byte, []int) {
-	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{4}
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WaitingFact) GetHead() *v1.Head {
@@ -534,7 +598,7 @@ type TaskRecord struct {
 
 func (x *TaskRecord) Reset() {
 	*x = TaskRecord{}
-	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[5]
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +610,7 @@ func (x *TaskRecord) String() string {
 func (*TaskRecord) ProtoMessage() {}
 
 func (x *TaskRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[5]
+	mi := &file_crossdock_platform_storage_v1_storage_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +623,7 @@ func (x *TaskRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TaskRecord.ProtoReflect.Descriptor instead.
 func (*TaskRecord) Descriptor() ([]byte, []int) {
-	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{5}
+	return file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *TaskRecord) GetNumber() uint64 {
@@ -677,7 +741,11 @@ const file_crossdock_platform_storage_v1_storage_proto_rawDesc = "" +
 	"\x11SeriesFenceRecord\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\x04R\x04next\x128\n" +
-	"\x05voids\x18\x03 \x03(\v2\".crossdock.eventlog.v1.VoidNumbersR\x05voids\"\x94\x01\n" +
+	"\x05voids\x18\x03 \x03(\v2\".crossdock.eventlog.v1.VoidNumbersR\x05voids\"\x8e\x01\n" +
+	"\rArchiveRecord\x128\n" +
+	"\aarchive\x18\x01 \x01(\v2\x1e.crossdock.eventlog.v1.ArchiveR\aarchive\x12\x10\n" +
+	"\x03dir\x18\x02 \x01(\tR\x03dir\x121\n" +
+	"\x05forks\x18\x03 \x03(\v2\x1b.crossdock.eventlog.v1.ForkR\x05forks\"\x94\x01\n" +
 	"\vWaitingFact\x12/\n" +
 	"\x04head\x18\x01 \x01(\v2\x1b.crossdock.eventlog.v1.HeadR\x04head\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x14\n" +
@@ -720,41 +788,45 @@ func file_crossdock_platform_storage_v1_storage_proto_rawDescGZIP() []byte {
 }
 
 var file_crossdock_platform_storage_v1_storage_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_crossdock_platform_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_crossdock_platform_storage_v1_storage_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_crossdock_platform_storage_v1_storage_proto_goTypes = []any{
 	(TaskRecord_Effect)(0),        // 0: crossdock.platform.storage.v1.TaskRecord.Effect
 	(*CauseRecord)(nil),           // 1: crossdock.platform.storage.v1.CauseRecord
 	(*ConsumerRecord)(nil),        // 2: crossdock.platform.storage.v1.ConsumerRecord
 	(*FenceRecord)(nil),           // 3: crossdock.platform.storage.v1.FenceRecord
 	(*SeriesFenceRecord)(nil),     // 4: crossdock.platform.storage.v1.SeriesFenceRecord
-	(*WaitingFact)(nil),           // 5: crossdock.platform.storage.v1.WaitingFact
-	(*TaskRecord)(nil),            // 6: crossdock.platform.storage.v1.TaskRecord
-	(*v1.Position)(nil),           // 7: crossdock.eventlog.v1.Position
-	(*v1.Fork)(nil),               // 8: crossdock.eventlog.v1.Fork
-	(*v1.ForkDecision)(nil),       // 9: crossdock.eventlog.v1.ForkDecision
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*v1.VoidNumbers)(nil),        // 11: crossdock.eventlog.v1.VoidNumbers
-	(*v1.Head)(nil),               // 12: crossdock.eventlog.v1.Head
-	(v1.Task_State)(0),            // 13: crossdock.eventlog.v1.Task.State
+	(*ArchiveRecord)(nil),         // 5: crossdock.platform.storage.v1.ArchiveRecord
+	(*WaitingFact)(nil),           // 6: crossdock.platform.storage.v1.WaitingFact
+	(*TaskRecord)(nil),            // 7: crossdock.platform.storage.v1.TaskRecord
+	(*v1.Position)(nil),           // 8: crossdock.eventlog.v1.Position
+	(*v1.Fork)(nil),               // 9: crossdock.eventlog.v1.Fork
+	(*v1.ForkDecision)(nil),       // 10: crossdock.eventlog.v1.ForkDecision
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*v1.VoidNumbers)(nil),        // 12: crossdock.eventlog.v1.VoidNumbers
+	(*v1.Archive)(nil),            // 13: crossdock.eventlog.v1.Archive
+	(*v1.Head)(nil),               // 14: crossdock.eventlog.v1.Head
+	(v1.Task_State)(0),            // 15: crossdock.eventlog.v1.Task.State
 }
 var file_crossdock_platform_storage_v1_storage_proto_depIdxs = []int32{
-	7,  // 0: crossdock.platform.storage.v1.ConsumerRecord.position:type_name -> crossdock.eventlog.v1.Position
-	8,  // 1: crossdock.platform.storage.v1.ConsumerRecord.forks:type_name -> crossdock.eventlog.v1.Fork
-	9,  // 2: crossdock.platform.storage.v1.ConsumerRecord.decisions:type_name -> crossdock.eventlog.v1.ForkDecision
-	8,  // 3: crossdock.platform.storage.v1.FenceRecord.fork:type_name -> crossdock.eventlog.v1.Fork
-	10, // 4: crossdock.platform.storage.v1.FenceRecord.time:type_name -> google.protobuf.Timestamp
-	10, // 5: crossdock.platform.storage.v1.FenceRecord.lift_time:type_name -> google.protobuf.Timestamp
-	11, // 6: crossdock.platform.storage.v1.SeriesFenceRecord.voids:type_name -> crossdock.eventlog.v1.VoidNumbers
-	12, // 7: crossdock.platform.storage.v1.WaitingFact.head:type_name -> crossdock.eventlog.v1.Head
-	10, // 8: crossdock.platform.storage.v1.TaskRecord.due_time:type_name -> google.protobuf.Timestamp
-	0,  // 9: crossdock.platform.storage.v1.TaskRecord.effect:type_name -> crossdock.platform.storage.v1.TaskRecord.Effect
-	7,  // 10: crossdock.platform.storage.v1.TaskRecord.after:type_name -> crossdock.eventlog.v1.Position
-	13, // 11: crossdock.platform.storage.v1.TaskRecord.state:type_name -> crossdock.eventlog.v1.Task.State
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	8,  // 0: crossdock.platform.storage.v1.ConsumerRecord.position:type_name -> crossdock.eventlog.v1.Position
+	9,  // 1: crossdock.platform.storage.v1.ConsumerRecord.forks:type_name -> crossdock.eventlog.v1.Fork
+	10, // 2: crossdock.platform.storage.v1.ConsumerRecord.decisions:type_name -> crossdock.eventlog.v1.ForkDecision
+	9,  // 3: crossdock.platform.storage.v1.FenceRecord.fork:type_name -> crossdock.eventlog.v1.Fork
+	11, // 4: crossdock.platform.storage.v1.FenceRecord.time:type_name -> google.protobuf.Timestamp
+	11, // 5: crossdock.platform.storage.v1.FenceRecord.lift_time:type_name -> google.protobuf.Timestamp
+	12, // 6: crossdock.platform.storage.v1.SeriesFenceRecord.voids:type_name -> crossdock.eventlog.v1.VoidNumbers
+	13, // 7: crossdock.platform.storage.v1.ArchiveRecord.archive:type_name -> crossdock.eventlog.v1.Archive
+	9,  // 8: crossdock.platform.storage.v1.ArchiveRecord.forks:type_name -> crossdock.eventlog.v1.Fork
+	14, // 9: crossdock.platform.storage.v1.WaitingFact.head:type_name -> crossdock.eventlog.v1.Head
+	11, // 10: crossdock.platform.storage.v1.TaskRecord.due_time:type_name -> google.protobuf.Timestamp
+	0,  // 11: crossdock.platform.storage.v1.TaskRecord.effect:type_name -> crossdock.platform.storage.v1.TaskRecord.Effect
+	8,  // 12: crossdock.platform.storage.v1.TaskRecord.after:type_name -> crossdock.eventlog.v1.Position
+	15, // 13: crossdock.platform.storage.v1.TaskRecord.state:type_name -> crossdock.eventlog.v1.Task.State
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_platform_storage_v1_storage_proto_init() }
@@ -768,7 +840,7 @@ func file_crossdock_platform_storage_v1_storage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_platform_storage_v1_storage_proto_rawDesc), len(file_crossdock_platform_storage_v1_storage_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
