@@ -25,7 +25,7 @@ type Program[C any] struct {
 	Load func(path string) (C, error)
 	// Check says what is wrong with what the configuration leads to, such as another file; nil when the file is all.
 	Check func(C) error
-	// Store is what the subcommands verify, backup, restore, compact and archive work on while the service is stopped.
+	// Store is what the subcommands verify, backup, restore, compact, archive and unarchive work on while the service is stopped.
 	Store func(C) Store
 	// Run serves until ctx ends; logs go to errOut.
 	Run func(ctx context.Context, c C, errOut io.Writer) error

@@ -51,6 +51,7 @@ func TestKeepingAStore(t *testing.T) {
 	run(0, "orders: restored 1 entries and 0 documents", "restore", to)
 	run(0, "orders: 2 entries, ", "verify")
 	run(0, "nothing was moved", "archive", "-keep-days", "9", "-read", "tower=2000", filepath.Join(dir, "old"))
+	run(1, "no entry is archived", "unarchive")
 	run(0, "bytes before", "compact")
 	run(0, "0 breaches", "verify")
 }
@@ -104,12 +105,13 @@ func TestCommand(t *testing.T) {
 		{"-config halfbad.yaml -check", 2, "", "profiles: row 3"},
 		{"-config bad.yaml -version", 0, "", "orders "},
 		{"-config bad.yaml parse f", 3, "parse [f]", ""},
-		{"dance", 2, "", "want archive, backup, compact, restore, verify, parse"},
+		{"dance", 2, "", "want archive, backup, compact, restore, unarchive, verify, parse"},
 		{"verify twice", 2, "store of orders.yaml", "usage: verify"},
 		{"backup", 2, "store of orders.yaml", "usage: backup DIR"},
 		{"backup to", 1, "store of orders.yaml", "no such file"},
 		{"restore from", 1, "store of orders.yaml", "not a whole backup"},
 		{"compact", 1, "store of orders.yaml", "no such file"},
+		{"unarchive", 1, "store of orders.yaml", "no such file"},
 		{"archive to", 2, "store of orders.yaml", "usage: archive"},
 		{"archive -before 2026-03-01 -keep-days 9 to", 2, "store of orders.yaml", "usage: archive"},
 		{"archive -before yesterday to", 2, "store of orders.yaml", "yesterday"},

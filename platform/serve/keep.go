@@ -28,11 +28,12 @@ type Store struct {
 
 // storeCommands are the subcommands that every program with a store has. They return the exit code.
 var storeCommands = map[string]func(ctx context.Context, s Store, args []string, out, errOut io.Writer) int{
-	"verify":  verifyStore,
-	"backup":  backupStore,
-	"restore": restoreStore,
-	"compact": compactStore,
-	"archive": archiveStore,
+	"verify":    verifyStore,
+	"backup":    backupStore,
+	"restore":   restoreStore,
+	"compact":   compactStore,
+	"archive":   archiveStore,
+	"unarchive": unarchiveStore,
 }
 
 // arguments reads what follows a subcommand: its flags, and as many words as it wants.
@@ -212,6 +213,20 @@ func archiveStore(ctx context.Context, s Store, args []string, out, errOut io.Wr
 		fmt.Fprintf(out, "%s: nothing was moved\n", s.Schema.Service)
 	}
 	fmt.Fprintf(out, "%s: the next entry stays: %s\n", s.Schema.Service, r.Kept)
+	return 0
+}
+
+func unarchiveStore(ctx context.Context, s Store, args []string, out, errOut io.Writer) int {
+	flags := flag.NewFlagSet("unarchive", flag.ContinueOnError)
+	archives := archiveFolders(flags)
+	if _, ok := arguments(flags, args, errOut, "unarchive [-archive-dir DIR]", 0); !ok {
+		return 2
+	}
+	a, err := store.Unarchive(ctx, s.Path, s.Schema, *archives...)
+	if err != nil {
+		return failed(errOut, s.Schema.Service, "unarchive", err)
+	}
+	fmt.Fprintf(out, "%s: entries %d to %d are back in the store; %s stays where it is\n", s.Schema.Service, a.First.GetSequence(), a.Last.GetSequence(), a.File)
 	return 0
 }
 

@@ -444,6 +444,97 @@ func TestArchiveKilled(t *testing.T) {
 	}
 }
 
+// TestUnarchive puts back what was archived, newest file first, also after it was interrupted; a damaged file changes nothing that is shown.
+func TestUnarchive(t *testing.T) {
+	ctx := context.Background()
+	o := testOptions(filepath.Join(t.TempDir(), "test.db"))
+	fillDays(t, o, 20, 500)
+	s := openTest(t, o)
+	before := heads(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ao := archiveOptions(t, o)
+	ao.Before = day(1)
+	first := mustArchive(t, ao).Archive
+	ao.Before = day(1000)
+	second := mustArchive(t, ao).Archive // 5,500 entries, two commits
+	path := filepath.Join(ao.Dir, second.File)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := bytes.Clone(data)
+	bad[len(bad)-1]++ // the sum, which is looked at last
+	if err := os.WriteFile(path, bad, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Unarchive(ctx, o.Path, o.Schema); err == nil || !strings.Contains(err.Error(), second.File) {
+		t.Errorf("a damaged file: %v, want it named", err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	verifyFileClean(t, o)
+	steps := 0
+	for _, at := range []int{1, 2, 3} { // as a crash before each commit leaves it
+		n := 0
+		stop := errors.New("stop")
+		func() {
+			defer func() {
+				if r := recover(); r != nil && !strings.Contains(fmt.Sprint(r), "stop") {
+					t.Error(r)
+				}
+			}()
+			_, err := unarchive(ctx, o.Path, o.Schema, nil, func(string) {
+				if n++; n == at {
+					panic(stop)
+				}
+			})
+			if err == nil {
+				t.Errorf("step %d: not interrupted", at)
+			}
+			steps = n
+		}()
+		if r := verifyFileClean(t, o); r.Entries != 10000 {
+			t.Errorf("interrupted before step %d: verify saw %d entries, want 10000", at, r.Entries)
+		}
+	}
+	if steps != 3 {
+		t.Errorf("%d steps, want 3: two commits with entries, one without the record", steps)
+	}
+	for _, want := range []struct {
+		file  string
+		first uint64
+	}{{second.File, 501}, {first.File, 1}} {
+		back, err := Unarchive(ctx, o.Path, o.Schema)
+		if err != nil || back.File != want.file {
+			t.Fatalf("put back %v, %v; want %s", back, err, want.file)
+		}
+		verifyFileClean(t, o)
+		s := openTest(t, o)
+		if s.First().Sequence != want.first {
+			t.Errorf("first %v, want %d", s.First(), want.first)
+		}
+		if got := heads(t, s); strings.Join(got, "|") != strings.Join(before, "|") {
+			t.Errorf("after %s: another history", want.file)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Unarchive(ctx, o.Path, o.Schema); !errors.Is(err, ErrNotArchived) {
+		t.Errorf("once more: %v, want ErrNotArchived", err)
+	}
+	// Archived again, the files that are there are taken, one for each run.
+	for _, want := range []string{first.File, second.File} {
+		if got := mustArchive(t, ao).Archive; got.GetFile() != want {
+			t.Errorf("archived again: %v, want %s", got, want)
+		}
+	}
+	verifyFileClean(t, o)
+}
+
 // TestArchiveRestore: a copy names the files; its restore finds them, or is told where they are, and is refused without them.
 func TestArchiveRestore(t *testing.T) {
 	ctx := context.Background()

@@ -12,8 +12,9 @@
 //     before a person has decided.
 //   - Every stored value carries a CRC32C that covers its bucket and key too. A wrong one is never served.
 //
-// The log is kept for ever, and it holds records, answers and the payloads of facts and tasks as they are. What identifies a person
-// belongs in a personal bucket alone, of which the log has a salted hash; an answer or fact names the record.
+// The log is kept for ever, its oldest entries in files where somebody wants that (Archive), and it holds records, answers and the
+// payloads of facts and tasks as they are. What identifies a person belongs in a personal bucket alone, of which the log has a salted
+// hash; an answer or fact names the record.
 //
 // Closures may run more than once and must have no side effects: no RPC, no sleep, no channel inside.
 //

@@ -7,6 +7,8 @@
 //	edi -config FILE backup DIR    copy the store and documents of a stopped service
 //	edi -config FILE restore DIR   make the store out of a backup, in a new epoch
 //	edi -config FILE compact       give the free space of a stopped service's store back
+//	edi -config FILE archive DIR   move old entries of a stopped service's log into a file
+//	edi -config FILE unarchive     put the entries of the newest such file back
 //	edi parse FILE            show what a file holds as JSON; - is standard input
 //	edi validate FILE         show what is wrong with a file and the 997 that would answer it: 0 good, 1 errors, 2 not read
 package main

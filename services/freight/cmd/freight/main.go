@@ -7,6 +7,8 @@
 //	freight -config FILE backup DIR    copy the store and documents of a stopped service
 //	freight -config FILE restore DIR   make the store out of a backup, in a new epoch
 //	freight -config FILE compact       give the free space of a stopped service's store back
+//	freight -config FILE archive DIR   move old entries of a stopped service's log into a file
+//	freight -config FILE unarchive     put the entries of the newest such file back
 package main
 
 import (

@@ -7,6 +7,8 @@
 //	orders -config FILE backup DIR    copy the store and documents of a stopped service
 //	orders -config FILE restore DIR   make the store out of a backup, in a new epoch
 //	orders -config FILE compact       give the free space of a stopped service's store back
+//	orders -config FILE archive DIR   move old entries of a stopped service's log into a file
+//	orders -config FILE unarchive     put the entries of the newest such file back
 package main
 
 import (

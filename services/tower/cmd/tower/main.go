@@ -7,6 +7,8 @@
 //	tower -config FILE backup DIR    copy the store and documents of a stopped service
 //	tower -config FILE restore DIR   make the store out of a backup, in a new epoch
 //	tower -config FILE compact       give the free space of a stopped service's store back
+//	tower -config FILE archive DIR   move old entries of a stopped service's log into a file
+//	tower -config FILE unarchive     put the entries of the newest such file back
 package main
 
 import (

@@ -7,6 +7,8 @@
 //	workflow -config FILE backup DIR    copy the store and documents of a stopped service
 //	workflow -config FILE restore DIR   make the store out of a backup, in a new epoch
 //	workflow -config FILE compact       give the free space of a stopped service's store back
+//	workflow -config FILE archive DIR   move old entries of a stopped service's log into a file
+//	workflow -config FILE unarchive     put the entries of the newest such file back
 package main
 
 import (
