@@ -105,8 +105,9 @@ type tail struct {
 // maxAhead is how many entries wait to be read; the stream stands still until they are fewer.
 const maxAhead = 512
 
-// silence is how long a stream is believed that there is nothing new. A log that is away is noticed by who asks it after that.
-const silence = time.Second
+// silence is how long a stream is believed that there is nothing new; one that broke is not believed at all. A log that hangs is
+// noticed by who asks it after that.
+const silence = 10 * time.Second
 
 // readTimeout bounds one read, so that a peer that hangs does not hold up its reader for ever.
 const readTimeout = 30 * time.Second
@@ -283,6 +284,9 @@ func (r *remote) follow(ctx context.Context, t *tail, after Position) {
 		if after, err = r.receive(ctx, t, at); after != at {
 			backoff = minWatch
 		}
+		r.mu.Lock()
+		t.heard = time.Time{} // the log has to be asked
+		r.mu.Unlock()
 		if ctx.Err() != nil || status.Code(err) == codes.OutOfRange {
 			return
 		}
