@@ -60,6 +60,7 @@ type Core struct {
 	api       *api.Server
 	followers *eventlog.Followers
 	runner    *tasks.Runner
+	watch     *transport.Watch
 	deps      Deps
 }
 
@@ -99,7 +100,7 @@ func Open(ctx context.Context, d Deps) (_ *Core, err error) {
 	runner := tasks.NewRunner(tasks.Config{
 		Store: db, Handlers: a.Handlers(), Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,
 	})
-	return &Core{db, a, api.New(db, a, c.Documents), eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers(a)...), runner, d}, nil
+	return &Core{db, a, api.New(db, a, c.Documents), eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers(a)...), runner, transport.NewWatch(c.Inbox), d}, nil
 }
 
 // Path is the store's file in a data folder.
@@ -117,16 +118,14 @@ func (c *Core) Register(r grpc.ServiceRegistrar) {
 	eventlogv1.RegisterEventLogServiceServer(r, eventlog.NewServer(c.store, c.followers.Consumers(), c.runner))
 }
 
-// glance is how often the inbox is looked at. A folder tells nobody that a file has come; reading two short listings two hundred
-// times a second costs less than a hundredth of one core.
-const glance = 5 * time.Millisecond
+// glance is how often the inbox is looked at although nothing was told of it: a folder on another machine tells of no file.
+const glance = 200 * time.Millisecond
 
-// Steppers are the feeds, the inbox and the tasks, in the order in which one leads to the next. The inbox has no wake: it is
-// looked at every glance.
+// Steppers are the feeds, the inbox and the tasks, in the order in which one leads to the next.
 func (c *Core) Steppers() []step.Config {
 	base := step.Config{Business: c.deps.Business, Machine: c.deps.Machine, Log: c.deps.Log}
 	inbox := base
-	inbox.Name, inbox.Stepper, inbox.Tick = "inbox", c.app, glance
+	inbox.Name, inbox.Stepper, inbox.Tick, inbox.Wake = "inbox", c.app, glance, []func() <-chan struct{}{c.watch.Wake}
 	return append(c.followers.Loops(base), inbox, c.runner.Loop(base))
 }
 
@@ -136,5 +135,5 @@ func (c *Core) Followers() *eventlog.Followers { return c.followers }
 // Close waits for tasks under way and closes the store.
 func (c *Core) Close() error {
 	c.runner.Drain()
-	return c.store.Close()
+	return errors.Join(c.watch.Close(), c.store.Close())
 }

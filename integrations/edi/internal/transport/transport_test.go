@@ -129,3 +129,35 @@ func TestDocumentsAndOutbox(t *testing.T) {
 		t.Errorf("holds after: %v, %v", ok, err)
 	}
 }
+
+// TestWatchTells: each file that comes is told of, also after others, and nothing hangs when the watch ends.
+func TestWatchTells(t *testing.T) {
+	dir := t.TempDir()
+	in, err := NewInbox(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWatch(in)
+	for _, name := range []string{"a.edi", "b.edi"} {
+		wake := w.Wake()
+		write(t, filepath.Join(dir, "."+name), name)
+		<-wake // that a file was closed, or a glance
+		wake = w.Wake()
+		if err := os.Rename(filepath.Join(dir, "."+name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		<-wake
+		got, err := in.First()
+		if err != nil || got != name {
+			t.Errorf("First = %q, %v, want %q", got, err, name)
+		}
+		if _, err := in.Claim("dlv_"+strings.Repeat("0", 26), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := w.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	}
+}
