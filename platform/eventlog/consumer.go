@@ -38,6 +38,9 @@ type ConsumerConfig struct {
 	// Keys names what a fact touches for this service, such as the orders that a load carries; none means that the fact is
 	// ignored. It has no side effects and does not look at the store.
 	Keys func(f Fact) []string
+	// Types are the types of facts that Keys may name keys for: others are ignored without their payload being decoded. None means that
+	// Keys is asked about all.
+	Types []string
 	// Apply makes the fact take effect. It returns nil when it has; ErrIgnored when there is nothing to do; a Transient error
 	// when the fact must be tried again later; any other error parks the fact. ctx carries the fact's origin.
 	Apply func(ctx context.Context, tx *store.Tx, f Fact) error
@@ -379,8 +382,12 @@ reading:
 			if i == len(head.Facts)-1 {
 				to = next
 			}
-			fact := newFact(head, e.Hash, i, f)
-			keys := c.keys(&fact)
+			var fact Fact
+			var keys []string
+			if len(c.c.Types) == 0 || slices.Contains(c.c.Types, f.GetType()) {
+				fact = newFact(head, e.Hash, i, f)
+				keys = c.keys(&fact)
+			}
 			if len(keys) == 0 {
 				ignored++
 			} else {

@@ -30,10 +30,11 @@ func NewFollowers(consumers ...*Consumer) *Followers {
 	return f
 }
 
-// Reader is what the facts of one log mean to a service; Keys and Apply are those of ConsumerConfig.
+// Reader is what the facts of one log mean to a service; Keys, Types and Apply are those of ConsumerConfig.
 type Reader struct {
 	Log   string
 	Keys  func(f Fact) []string
+	Types []string
 	Apply func(ctx context.Context, tx *store.Tx, f Fact) error
 	// Together is as in ConsumerConfig.
 	Together bool
@@ -46,7 +47,7 @@ func Follow(s *store.Store, log *slog.Logger, sources map[string]Source, readers
 	for _, r := range readers {
 		if source := sources[r.Log]; source != nil {
 			consumers = append(consumers, NewConsumer(ConsumerConfig{
-				Log: r.Log, Source: source, Store: s, Logger: log, Keys: r.Keys, Apply: r.Apply, Together: r.Together,
+				Log: r.Log, Source: source, Store: s, Logger: log, Keys: r.Keys, Types: r.Types, Apply: r.Apply, Together: r.Together,
 			}))
 		}
 	}

@@ -21,8 +21,8 @@ import (
 func Readers(a *app.App) []eventlog.Reader {
 	return []eventlog.Reader{
 		{Log: "masterdata", Keys: masterdata{a}.keys, Apply: masterdata{a}.apply},
-		{Log: "freight", Keys: freight{a}.keys, Apply: freight{a}.apply},
-		{Log: "billing", Keys: billing{a}.keys, Apply: billing{a}.apply},
+		{Log: "freight", Keys: freight{a}.keys, Types: []string{"LoadTendered", "TenderWithdrawn", "LoadCancelled"}, Apply: freight{a}.apply},
+		{Log: "billing", Keys: billing{a}.keys, Types: []string{"InvoiceIssued"}, Apply: billing{a}.apply},
 	}
 }
 
