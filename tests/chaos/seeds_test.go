@@ -23,8 +23,8 @@ import (
 
 var (
 	oneSeed = flag.Uint64("seed", 0, "play this seed alone")
-	seeds   = flag.Uint64("seeds", 60, "play so many seeds")
-	stories = flag.Uint64("stories", 15, "play so many stories with every message repeated, reordered and delayed")
+	seeds   = flag.Uint64("seeds", 20, "play so many seeds")
+	stories = flag.Uint64("stories", 5, "play so many stories with every message repeated, reordered and delayed")
 )
 
 // TestSeeds is the simulation: stories are played one after the other while all that may go wrong does, as often as the seed
