@@ -56,6 +56,9 @@ func texts(t *testing.T, only string) map[string]string {
 			}
 			return nil
 		}
+		if rel == ".git" { // of a second work tree
+			return nil
+		}
 		if only != "" && filepath.Ext(p) != only || !d.Type().IsRegular() || slices.Contains([]string{".test", ".out"}, filepath.Ext(p)) {
 			return nil
 		}

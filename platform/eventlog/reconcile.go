@@ -108,21 +108,11 @@ func (s *Server) decide(ctx context.Context, cause store.Cause, fn func(*store.T
 
 // DropTask removes a failed or doubtful task.
 func (s *Server) DropTask(ctx context.Context, req *eventlogv1.DropTaskRequest) (*eventlogv1.Task, error) {
-	id, ok := strings.CutPrefix(req.GetName(), "tasks/")
-	if !ok {
-		return nil, rpcerr.NotFound(req.GetName())
-	}
-	cause, err := idempotency.Cause(ctx, req)
-	if err != nil {
-		return nil, statusOf(err)
-	}
-	codec := store.ProtoCodec(func() *eventlogv1.Task { return &eventlogv1.Task{} })
-	t, _, err := store.Change(ctx, s.store, cause, codec, func(tx *store.Tx) (*eventlogv1.Task, error) {
+	return s.changeTask(ctx, req, func(tx *store.Tx, id string) (tasks.Task, error) {
 		t, err := tasks.Drop(ctx, tx, id)
 		t.LastError = req.GetNote()
-		return taskProto(t), err
+		return t, err
 	})
-	return t, statusOf(err)
 }
 
 // BackupStore streams a copy of the running store with its documents.

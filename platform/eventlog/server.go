@@ -231,6 +231,14 @@ func (s *Server) ListTasks(ctx context.Context, req *eventlogv1.ListTasksRequest
 
 // RetryTask puts a failed or doubtful task back to pending.
 func (s *Server) RetryTask(ctx context.Context, req *eventlogv1.RetryTaskRequest) (*eventlogv1.Task, error) {
+	return s.changeTask(ctx, req, func(tx *store.Tx, id string) (tasks.Task, error) { return tasks.Retry(ctx, tx, id) })
+}
+
+// changeTask does to a task what a person asks for.
+func (s *Server) changeTask(ctx context.Context, req interface {
+	proto.Message
+	GetName() string
+}, do func(tx *store.Tx, id string) (tasks.Task, error)) (*eventlogv1.Task, error) {
 	id, ok := strings.CutPrefix(req.GetName(), "tasks/")
 	if !ok {
 		return nil, rpcerr.NotFound(req.GetName())
@@ -241,7 +249,7 @@ func (s *Server) RetryTask(ctx context.Context, req *eventlogv1.RetryTaskRequest
 	}
 	codec := store.ProtoCodec(func() *eventlogv1.Task { return &eventlogv1.Task{} })
 	t, _, err := store.Change(ctx, s.store, cause, codec, func(tx *store.Tx) (*eventlogv1.Task, error) {
-		t, err := tasks.Retry(ctx, tx, id)
+		t, err := do(tx, id)
 		return taskProto(t), err
 	})
 	return t, statusOf(err)

@@ -176,14 +176,15 @@ func (r *run) awaitTurn(ctx context.Context, at time.Time) bool {
 
 // pauseUntil waits for a time, and then until something is so; false when ctx ended before.
 func pauseUntil(ctx context.Context, d time.Duration, so func() bool) bool {
-	err := pause(ctx, d)
+	err := Pause(ctx, d)
 	for err == nil && !so() {
-		err = pause(ctx, again)
+		err = Pause(ctx, again)
 	}
 	return err == nil
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for a time, or until ctx ends.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

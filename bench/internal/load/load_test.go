@@ -14,7 +14,7 @@ func TestOpenLoopTellsOfThoseThatWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, err := Run(t.Context(), Plan{Workers: 1, Window: 1950 * time.Millisecond, Rate: 10}, func(ctx context.Context, turn Turn) error {
 			if turn.N == 0 {
-				return pause(ctx, time.Second)
+				return Pause(ctx, time.Second)
 			}
 			return nil
 		})
@@ -43,7 +43,7 @@ func TestWarmUp(t *testing.T) {
 		r, err := Run(t.Context(), Plan{Workers: 3, WarmUp: 250 * time.Millisecond, Window: time.Second, Edge: func(bool) error {
 			edges = append(edges, time.Since(begun))
 			return nil
-		}}, func(ctx context.Context, _ Turn) error { return pause(ctx, 100*time.Millisecond) })
+		}}, func(ctx context.Context, _ Turn) error { return Pause(ctx, 100*time.Millisecond) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestFailure(t *testing.T) {
 				if turn.N == 7 {
 					return failure
 				}
-				return pause(ctx, time.Millisecond)
+				return Pause(ctx, time.Millisecond)
 			})
 			if !errors.Is(err, failure) {
 				t.Errorf("%+v: %v, want %v", p, err, failure)
@@ -78,7 +78,7 @@ func TestFailure(t *testing.T) {
 // A count is what is done, no more.
 func TestCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, err := Run(t.Context(), Plan{Workers: 8, Count: 100}, func(ctx context.Context, _ Turn) error { return pause(ctx, time.Second) })
+		r, err := Run(t.Context(), Plan{Workers: 8, Count: 100}, func(ctx context.Context, _ Turn) error { return Pause(ctx, time.Second) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestCount(t *testing.T) {
 func TestLeast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := Plan{Workers: 4, WarmUp: time.Second, Window: time.Second, Least: 8}
-		r, err := Run(t.Context(), p, func(ctx context.Context, _ Turn) error { return pause(ctx, 10*time.Second) })
+		r, err := Run(t.Context(), p, func(ctx context.Context, _ Turn) error { return Pause(ctx, 10*time.Second) })
 		if err != nil {
 			t.Fatal(err)
 		}

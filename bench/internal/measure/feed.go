@@ -306,7 +306,7 @@ func feedApply(ctx context.Context, r *runner) (err error) {
 				return err
 			}
 		}
-		if err := pause(ctx, 5*time.Millisecond); err != nil {
+		if err := load.Pause(ctx, 5*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -336,15 +336,4 @@ func progressOf(ctx context.Context, l logOf, log string) (progress, error) {
 		}
 	}
 	return progress{}, errors.Join(err, fmt.Errorf("no consumer of %s", log))
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"crossdock.dev/bench/internal/load"
 	"crossdock.dev/bench/internal/machine"
 	"crossdock.dev/bench/internal/report"
 )
@@ -23,7 +24,7 @@ func idleMemory(ctx context.Context, r *runner) (err error) {
 	if err := m.begin(); err != nil {
 		return err
 	}
-	if err := pause(ctx, r.Quiet); err != nil {
+	if err := load.Pause(ctx, r.Quiet); err != nil {
 		return err
 	}
 	if err := m.end(); err != nil {

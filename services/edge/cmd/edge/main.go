@@ -4,6 +4,11 @@
 //	edge -check -config FILE   check the configuration
 //	edge -version              print the version
 //	edge -config FILE verify   check the store of a stopped edge: 0 whole, 1 breaches, 2 not checked
+//	edge -config FILE backup DIR    copy the store of a stopped edge
+//	edge -config FILE restore DIR   make the store out of a backup, in a new epoch
+//	edge -config FILE compact       give the free space of a stopped edge's store back
+//	edge -config FILE archive DIR   move old entries of a stopped edge's log into a file
+//	edge -config FILE unarchive     put the entries of the newest such file back
 package main
 
 import (
