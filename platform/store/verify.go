@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -149,15 +150,19 @@ func (v *verifier) run() error {
 			v.firstDay = causeDay(e.head.ApplyTime.AsTime().AddDate(0, 0, -causeDays))
 		}
 	}
+	derived := v.beside((*verifier).derived)
+	defer derived()
+	var invariants []func() error
+	for _, i := range v.cat.Invariants {
+		join := v.beside(func(v *verifier) error { return v.invariant(i) })
+		defer join()
+		invariants = append(invariants, join)
+	}
 	v.Checks = append(v.Checks, "I1 hash chain")
 	if err := v.replay(); err != nil {
 		return err
 	}
 	if err := v.otherCauses(); err != nil {
-		return err
-	}
-	v.Checks = append(v.Checks, "I1 derived")
-	if err := v.derived(); err != nil {
 		return err
 	}
 	v.Checks = append(v.Checks, "I1 checksums")
@@ -166,6 +171,10 @@ func (v *verifier) run() error {
 			return err
 		}
 	}
+	v.Checks = append(v.Checks, "I1 derived")
+	if err := derived(); err != nil {
+		return err
+	}
 	if v.incomplete {
 		v.breach("records were not compared with the log, since it is not all there")
 	} else if err := v.compare(); err != nil {
@@ -173,18 +182,45 @@ func (v *verifier) run() error {
 	} else {
 		v.Checks = append(v.Checks, "I1 replay", "I1 personal")
 	}
-	r := &reader{btx: v.btx, cat: v.cat}
-	for _, i := range v.cat.Invariants {
-		v.Checks = append(v.Checks, i.Name)
-		breaches, err := i.Check(v.ctx, r)
-		if err != nil {
-			v.breach("%s: cannot be checked: %v", i.Name, err)
-		}
-		for _, b := range breaches {
-			v.breach("%s: %s", i.Name, b)
+	for i, join := range invariants {
+		v.Checks = append(v.Checks, v.cat.Invariants[i].Name)
+		if err := join(); err != nil {
+			return err
 		}
 	}
 	return v.ctx.Err()
+}
+
+// beside does what takes one core next to the rest, with a look and findings of its own. join waits for it and takes the findings over.
+func (v *verifier) beside(do func(v *verifier) error) (join func() error) {
+	own, db, done := &verifier{Report: &Report{}, ctx: v.ctx, cat: v.cat, seeds: v.seeds, expected: v.expected}, v.btx.DB(), make(chan error, 1)
+	go func() {
+		done <- guard(db.Path(), func() error {
+			return db.View(func(btx *bbolt.Tx) error {
+				own.btx = btx
+				return do(own)
+			})
+		})
+	}()
+	return sync.OnceValue(func() error {
+		err := <-done
+		for _, b := range own.Breaches {
+			v.breach("%s", b)
+		}
+		return err
+	})
+}
+
+// invariant checks a rule of the schema.
+func (v *verifier) invariant(i Invariant) error {
+	breaches, err := i.Check(v.ctx, &reader{btx: v.btx, cat: v.cat})
+	if err != nil {
+		v.breach("%s: cannot be checked: %v", i.Name, err)
+	}
+	for _, b := range breaches {
+		v.breach("%s: %s", i.Name, b)
+	}
+	return nil
 }
 
 // buckets checks that the file has the buckets of the schema and no others, and the rows of the meta bucket.
