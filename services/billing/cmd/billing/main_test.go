@@ -42,7 +42,7 @@ func TestCommand(t *testing.T) {
 		{"version", []string{"-version"}, 0, "billing"},
 		{"check", []string{"-check", "-config", cfg}, 0, "is good"},
 		{"no such file", []string{"-check", "-config", filepath.Join(dir, "none.yaml")}, 2, "none.yaml"},
-		{"unknown subcommand", []string{"-config", cfg, "destroy"}, 2, "want backup, compact, restore, verify"},
+		{"unknown subcommand", []string{"-config", cfg, "destroy"}, 2, "unknown subcommand \"destroy\""},
 		{"verify without a store", []string{"-config", cfg, "verify"}, 2, ""},
 	} {
 		if code, out := invoke(t, c.args...); code != c.code || !strings.Contains(out, c.says) {
