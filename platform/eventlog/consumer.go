@@ -341,7 +341,8 @@ func positions(after []*eventlogv1.Position) []Position {
 	return out
 }
 
-// take reads entries: each fact that concerns the service becomes a change of its own, and many share a commit. It stops before a
+// take reads entries: each fact that concerns the service becomes a change of its own, or of up to joined where they go together, and
+// many changes share a commit. It stops before a
 // fact that builds on what another feed is about to bring, and keeps the rest.
 func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	failpoint.Hit("consumer.read.after")

@@ -44,10 +44,13 @@ func FromStore(err error) error {
 	return err
 }
 
-// ForkOf is the fork that an error with ReasonForked names.
+// ForkOf is the fork that an error with ReasonForked names. What cannot be read of it is absent, as where a server says nothing.
 func ForkOf(err error) store.Fork {
 	m := From(err).Metadata
-	hash, _ := hex.DecodeString(m["hash"])
+	hash, err := hex.DecodeString(m["hash"])
+	if err != nil {
+		hash = nil // not the half that could be read
+	}
 	return store.Fork{Epoch: number(m["epoch"]), After: store.Position{Log: m["log"], Epoch: number(m["after_epoch"]), Sequence: number(m["after_sequence"])}, Hash: hash}
 }
 
@@ -57,8 +60,11 @@ func FirstOf(err error) store.Position {
 	return store.Position{Log: m["log"], Epoch: number(m["first_epoch"]), Sequence: number(m["first_sequence"])}
 }
 
-// number reads a number of an error's metadata, 0 where a server says nothing.
+// number reads a number of an error's metadata, 0 where there is none.
 func number(text string) uint64 {
-	n, _ := strconv.ParseUint(text, 10, 64)
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0 // ParseUint would give the largest for one that is too large
+	}
 	return n
 }

@@ -343,7 +343,7 @@ func holdOld(path string) (release func() error, epoch uint64, err error) {
 	if err != nil {
 		return func() error { return nil }, 0, nil // damaged: what it was is not known
 	}
-	_ = guard(path, func() error {
+	_ = guard(path, func() error { // damaged: what it was is not known
 		return db.View(func(btx *bbolt.Tx) error {
 			last, err := readTip(btx)
 			if err == nil {
