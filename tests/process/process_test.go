@@ -98,3 +98,20 @@ func TestHold(t *testing.T) {
 		}
 	}
 }
+
+// Suites that claim their ports at the same moment, before any of their programs runs, have none in common.
+func TestClaimPorts(t *testing.T) {
+	taken := map[int]int{}
+	for range 3 {
+		s := &Suite{}
+		s.ClaimPorts(t)
+		for _, block := range [][2]int{{0, 8}, {101, 108}, {201, 208}, {301, 303}, {980, 981}} {
+			for port := s.PortBase + block[0]; port <= s.PortBase+block[1]; port++ {
+				if other := taken[port]; other != 0 {
+					t.Fatalf("the suites from %d and from %d both have port %d", other, s.PortBase, port)
+				}
+				taken[port] = s.PortBase
+			}
+		}
+	}
+}

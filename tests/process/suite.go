@@ -153,17 +153,39 @@ func (s *Suite) Hold(name string) error {
 // Release lets a program that is held run again.
 func (s *Suite) Release(name string) error { return os.Remove(s.holdFile(name)) }
 
-// ClaimPorts gives the suite a PortBase where nobody listens, so that it has the same ports whenever it is started.
-func (s *Suite) ClaimPorts() {
-	for s.PortBase = 12000 + os.Getpid()%200*10; !s.free(); s.PortBase += 10 {
+// Blocks of ports for suites that stay where they are: those that `crossdock up` leaves out when it finds free ports by itself. Their
+// bases are a stride apart, so that no offset of one meets one of another; nothing uses the one of claimed.
+const firstBlock, stride, blocks, claimed = 11090, 1100, 19, 9
+
+// ClaimPorts gives the suite a PortBase that no other suite has until the test is over, so that it has the same ports whenever it is
+// started. The claim is a port of the block that is listened on: of suites that start at the same moment one gets it, also while
+// none of its programs runs.
+func (s *Suite) ClaimPorts(t testing.TB) {
+	t.Helper()
+	for n := range blocks {
+		s.PortBase = firstBlock + stride*((os.Getpid()+n)%blocks)
+		claim, err := net.Listen("tcp", s.local(claimed))
+		if err != nil {
+			continue
+		}
+		if s.free() {
+			t.Cleanup(func() { claim.Close() })
+			return
+		}
+		claim.Close()
 	}
+	t.Fatal("every block of ports is in use")
+}
+
+func (s *Suite) local(offset int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.PortBase+offset))
 }
 
 // free says whether nobody listens on the ports of the suite: gRPC, gateways, admin, edge and tower.
 func (s *Suite) free() bool {
 	for _, block := range [][2]int{{1, 8}, {102, 104}, {201, 208}, {980, 981}} {
 		for offset := block[0]; offset <= block[1]; offset++ {
-			lis, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.PortBase+offset)))
+			lis, err := net.Listen("tcp", s.local(offset))
 			if err != nil {
 				return false
 			}

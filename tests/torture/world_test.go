@@ -55,7 +55,7 @@ func openWorld(a *attack, bin string, prepare ...func(w *world)) *world {
 			Patience: patience,
 		},
 	}
-	w.suite.ClaimPorts()
+	w.suite.ClaimPorts(a)
 	w.suite.TellLogs(a)
 	for _, p := range prepare {
 		p(w)

@@ -127,7 +127,7 @@ func newSuite(t *testing.T) *suite {
 	s := &suite{t: t, day: filepath.Join(root, "tests", "day"), Suite: &process.Suite{
 		Bin: bin, Dir: t.TempDir(), Profiles: filepath.Join(root, "integrations", "edi", "partners", "day.yaml"), Discovery: "static", Patience: patience,
 	}}
-	s.ClaimPorts()
+	s.ClaimPorts(t)
 	return s
 }
 

@@ -253,7 +253,7 @@ func Claim(base int) (net.Listener, int, error) {
 		return lis, base, err
 	}
 	for n := range strides * perStride {
-		base := firstBlock + stride*(n%strides) + blockStep*(n/strides)
+		base := block(n)
 		lis, err := claim(base)
 		if err != nil {
 			continue
@@ -265,6 +265,8 @@ func Claim(base int) (net.Listener, int, error) {
 	}
 	return nil, 0, errors.New("every block that was looked at")
 }
+
+func block(n int) int { return firstBlock + stride*(n%strides) + blockStep*(n/strides) }
 
 func claim(base int) (net.Listener, error) {
 	lis, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base)))
