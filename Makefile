@@ -101,7 +101,7 @@ torture: ## attack the programs while partners are at work, and the simulation; 
 	@cd tests && set -o pipefail && go test ./steelthread -count=1 -v -run '$(or $(ONLY),TestSameKey|TestTokens|TestForeign)' | $(told)
 
 # What a simulation says of itself, and all of what fails.
-told := awk '/^(simulation|messages|lost answers|clock steps|same key|tokens)|^(ok|FAIL|PASS)|--- FAIL/ || /_test.go:[0-9]+: / && !/ turns, /'
+told := awk '/^(simulation|messages|lost answers|in doubt|clock steps|same key|tokens)|^(ok|FAIL|PASS)|--- FAIL/ || /_test.go:[0-9]+: / && !/ turns, /'
 
 FUZZTIME ?= $(if $(LONG),10m,20s)
 

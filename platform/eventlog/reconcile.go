@@ -108,8 +108,15 @@ func (s *Server) decide(ctx context.Context, cause store.Cause, fn func(*store.T
 
 // DropTask removes a failed or doubtful task.
 func (s *Server) DropTask(ctx context.Context, req *eventlogv1.DropTaskRequest) (*eventlogv1.Task, error) {
-	return s.changeTask(ctx, req, func(tx *store.Tx, id string) (tasks.Task, error) {
-		t, err := tasks.Drop(ctx, tx, id)
+	if s.runner == nil {
+		return nil, rpcerr.NotFound(req.GetName())
+	}
+	drop, err := s.runner.Drop(ctx, strings.TrimPrefix(req.GetName(), "tasks/"), tasks.Decision{WentThrough: req.GetWentThrough(), Note: req.GetNote()})
+	if err != nil {
+		return nil, statusOf(err)
+	}
+	return s.changeTask(ctx, req, func(tx *store.Tx, _ string) (tasks.Task, error) {
+		t, err := drop(ctx, tx)
 		t.LastError = req.GetNote()
 		return t, err
 	})

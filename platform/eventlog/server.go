@@ -257,7 +257,7 @@ func (s *Server) changeTask(ctx context.Context, req interface {
 
 func taskProto(t tasks.Task) *eventlogv1.Task {
 	out := &eventlogv1.Task{Name: "tasks/" + t.ID, Kind: t.Kind, Subject: t.Subject, State: eventlogv1.Task_State(t.State), Attempts: t.Attempts,
-		LastError: t.LastError}
+		LastError: t.LastError, Related: t.Related}
 	if !t.Due.IsZero() {
 		out.DueTime = timestamppb.New(t.Due)
 	}

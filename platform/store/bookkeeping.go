@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 	"crossdock.dev/platform/origin"
@@ -149,10 +151,12 @@ type QueuedTask struct {
 }
 
 // PutTask writes a task. A new one, which has no number yet, gets the next one, and the entry that it stands in becomes part
-// of its causal past.
+// of its causal past. Of one that had stopped and is pending again, readers of the log hear.
 func PutTask(ctx context.Context, tx *Tx, id string, t *storagev1.TaskRecord) error {
+	fenced := false
 	if t.Number == 0 {
-		if err := fenceTask(ctx, tx, t); err != nil {
+		var err error
+		if fenced, err = fenceTask(ctx, tx, t); err != nil {
 			return err
 		}
 		key := []byte(Tasks.Name)
@@ -176,6 +180,17 @@ func PutTask(ctx context.Context, tx *Tx, id string, t *storagev1.TaskRecord) er
 			return err
 		}
 	}
+	switch {
+	case fenced:
+		if err := tellStopped(tx, id, t); err != nil {
+			return err
+		}
+	case t.Told && t.State == eventlogv1.Task_PENDING:
+		t.Told = false
+		if err := tellTask(tx, id, t, &eventlogv1.TaskReleased{Task: taskOf(id, t)}); err != nil {
+			return err
+		}
+	}
 	key, value := queueRow(id, t)
 	var err error
 	if value == nil {
@@ -189,13 +204,44 @@ func PutTask(ctx context.Context, tx *Tx, id string, t *storagev1.TaskRecord) er
 	return PutProto(ctx, tx, Tasks, []byte(id), t)
 }
 
+// StopTask writes a task that has failed or is in doubt, and tells the readers of the log that it waits for a person.
+func StopTask(ctx context.Context, tx *Tx, id string, t *storagev1.TaskRecord) error {
+	if err := tellStopped(tx, id, t); err != nil {
+		return err
+	}
+	return PutTask(ctx, tx, id, t)
+}
+
 // DeleteTask removes a task.
 func DeleteTask(ctx context.Context, tx *Tx, id string, t *storagev1.TaskRecord) error {
+	if t.Told {
+		if err := tellTask(tx, id, t, &eventlogv1.TaskReleased{Task: taskOf(id, t), Dropped: true}); err != nil {
+			return err
+		}
+	}
 	key, _ := queueRow(id, t)
 	if err := tx.Delete(ctx, taskQueue, key); err != nil {
 		return err
 	}
 	return tx.Delete(ctx, Tasks, []byte(id))
+}
+
+func tellStopped(tx *Tx, id string, t *storagev1.TaskRecord) error {
+	t.Told = true
+	return tellTask(tx, id, t, &eventlogv1.TaskStopped{Task: taskOf(id, t)})
+}
+
+func tellTask(tx *Tx, id string, t *storagev1.TaskRecord, payload proto.Message) error {
+	related := t.Related
+	if t.Subject != "" {
+		related = append([]string{t.Subject}, t.Related...)
+	}
+	return tx.Emit(Fact{Type: string(payload.ProtoReflect().Descriptor().Name()), Subject: "tasks/" + id, Related: related, Payload: payload})
+}
+
+func taskOf(id string, t *storagev1.TaskRecord) *eventlogv1.Task {
+	return &eventlogv1.Task{Name: "tasks/" + id, Kind: t.Kind, Subject: t.Subject, State: t.State, DueTime: t.DueTime, Attempts: t.Attempts,
+		LastError: t.LastError, Related: t.Related}
 }
 
 // queueRow is a task's row in the queue; no value when it does not stand in it: a failed task waits for a person, and a

@@ -189,18 +189,18 @@ func (s *Store) lastNumbers(ctx context.Context, r Reader) (map[string]uint64, e
 	return s.cat.Series(ctx, r)
 }
 
-// fenceTask holds back a new task that may have been carried out before the restore.
-func fenceTask(ctx context.Context, tx *Tx, t *storagev1.TaskRecord) error {
+// fenceTask holds back a new task that may have been carried out before the restore, and tells whether it did.
+func fenceTask(ctx context.Context, tx *Tx, t *storagev1.TaskRecord) (held bool, err error) {
 	if t.Effect == storagev1.TaskRecord_KEYED {
-		return nil
+		return false, nil
 	}
 	f, err := fence(ctx, tx)
 	if err != nil || f == nil {
-		return err
+		return false, err
 	}
 	t.Attempts++
 	t.State, t.LastError = eventlogv1.Task_IN_DOUBT, "wanted after a restore, before the fence was lifted: it may have been carried out already"
-	return nil
+	return true, nil
 }
 
 // putUpFence is the change with which an epoch begins. What waited in the copy may have been carried out since it was made: a task that
@@ -222,9 +222,9 @@ func putUpFence(ctx context.Context, tx *Tx, fork Fork, copied, now time.Time) e
 			return nil
 		case t.Effect == storagev1.TaskRecord_LOOKUP:
 			t.Attempts++
-		default:
-			t.State, t.LastError = eventlogv1.Task_IN_DOUBT, "waited when the restored copy was made: it may have been carried out since"
+			return PutTask(ctx, tx, string(kv.Key), t)
 		}
-		return PutTask(ctx, tx, string(kv.Key), t)
+		t.State, t.LastError = eventlogv1.Task_IN_DOUBT, "waited when the restored copy was made: it may have been carried out since"
+		return StopTask(ctx, tx, string(kv.Key), t)
 	})
 }

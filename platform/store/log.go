@@ -24,7 +24,7 @@ const (
 // ReadLog returns the entries after a position, oldest first, and the last position committed. The zero Position is before
 // the first entry. At most limit entries are returned (0 and more than 256 are 256), fewer when they are large, at least one
 // when there is one. ErrOutOfRange for a position of another log or beyond the end, as *ForkedError for one that is no more, and as
-// *ArchivedError for one whose next entry was moved out of the store.
+// *ArchivedError for one whose next entry was moved out of the store. *CorruptError where an entry is damaged or missing.
 func (s *Store) ReadLog(ctx context.Context, after Position, limit int) ([]LogEntry, Position, error) {
 	last := s.Last()
 	if after != (Position{}) {
@@ -50,7 +50,12 @@ func (s *Store) ReadLog(ctx context.Context, after Position, limit int) ([]LogEn
 		size := 0
 		// A commit can be seen in the file before it is synced and the log's end: what is after last is not told yet.
 		most := min(uint64(limit), last.Sequence-after.Sequence)
-		for k, v := c.Seek(Key(after.Sequence + 1)); k != nil && uint64(len(out)) < most; k, v = c.Next() {
+		k, v := c.Seek(Key(after.Sequence + 1))
+		for ; uint64(len(out)) < most; k, v = c.Next() {
+			// Where a page is damaged the tree may lead past entries: none may be taken for another.
+			if want := Key(after.Sequence + uint64(len(out)) + 1); !bytes.Equal(k, want) {
+				return &CorruptError{Bucket: logBucket, Key: want}
+			}
 			data, err := unseal(logBucket, k, v)
 			if err != nil {
 				return err

@@ -364,3 +364,41 @@ func TestVerifyRefusesAFileInUse(t *testing.T) {
 		t.Errorf("Verify of a file in use: %v, want ErrInUse", err)
 	}
 }
+
+// TestMissingEntryIsNotSkipped takes an entry out of the log, as a damaged page does that the tree leads past: no reader is given the next
+// one in its place, or told that there is none.
+func TestMissingEntryIsNotSkipped(t *testing.T) {
+	for _, missing := range []uint64{1, 2} { // without the last, the log ends before it
+		path := filled(t)
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = errors.Join(db.Update(func(btx *bbolt.Tx) error { return btx.Bucket([]byte(logBucket)).Delete(Key(missing)) }), db.Close())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), testOptions(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		for before := range s.Last().Sequence {
+			after := Position{}
+			if before > 0 {
+				after = s.position(before)
+			}
+			entries, _, err := s.ReadLog(t.Context(), after, 1)
+			corrupt, isCorrupt := errors.AsType[*CorruptError](err)
+			switch {
+			case before+1 == missing && (!isCorrupt || !bytes.Equal(corrupt.Key, Key(missing))):
+				t.Errorf("entry %d, which is missing: %d entries, %v", before+1, len(entries), err)
+			case before+1 != missing && (err != nil || len(entries) != 1 || entries[0].Position.Sequence != before+1):
+				t.Errorf("entry %d: %v, %v", before+1, entries, err)
+			}
+			if _, _, err := s.ReadLog(t.Context(), after, 0); (err == nil) != (before >= missing) {
+				t.Errorf("all entries after %d, of which %d is missing: %v", before, missing, err)
+			}
+		}
+	}
+}

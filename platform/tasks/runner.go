@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	storagev1 "crossdock.dev/gen/crossdock/platform/storage/v1"
 	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/failpoint"
 	"crossdock.dev/platform/origin"
@@ -40,6 +41,11 @@ type Handler func(ctx context.Context, t Task) (Done, error)
 type Config struct {
 	Store    *store.Store
 	Handlers map[string]Handler // by kind
+	// Prepare is what is done before the first attempt at a task that is not Keyed is remembered, by kind; none is fine. It can be done
+	// again, nobody outside sees it, and so the handler can tell by it that no attempt went through.
+	Prepare map[string]func(ctx context.Context, t Task) error
+	// Dropped is what is recorded when a person takes a task off the list, by kind; none is fine.
+	Dropped map[string]func(ctx context.Context, t Task, d Decision) (Done, error)
 	// Machine measures back-off; nil is the system's.
 	Machine clock.Machine
 	Log     *slog.Logger
@@ -48,6 +54,12 @@ type Config struct {
 	Parallel int
 	// Timeout bounds one attempt, on machine time; 0 is 30 s.
 	Timeout time.Duration
+}
+
+// Decision is what a person says of a task that had stopped.
+type Decision struct {
+	WentThrough bool   // an attempt had its effect
+	Note        string // in words
 }
 
 // Back-off doubles from minBackoff to maxBackoff, or to awayBackoff when the called service is away. When it is full, it says from
@@ -68,6 +80,7 @@ type Runner struct {
 	wait     sync.WaitGroup
 	attempts *prometheus.CounterVec
 	spans    *telemetry.Spans
+	told     bool // of what had stopped before this program began
 
 	mu      sync.Mutex
 	running map[uint64]bool   // numbers of tasks under way
@@ -120,12 +133,46 @@ func (r *Runner) Loop(base step.Config) step.Config {
 	return base
 }
 
+// Drop returns what is to be recorded in the change that removes a failed or doubtful task: nothing, when it is gone.
+func (r *Runner) Drop(ctx context.Context, id string, d Decision) (do func(ctx context.Context, tx *store.Tx) (Task, error), err error) {
+	var t Task
+	err = r.c.Store.View(ctx, func(rd store.Reader) (err error) {
+		t, err = Get(ctx, rd, id)
+		return err
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	var done Done
+	if record := r.c.Dropped[t.Kind]; err == nil && record != nil && t.State != Pending {
+		if done, err = record(ctx, t, d); err != nil {
+			return nil, err
+		}
+	}
+	return func(ctx context.Context, tx *store.Tx) (Task, error) {
+		now, err := Drop(ctx, tx, id)
+		if err == nil && done != nil {
+			if now.Number != t.Number || now.State != t.State {
+				return now, ErrNotStopped // it went on meanwhile
+			}
+			err = done(ctx, tx)
+		}
+		return now, err
+	}, nil
+}
+
 // Drain waits for the attempts under way. It is called between the end of the loop, which cancels them, and closing the store.
 func (r *Runner) Drain() { r.wait.Wait() }
 
 // Step carries out what is due at now, and the first task of each subject that is not backing off. With Parallel set it starts
 // them and returns. progress is true when one was started or has ended.
 func (r *Runner) Step(ctx context.Context, now time.Time) (progress bool, err error) {
+	if !r.told {
+		if err := r.tellStopped(ctx); err != nil {
+			return false, err
+		}
+		r.told = true
+	}
 	list, err := r.candidates(ctx, now)
 	if err != nil {
 		return false, err
@@ -256,14 +303,19 @@ func (r *Runner) due(ctx context.Context, rd store.Reader, now, machine time.Tim
 func (r *Runner) attempt(ctx context.Context, t Task) (done bool, err error) {
 	handler := r.c.Handlers[t.Kind]
 	if handler == nil {
-		return true, r.record(ctx, t, eventlogv1.Task_FAILED, "no handler for this kind", 0)
+		return true, r.record(ctx, t, eventlogv1.Task_FAILED, "no handler for this kind")
 	}
 	if t.Effect != Keyed {
-		state := eventlogv1.Task_PENDING
-		if t.Effect == Neither {
-			state = eventlogv1.Task_IN_DOUBT
+		if err := r.prepare(ctx, t); err != nil {
+			if ctx.Err() != nil {
+				return false, ctx.Err()
+			}
+			if classOf(err, Keyed) == notDone {
+				err = NotDone(err) // whatever the class of the endpoint: nothing was sent
+			}
+			return false, r.refused(ctx, t, err)
 		}
-		if err := r.record(ctx, t, state, t.LastError, 1); err != nil {
+		if err := r.begin(ctx, t); err != nil {
 			return false, err
 		}
 	} else if again := r.retry(t); again != nil {
@@ -273,7 +325,7 @@ func (r *Runner) attempt(ctx context.Context, t Task) (done bool, err error) {
 	finish, err := r.call(ctx, handler, t)
 	failpoint.Hit("tasks.send.after")
 	if err == nil {
-		err := r.finish(ctx, t, finish)
+		err := r.finish(context.WithoutCancel(ctx), t, finish) // what went through is recorded by a program that stops, too
 		if err == nil {
 			failpoint.Hit("tasks.done.after")
 			r.forget(t)
@@ -300,16 +352,16 @@ func (r *Runner) refused(ctx context.Context, t Task, err error) error {
 	case permanent:
 		r.attempts.WithLabelValues(t.Kind, attemptFailed).Inc()
 		r.forget(t)
-		return r.record(ctx, t, eventlogv1.Task_FAILED, err.Error(), 0)
+		return r.record(ctx, t, eventlogv1.Task_FAILED, err.Error())
 	case inDoubt:
 		r.attempts.WithLabelValues(t.Kind, attemptInDoubt).Inc()
 		r.forget(t)
-		return r.record(ctx, t, eventlogv1.Task_IN_DOUBT, err.Error(), 0)
+		return r.record(ctx, t, eventlogv1.Task_IN_DOUBT, err.Error())
 	}
 	r.attempts.WithLabelValues(t.Kind, attemptRefused).Inc()
 	r.backOff(t, err)
 	if t.Effect == Neither {
-		return r.record(ctx, t, eventlogv1.Task_PENDING, err.Error(), 0)
+		return r.record(ctx, t, eventlogv1.Task_PENDING, err.Error())
 	}
 	return nil
 }
@@ -383,19 +435,70 @@ func (r *Runner) finish(ctx context.Context, t Task, done Done) error {
 	return err
 }
 
+// prepare makes ready what the first attempt needs.
+func (r *Runner) prepare(ctx context.Context, t Task) error {
+	do := r.c.Prepare[t.Kind]
+	if do == nil || t.Attempts > 0 {
+		return nil
+	}
+	_, err := r.call(ctx, func(ctx context.Context, t Task) (Done, error) { return nil, do(ctx, t) }, t)
+	return err
+}
+
+// begin remembers an attempt before it is made. One that must not be repeated without a look counts as in doubt from here on.
+func (r *Runner) begin(ctx context.Context, t Task) error {
+	return r.change(ctx, t, func(tx *store.Tx, rec *storagev1.TaskRecord) error {
+		rec.Attempts++
+		if t.Effect == Neither {
+			rec.State = eventlogv1.Task_IN_DOUBT
+		}
+		return store.PutTask(ctx, tx, t.ID, rec)
+	})
+}
+
 // record changes the state of a task that is still there.
-func (r *Runner) record(ctx context.Context, t Task, state eventlogv1.Task_State, lastError string, attempts uint32) error {
+func (r *Runner) record(ctx context.Context, t Task, state eventlogv1.Task_State, lastError string) error {
+	return r.change(ctx, t, func(tx *store.Tx, rec *storagev1.TaskRecord) error {
+		rec.State, rec.LastError = state, lastError
+		if state == eventlogv1.Task_PENDING {
+			return store.PutTask(ctx, tx, t.ID, rec)
+		}
+		return store.StopTask(ctx, tx, t.ID, rec)
+	})
+}
+
+func (r *Runner) change(ctx context.Context, t Task, do func(tx *store.Tx, rec *storagev1.TaskRecord) error) error {
 	_, err := r.c.Store.Change(ctx, r.cause(t), func(tx *store.Tx) ([]byte, error) {
 		rec, err := record(ctx, tx, t.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil, nil
+		if errors.Is(err, store.ErrNotFound) || err == nil && rec.Number != t.Number {
+			return nil, nil // cancelled meanwhile
 		}
 		if err != nil {
 			return nil, err
 		}
-		rec.State, rec.LastError, rec.Attempts = state, lastError, rec.Attempts+attempts
-		return nil, store.PutTask(ctx, tx, t.ID, rec)
+		return nil, do(tx, rec)
 	})
+	return err
+}
+
+// tellStopped tells of the tasks that wait for a person although nobody was told: attempts that a program before this one began, and
+// whose outcome it did not live to hear.
+func (r *Runner) tellStopped(ctx context.Context) error {
+	var untold []Task
+	err := r.c.Store.View(ctx, func(rd store.Reader) error {
+		return store.Each(ctx, rd, store.Tasks, nil, func(kv store.KV) error {
+			rec, err := record(ctx, rd, string(kv.Key))
+			if err == nil && rec.State != eventlogv1.Task_PENDING && !rec.Told {
+				untold = append(untold, fromRecord(string(kv.Key), rec))
+			}
+			return err
+		})
+	})
+	for _, t := range untold {
+		if err == nil {
+			err = r.record(ctx, t, eventlogv1.Task_State(t.State), cmp.Or(t.LastError, "the program ended during the attempt"))
+		}
+	}
 	return err
 }
 

@@ -6,6 +6,7 @@
 //   - Tasks of one subject without a due time go in order of creation. One whose outcome is in doubt holds up its subject; a
 //     failed one does not, since what became of it is known. A task with a due time waits for nobody and holds up nobody.
 //   - How a repeated attempt is kept from acting twice is the task's Effect.
+//   - Readers of the log hear of a task that waits for a person (TaskStopped), and when it does no more (TaskReleased).
 //   - When all else is equal the order is that of creation, so a simulation repeats itself.
 //
 // Left to others: what a task does (the service's handlers), and who looks at failed and doubtful ones (EventLogService).
@@ -57,6 +58,7 @@ type Task struct {
 	Kind    string // which handler carries it out
 	Subject string // the resource it is about
 	Payload []byte
+	Related []string  // names and numbers that lead to what it is about, beside the subject
 	Due     time.Time // not before this business time; zero is in its turn
 	Effect  Effect
 	// Actor, Traceparent and After are the origin of the change that wanted the task.
@@ -67,7 +69,7 @@ type Task struct {
 	// The rest is set by this package.
 	Number    uint64 // order of creation
 	State     State
-	Attempts  uint32 // begun before this one
+	Attempts  uint32 // begun before this one, since it was wanted or a person asked for it again
 	LastError string
 }
 
@@ -94,7 +96,8 @@ func Enqueue(ctx context.Context, tx *store.Tx, t Task) error {
 		t.Traceparent = o.Traceparent
 	}
 	rec := &storagev1.TaskRecord{Kind: t.Kind, Subject: t.Subject, Payload: slices.Clone(t.Payload),
-		Effect: storagev1.TaskRecord_Effect(t.Effect), Actor: t.Actor, Traceparent: t.Traceparent, State: eventlogv1.Task_PENDING}
+		Effect: storagev1.TaskRecord_Effect(t.Effect), Actor: t.Actor, Traceparent: t.Traceparent, State: eventlogv1.Task_PENDING,
+		Related: slices.Clone(t.Related)}
 	for _, p := range origin.MergeAfter(t.After, o.After) {
 		rec.After = append(rec.After, store.PositionProto(p))
 	}
@@ -132,7 +135,7 @@ func Get(ctx context.Context, r store.Reader, id string) (Task, error) {
 // ErrNotStopped is returned by Retry and Drop for a task that is neither failed nor in doubt.
 var ErrNotStopped = errors.New("task is neither failed nor in doubt")
 
-// Retry puts a failed or doubtful task back to pending, after a person has looked.
+// Retry puts a failed or doubtful task back to pending, after a person has looked: no attempt before had its effect.
 func Retry(ctx context.Context, tx *store.Tx, id string) (Task, error) {
 	rec, err := record(ctx, tx, id)
 	if err != nil {
@@ -141,7 +144,7 @@ func Retry(ctx context.Context, tx *store.Tx, id string) (Task, error) {
 	if rec.State == eventlogv1.Task_PENDING {
 		return Task{}, ErrNotStopped
 	}
-	rec.State = eventlogv1.Task_PENDING
+	rec.State, rec.Attempts = eventlogv1.Task_PENDING, 0
 	store.Freed(tx)
 	return fromRecord(id, rec), store.PutTask(ctx, tx, id, rec)
 }
@@ -168,7 +171,7 @@ func record(ctx context.Context, r store.Reader, id string) (*storagev1.TaskReco
 }
 
 func fromRecord(id string, rec *storagev1.TaskRecord) Task {
-	t := Task{ID: id, Kind: rec.Kind, Subject: rec.Subject, Payload: rec.Payload, Effect: Effect(rec.Effect), Actor: rec.Actor,
+	t := Task{ID: id, Kind: rec.Kind, Subject: rec.Subject, Related: rec.Related, Payload: rec.Payload, Effect: Effect(rec.Effect), Actor: rec.Actor,
 		Traceparent: rec.Traceparent, Number: rec.Number, State: State(rec.State), Attempts: rec.Attempts, LastError: rec.LastError}
 	if rec.DueTime != nil {
 		t.Due = rec.DueTime.AsTime()

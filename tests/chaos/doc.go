@@ -14,7 +14,7 @@
 //	go test ./chaos -run TestSeeds -seeds 500    the simulation
 //	go test ./chaos -run TestSeeds -seed 82      one seed again, with the end of its trace when it fails
 //	go test ./chaos -run TestMessages -stories 50
-//	go test ./chaos -run 'TestLostAnswers|TestClockSteps'
+//	go test ./chaos -run 'TestLostAnswers|TestInDoubt|TestClockSteps'
 //
 // How programs survive kill -9, full disks and broken links is for packages programs and torture.
 package chaos

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +19,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
+	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
 	"crossdock.dev/platform/tasks"
 	"crossdock.dev/tests/expect"
 	"crossdock.dev/tests/sim"
@@ -148,6 +152,83 @@ func TestLostAnswers(t *testing.T) {
 		}
 	}
 	fmt.Printf("lost answers: %d kinds of tasks, %d answers and %d commits unheard, %v\n", len(endpoints), sum(lost), sum(unheard), time.Since(begun).Round(time.Second))
+}
+
+// inDoubt is the reason of a work item about a task of which nobody knows whether it went through.
+const inDoubt = "TASK_IN_DOUBT"
+
+// TestInDoubt: partners fetch each file at once, and the power of edi fails before it has recorded that it sent it. Nothing tells whether
+// it did, so it does not send it again: a person hears of it by a work item and says that it arrived. No partner gets a file twice, and
+// the end is that of the orderly run.
+func TestInDoubt(t *testing.T) {
+	begun := time.Now()
+	w := newWorld(t, 1, func(*rand.Rand) rates { return rates{} })
+	fetched := map[string]int{} // how often each file was found in the outbox
+	taken := map[string][]byte{}
+	w.commit = func(service string) sim.Commit {
+		if service != "edi" {
+			return sim.Synced
+		}
+		files, err := w.Suite.Outbox(t.Context())
+		must(t, err)
+		fate := sim.Synced
+		for name, content := range files {
+			if fetched[name] > 0 {
+				continue
+			}
+			fetched[name]++
+			taken[name] = content
+			must(t, os.Remove(filepath.Join(w.OutboxDir(), name)))
+			w.note("%s is fetched, and edi has no power", name)
+			fate = sim.Lost
+		}
+		return fate
+	}
+	asked := 0
+	w.after = func() {
+		if len(taken) == 0 || !w.Up("edi") || !w.Up("workflow") {
+			return
+		}
+		calm := w.calm
+		w.calm = true
+		defer func() { w.calm = calm }()
+		items, err := workflowv1.NewWorkflowServiceClient(w.Conn("workflow")).ListWorkItems(t.Context(), &workflowv1.ListWorkItemsRequest{State: workflowv1.WorkItem_OPEN})
+		must(t, err)
+		for _, item := range items.GetWorkItems() {
+			if item.GetReason() != inDoubt {
+				continue
+			}
+			files, err := w.Suite.Outbox(t.Context())
+			must(t, err)
+			for name, content := range taken { // from here on the story looks at what the partner has
+				if _, again := files[name]; again {
+					t.Errorf("%s was sent again", name)
+				}
+				must(t, os.WriteFile(filepath.Join(w.OutboxDir(), name), content, 0o600))
+				delete(taken, name)
+			}
+			_, err = eventlogv1.NewEventLogServiceClient(w.Conn("edi")).DropTask(t.Context(), &eventlogv1.DropTaskRequest{
+				Name: item.GetSubject(), Note: "the partner has it", RequestId: item.GetName(), WentThrough: true,
+			})
+			must(t, err)
+			asked++
+			w.note("a person says that %s went through", item.GetSubject())
+		}
+	}
+	var names story.Names
+	w.tell(w.acts(&names))
+	must(t, w.heal())
+	expect.HappyPath(t, w, names, inDoubt)
+	w.check()
+	if asked != len(fetched) || asked < 3 {
+		t.Errorf("a person was asked %d times, about %d files; want once about each of the 204, the 810 and the answers", asked, len(fetched))
+	}
+	for name, n := range fetched {
+		if n != 1 {
+			t.Errorf("%s was sent %d times", name, n)
+		}
+	}
+	fmt.Printf("in doubt: %d files fetched and unheard of, as many work items, no file twice, %v\n", asked, time.Since(begun).Round(time.Second))
 }
 
 func sum(counts map[string]int) (n int) {

@@ -243,8 +243,8 @@ func rows(ctx context.Context, path string, schema store.Schema) (out map[string
 		if len(entries) == 0 {
 			break
 		}
-		for i, e := range entries {
-			out[fmt.Sprint("log ", at.Sequence+uint64(i)+1)] = string(e.Head) + string(e.Hash)
+		for _, e := range entries {
+			out[fmt.Sprint("log ", e.Position.Sequence)] = string(e.Head) + string(e.Hash)
 		}
 		at = store.Position{Log: last.Log, Epoch: last.Epoch, Sequence: at.Sequence + uint64(len(entries))}
 	}

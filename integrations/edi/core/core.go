@@ -97,8 +97,11 @@ func Open(ctx context.Context, d Deps) (_ *Core, err error) {
 		return nil, err
 	}
 	a := app.New(c)
+	if err := a.Tidy(ctx); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
 	runner := tasks.NewRunner(tasks.Config{
-		Store: db, Handlers: a.Handlers(), Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,
+		Store: db, Handlers: a.Handlers(), Prepare: a.Prepare(), Dropped: a.Dropped(), Machine: d.Machine, Log: d.Log, Parallel: d.Parallel,
 	})
 	return &Core{db, a, api.New(db, a, c.Documents), eventlog.Follow(db, d.Log, d.Feeds, inbound.Readers(a)...), runner, transport.NewWatch(c.Inbox), d}, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
 	workflowv1 "crossdock.dev/gen/crossdock/workflow/v1"
@@ -55,6 +56,8 @@ func TestWorkItemsOfTheDay(t *testing.T) {
 		{"billing", excepted(billingv1.FreightBill_EXCEPTION, "A8"), "FREIGHT_BILL_OVER_TOLERANCE finance freightBills/fbl_1",
 			&billingv1.FreightBillApproved{FreightBill: &billingv1.FreightBill{Name: "freightBills/fbl_1", Load: load}}},
 		{"billing", excepted(billingv1.FreightBill_REJECTED, "A0"), "FREIGHT_BILL_REJECTED finance freightBills/fbl_1", nil},
+		{"edi", stoppedTask(eventlogv1.Task_IN_DOUBT), "TASK_IN_DOUBT integration x", &eventlogv1.TaskReleased{Task: &eventlogv1.Task{}}},
+		{"billing", stoppedTask(eventlogv1.Task_FAILED), "TASK_FAILED integration x", &eventlogv1.TaskReleased{Task: &eventlogv1.Task{}, Dropped: true}},
 	} {
 		t.Run(x.want, func(t *testing.T) {
 			w := newWorld(t)
@@ -81,6 +84,10 @@ func TestWorkItemsOfTheDay(t *testing.T) {
 			}
 		})
 	}
+}
+
+func stoppedTask(state eventlogv1.Task_State) proto.Message {
+	return &eventlogv1.TaskStopped{Task: &eventlogv1.Task{Kind: "send", State: state, LastError: "the partner may have it."}}
 }
 
 // A bill that leads to no load has its item until a person has decided on it; one that is disputed keeps it.

@@ -1320,7 +1320,9 @@ type Task struct {
 	// Attempts made.
 	Attempts uint32 `protobuf:"varint,6,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// The last refusal, in words.
-	LastError     string `protobuf:"bytes,7,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	LastError string `protobuf:"bytes,7,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// Names and numbers that lead to what it is about, beside the subject.
+	Related       []string `protobuf:"bytes,8,rep,name=related,proto3" json:"related,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1402,6 +1404,13 @@ func (x *Task) GetLastError() string {
 		return x.LastError
 	}
 	return ""
+}
+
+func (x *Task) GetRelated() []string {
+	if x != nil {
+		return x.Related
+	}
+	return nil
 }
 
 // Fence keeps a restored store from drawing a number, or sending a message, that it may have given or sent already after the copy was
@@ -3150,7 +3159,10 @@ type DropTaskRequest struct {
 	// What is known of its effect, in words.
 	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
 	// Makes a repeat safe.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// True when the person knows that it had its effect: what follows from that is recorded, such as that a message was sent. False when it
+	// had none and is not wanted any more.
+	WentThrough   bool `protobuf:"varint,4,opt,name=went_through,json=wentThrough,proto3" json:"went_through,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3204,6 +3216,13 @@ func (x *DropTaskRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *DropTaskRequest) GetWentThrough() bool {
+	if x != nil {
+		return x.WentThrough
+	}
+	return false
 }
 
 // BackupStoreRequest asks for a copy.
@@ -3416,7 +3435,7 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12\x18\n" +
 	"\asubject\x18\x05 \x01(\tR\asubject\x12\x12\n" +
 	"\x04keys\x18\x06 \x03(\tR\x04keys\x12\x16\n" +
-	"\x06reason\x18\a \x01(\tR\x06reason\"\xba\x02\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\"\xd4\x02\n" +
 	"\x04Task\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
@@ -3425,7 +3444,8 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\bdue_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x12\x1a\n" +
 	"\battempts\x18\x06 \x01(\rR\battempts\x12\x1d\n" +
 	"\n" +
-	"last_error\x18\a \x01(\tR\tlastError\"E\n" +
+	"last_error\x18\a \x01(\tR\tlastError\x12\x18\n" +
+	"\arelated\x18\b \x03(\tR\arelated\"E\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aPENDING\x10\x01\x12\f\n" +
@@ -3563,14 +3583,15 @@ const file_crossdock_eventlog_v1_eventlog_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\x12)\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"{\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"\x9e\x01\n" +
 	"\x0fDropTaskRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x04name\x12\x1e\n" +
 	"\x04note\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x04note\x12)\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\"\x14\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\trequestId\x12!\n" +
+	"\fwent_through\x18\x04 \x01(\bR\vwentThrough\"\x14\n" +
 	"\x12BackupStoreRequest\"\x97\x01\n" +
 	"\x13BackupStoreResponse\x125\n" +
 	"\x06backup\x18\x01 \x01(\v2\x1d.crossdock.eventlog.v1.BackupR\x06backup\x125\n" +

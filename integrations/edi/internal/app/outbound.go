@@ -55,12 +55,10 @@ func (a *App) Draft(ctx context.Context, tx *platform.Tx, d store.Draft) (string
 	return id, enqueueWrite(ctx, tx, id, d.Party)
 }
 
+// enqueueWrite asks for a draft to be written. What cannot be written yet holds up no answer: its subject is not that of what is sent.
 func enqueueWrite(ctx context.Context, tx *platform.Tx, id, party string) error {
 	return tasks.Enqueue(ctx, tx, tasks.Task{ID: writeTask + ":" + id, Kind: writeTask, Subject: "write/" + party, Payload: work(id, 1), Effect: tasks.Keyed})
 }
-
-// outbox is the subject of what is sent to a party, which goes in order. What cannot be written yet holds up no answer.
-func outbox(party string) string { return "outbox/" + party }
 
 // patience is how often a draft is tried before a person hears of what it lacks: masterdata may only be late.
 const patience = 3
@@ -166,7 +164,7 @@ func (a *App) wrap(ctx context.Context, x message.Interchange, s message.Set, p 
 		if err := store.Send(ctx, tx, x, s, issued); err != nil {
 			return unlessDropped(err)
 		}
-		send := tasks.Task{ID: sendTask + ":" + x.ID, Kind: sendTask, Subject: outbox(x.Party), Payload: work(x.ID, 1), Effect: tasks.Lookup}
+		send := sending(x, s)
 		timer := tasks.Task{ID: store.AckTimer(x.ID), Kind: ackTask, Subject: x.Name(), Payload: work(x.ID, 1), Effect: tasks.Keyed, Due: x.AcknowledgeBy}
 		for _, next := range []tasks.Task{send, timer} {
 			next.Actor, next.Traceparent, next.After = t.Actor, t.Traceparent, t.After

@@ -304,9 +304,7 @@ func (a *App) enqueue(ctx context.Context, tx *platform.Tx, in store.Intake, cau
 		return tasks.Enqueue(ctx, tx, t)
 	}
 	for _, answer := range in.Answers {
-		o := answer.Interchange
-		err := add(tasks.Task{ID: sendTask + ":" + o.ID, Kind: sendTask, Subject: outbox(o.Party), Payload: work(o.ID, 1), Effect: tasks.Lookup})
-		if err != nil {
+		if err := add(sending(answer.Interchange, answer.Set)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,8 +123,22 @@ func TestDocumentsAndOutbox(t *testing.T) {
 	if ok, err := out.Holds("CUS-XYZ", "1.edi", []byte("abc")); ok || err != nil {
 		t.Errorf("holds before: %v, %v", ok, err)
 	}
-	if err := out.Put("CUS-XYZ", "1.edi", []byte("abc")); err != nil {
+	if err := out.Send("CUS-XYZ", "edi_1", "1.edi"); !errors.Is(err, ErrNotPrepared) {
+		t.Errorf("sent before it was prepared: %v", err)
+	}
+	for _, content := range []string{"", "abc"} { // the second replaces the first
+		if err := out.Prepare("CUS-XYZ", "edi_1", []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ok, err := out.Holds("CUS-XYZ", "1.edi", []byte("abc")); ok || err != nil {
+		t.Errorf("holds what is prepared: %v, %v", ok, err)
+	}
+	if err := out.Send("CUS-XYZ", "edi_1", "1.edi"); err != nil {
 		t.Fatal(err)
+	}
+	if err := out.Send("CUS-XYZ", "edi_1", "1.edi"); !errors.Is(err, ErrNotPrepared) {
+		t.Errorf("sent twice: %v", err)
 	}
 	if ok, err := out.Holds("CUS-XYZ", "1.edi", []byte("abc")); !ok || err != nil {
 		t.Errorf("holds after: %v, %v", ok, err)

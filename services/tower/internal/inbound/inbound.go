@@ -127,7 +127,7 @@ var kinds = []struct{ prefix, kind string }{
 	{"orders/", "order"}, {"shipments/", "shipment"}, {"loads/", "load"}, {"tenders/", "tender"}, {"proofsOfDelivery/", "proof_of_delivery"},
 	{"billingAuthorizations/", "billing_authorization"}, {"invoices/", "invoice"}, {"freightBills/", "freight_bill"},
 	{"accruals/", "accrual"}, {"journalEntries/", "journal_entry"}, {"processes/", "process"}, {"workItems/", "work_item"},
-	{"interchanges/", "interchange"}, {"control:", store.NotUnique}, {"file:", "file"},
+	{"interchanges/", "interchange"}, {"tasks/", "task"}, {"control:", store.NotUnique}, {"file:", "file"},
 }
 
 // shared are the kinds of references that several orders may have in common; others are one order's own.

@@ -11,6 +11,7 @@ import (
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
 	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
+	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
 	typev1 "crossdock.dev/gen/crossdock/type/v1"
@@ -177,6 +178,16 @@ func Summary(payload proto.Message) string {
 		return fmt.Sprintf("%s was due for %s at %s and is open", m.GetWorkItem().GetReason(), m.GetWorkItem().GetOwner(), m.GetWorkItem().GetDueTime().AsTime().Format(time.DateTime+"Z"))
 	case *workflowv1.WorkItemClosed:
 		return fmt.Sprintf("%s closed by %s", m.GetWorkItem().GetReason(), m.GetWorkItem().GetClosedBy())
+	case *eventlogv1.TaskStopped:
+		if t := m.GetTask(); t.GetState() == eventlogv1.Task_FAILED {
+			return fmt.Sprintf("task %s has failed for good: %s", t.GetKind(), t.GetLastError())
+		}
+		return fmt.Sprintf("whether task %s went through is not known: %s", m.GetTask().GetKind(), m.GetTask().GetLastError())
+	case *eventlogv1.TaskReleased:
+		if m.GetDropped() {
+			return fmt.Sprintf("task %s is taken off the list", m.GetTask().GetKind())
+		}
+		return fmt.Sprintf("task %s is carried out again", m.GetTask().GetKind())
 	case *ediv1.MessageReceived:
 		i := m.GetInterchange()
 		return fmt.Sprintf("interchange %s from %s, %d bytes, sha256 %.12s", i.GetControlNumber(), i.GetSender(), i.GetSize(), i.GetDocumentSha256())

@@ -23,12 +23,16 @@ import (
 
 // Readers are what the followed logs mean to workflow.
 func Readers(a *app.App) []eventlog.Reader {
-	return []eventlog.Reader{
+	readers := []eventlog.Reader{
 		{Log: "orders", Keys: orders{a}.Keys, Apply: orders{a}.Apply},
 		{Log: "freight", Keys: freight{a}.Keys, Apply: freight{a}.Apply},
 		{Log: "billing", Keys: billing{a}.Keys, Apply: billing{a}.Apply},
 		{Log: "edi", Keys: edi{a}.Keys, Apply: edi{a}.Apply},
 	}
+	for i, r := range readers {
+		readers[i] = stopped{a, r}.reader()
+	}
+	return readers
 }
 
 // orders follows the orders feed.

@@ -29,6 +29,7 @@ func DefaultLimits() Limits {
 			TendersExhausted: 2 * time.Hour, // a load without a carrier on the day it should leave
 			PlanningOverdue:  time.Hour, TenderingOverdue: time.Hour, CommandRefused: 2 * time.Hour,
 			CancellationRefused: 2 * time.Hour, FeedSilent: 2 * time.Hour,
+			TaskInDoubt:       2 * time.Hour, // what follows it for the same partner waits
 			DeliveryException: 8 * time.Hour, // the invoice waits, the goods do not
 		},
 		Teams: map[string]time.Duration{Operations: 4 * time.Hour, Integration: 4 * time.Hour, MasterData: 8 * time.Hour, Finance: 48 * time.Hour},

@@ -23,6 +23,8 @@ const (
 	AckOverdue               Reason = "ACK_OVERDUE"
 	PlanningOverdue          Reason = "PLANNING_OVERDUE"
 	TenderingOverdue         Reason = "TENDERING_OVERDUE"
+	TaskInDoubt              Reason = "TASK_IN_DOUBT"
+	TaskFailed               Reason = "TASK_FAILED"
 )
 
 // The teams that work items are routed to.

@@ -591,7 +591,11 @@ type TaskRecord struct {
 	// Attempts begun that had to be remembered before they were made.
 	Attempts uint32 `protobuf:"varint,11,opt,name=attempts,proto3" json:"attempts,omitempty"`
 	// The last refusal, in words.
-	LastError     string `protobuf:"bytes,12,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	LastError string `protobuf:"bytes,12,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// True while readers of the log know that it waits for a person (TaskStopped).
+	Told bool `protobuf:"varint,13,opt,name=told,proto3" json:"told,omitempty"`
+	// Names and numbers that lead to what it is about, beside the subject.
+	Related       []string `protobuf:"bytes,14,rep,name=related,proto3" json:"related,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -710,6 +714,20 @@ func (x *TaskRecord) GetLastError() string {
 	return ""
 }
 
+func (x *TaskRecord) GetTold() bool {
+	if x != nil {
+		return x.Told
+	}
+	return false
+}
+
+func (x *TaskRecord) GetRelated() []string {
+	if x != nil {
+		return x.Related
+	}
+	return nil
+}
+
 var File_crossdock_platform_storage_v1_storage_proto protoreflect.FileDescriptor
 
 const file_crossdock_platform_storage_v1_storage_proto_rawDesc = "" +
@@ -751,7 +769,7 @@ const file_crossdock_platform_storage_v1_storage_proto_rawDesc = "" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\rR\x05index\x12\x12\n" +
 	"\x04keys\x18\x04 \x03(\tR\x04keys\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x96\x04\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xc4\x04\n" +
 	"\n" +
 	"TaskRecord\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
@@ -767,7 +785,9 @@ const file_crossdock_platform_storage_v1_storage_proto_rawDesc = "" +
 	" \x01(\x0e2!.crossdock.eventlog.v1.Task.StateR\x05state\x12\x1a\n" +
 	"\battempts\x18\v \x01(\rR\battempts\x12\x1d\n" +
 	"\n" +
-	"last_error\x18\f \x01(\tR\tlastError\"D\n" +
+	"last_error\x18\f \x01(\tR\tlastError\x12\x12\n" +
+	"\x04told\x18\r \x01(\bR\x04told\x12\x18\n" +
+	"\arelated\x18\x0e \x03(\tR\arelated\"D\n" +
 	"\x06Effect\x12\x16\n" +
 	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05KEYED\x10\x01\x12\n" +
