@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -298,15 +299,39 @@ func (w *world) decide(service string) {
 	// What the restored service wants to send may have been sent before the crash: each message is looked at.
 	tasks, err := w.log(service).ListTasks(ctx, &eventlogv1.ListTasksRequest{})
 	must(w.t, err)
+	var doubtful []string
 	for _, task := range tasks.GetTasks() {
 		if task.GetState() == eventlogv1.Task_IN_DOUBT {
-			_, err := w.log(service).DropTask(ctx, &eventlogv1.DropTaskRequest{Name: task.GetName(), Note: "it was sent before the crash", RequestId: "drop " + task.GetName()})
-			must(w.t, err)
+			doubtful = append(doubtful, task.GetName())
 		}
 	}
+	w.t.Logf("%s: %d tasks in doubt, each with a work item", service, len(doubtful))
+	w.asked(workflowv1.WorkItem_OPEN, doubtful...)
+	for _, name := range doubtful {
+		_, err := w.log(service).DropTask(ctx, &eventlogv1.DropTaskRequest{Name: name, Note: "it was sent before the crash", RequestId: "drop " + name, WentThrough: true})
+		must(w.t, err)
+	}
+	w.settle()
+	w.asked(workflowv1.WorkItem_CLOSED, doubtful...)
 	_, err = w.log(service).LiftFence(ctx, &eventlogv1.LiftFenceRequest{Epoch: epoch, Note: "all is seen to", RequestId: "lift"})
 	must(w.t, err)
 	w.settle()
+}
+
+// asked wants a work item in a state for each of the tasks.
+func (w *world) asked(state workflowv1.WorkItem_State, tasks ...string) {
+	w.t.Helper()
+	items, err := workflowv1.NewWorkflowServiceClient(w.Conn("workflow")).ListWorkItems(w.t.Context(), &workflowv1.ListWorkItemsRequest{State: state, PageSize: 500})
+	must(w.t, err)
+	var subjects []string
+	for _, item := range items.GetWorkItems() {
+		if item.GetReason() == "TASK_IN_DOUBT" {
+			subjects = append(subjects, item.GetSubject())
+		}
+	}
+	if got, want := slices.Sorted(slices.Values(subjects)), slices.Sorted(slices.Values(tasks)); !slices.Equal(got, want) {
+		w.t.Errorf("%s work items about tasks in doubt: %q, want %q", state, got, want)
+	}
 }
 
 // verify replays every log.
