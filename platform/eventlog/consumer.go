@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -53,6 +52,7 @@ type ConsumerConfig struct {
 const (
 	readBatch    = 256 // entries read at once
 	releaseBatch = 256 // deferred facts looked at
+	stretchRows  = 32  // of them that are looked at together
 	joined       = 64  // facts in one change, where they go together
 	// saveEvery is how many entries are read without an effect before the cursor is written all the same.
 	saveEvery = store.ReaderLag
@@ -81,15 +81,14 @@ type Consumer struct {
 	fork    *ForkError      // that a person has to decide about; nil when there is none
 	ctx     context.Context // of the last Step
 
-	step    sync.Mutex // held by Step and Retry; guards the rest
-	loaded  bool
-	stored  cursor              // as in the stored record
-	unsaved int                 // entries between stored and at
-	seen    map[string]Position // how far the other feeds were when the deferred facts were last looked at
-	rest    []byte              // where that look goes on; nil when it came to the end
-	ahead   []Entry             // read, and held before they were taken
-	held    held                // why
-	stuck   map[string]Position // feeds that did not move while this one was held for them, and where they stood
+	step     sync.Mutex // held by Step and Retry; guards the rest
+	loaded   bool
+	stored   cursor              // as in the stored record
+	unsaved  int                 // entries between stored and at
+	deferred deferred            // the facts that wait for other feeds
+	ahead    []Entry             // read, and held before they were taken
+	held     held                // why
+	stuck    map[string]Position // feeds that did not move while this one was held for them, and where they stood
 }
 
 // held is a feed that another one is held for: how far that was read, and when it came there.
@@ -248,7 +247,7 @@ func (c *Consumer) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.stored, c.unsaved, c.seen, c.rest, c.loaded = cursorOf(rec), 0, nil, nil, true
+	c.stored, c.unsaved, c.deferred, c.loaded = cursorOf(rec), 0, deferred{}, true
 	c.ahead, c.held, c.stuck = nil, held{}, nil
 	c.mu.Lock()
 	c.at, c.ignored, c.holding = c.stored, 0, false
@@ -362,6 +361,7 @@ func (c *Consumer) take(ctx context.Context, entries []Entry) error {
 	}
 	fail := error(nil) // what is wrong with the feed; the facts before it still count
 	var ahead []Entry
+	deferring := len(c.deferred.stretches) > 0 // then later ones of the same keys are, too
 reading:
 	for n, e := range entries {
 		head, err := c.check(e, at)
@@ -397,6 +397,7 @@ reading:
 					ahead, c.held.after = entries[n:], positions(head.After)
 					break reading
 				}
+				deferring = deferring || why != ""
 				group = append(group, reading{fact, keys, to, ignored, why})
 				if ignored, unsaved = 0, 0; !c.c.Together || len(group) == joined {
 					flush()
@@ -428,6 +429,7 @@ reading:
 		return refused
 	}
 	c.stored, c.unsaved, c.ahead = stored, unsaved, ahead
+	c.deferred.all = c.deferred.all && !deferring
 	c.mu.Lock()
 	c.at, c.ignored, c.holding = at, ignored, len(ahead) > 0
 	c.mu.Unlock()
@@ -609,91 +611,48 @@ func (c *Consumer) apply(ctx context.Context, tx *store.Tx, f Fact) error {
 	return err
 }
 
-// errNotYet refuses the release of a fact that still waits.
+// errNotYet refuses to place a fact that still waits.
 var errNotYet = errors.New("consumer: the fact still waits")
-
-// release applies deferred facts whose feeds have been read that far, in order, or parks them.
-func (c *Consumer) release(ctx context.Context) (progress bool, err error) {
-	reads := c.followers.readsBeside(c)
-	if c.rest == nil && c.seen != nil && maps.Equal(reads, c.seen) {
-		return false, nil
-	}
-	var rows []store.KV
-	err = c.c.Store.View(ctx, func(r store.Reader) (err error) {
-		rg := store.Prefix(store.Key(c.c.Log))
-		rg.Limit = releaseBatch
-		if c.rest != nil {
-			rg.From = c.rest
-		}
-		rows, err = r.Scan(ctx, store.DeferredFacts, rg)
-		return err
-	})
-	if err != nil {
-		return false, err
-	}
-	if c.rest == nil { // the look begins here; what moves while it goes on leads to another one
-		c.seen = reads
-	}
-	c.rest = nil
-	if len(rows) == releaseBatch {
-		c.rest = append(rows[len(rows)-1].Key, 0)
-	}
-	var pending []*store.Pending
-	for _, row := range rows {
-		w := &storagev1.WaitingFact{}
-		if err := proto.Unmarshal(row.Value, w); err != nil {
-			return false, err
-		}
-		if _, behind := c.followers.behind(w.GetHead().GetAfter()); behind == "" {
-			pending = append(pending, c.c.Store.Submit(ctx, fromWaiting(w).Cause(), c.again(ctx, store.DeferredFacts, row.Key)))
-		}
-	}
-	progress = c.rest != nil
-	for _, p := range pending {
-		switch _, err := p.Wait(ctx); {
-		case err == nil:
-			progress = true
-		case !errors.Is(err, errNotYet):
-			return false, err
-		}
-	}
-	return progress, nil
-}
 
 // again takes a waiting fact out of its bucket and places it anew, unless an earlier one that it waits for is in the same bucket.
 func (c *Consumer) again(ctx context.Context, b *store.Bucket, key []byte) func(tx *store.Tx) ([]byte, error) {
 	return func(tx *store.Tx) ([]byte, error) {
-		w := &storagev1.WaitingFact{}
-		if err := store.GetProto(ctx, tx, b, key, w); err != nil {
-			if errors.Is(err, store.ErrNotFound) {
-				return nil, errNotYet // placed elsewhere meanwhile
-			}
-			return nil, err
-		}
-		first, _, err := store.FirstWaiting(ctx, tx, c.c.Log, w.Keys, w.GetHead().GetPosition().GetSequence(), w.Index)
-		if err != nil {
-			return nil, err
-		}
-		if first == b {
-			return nil, errNotYet
-		}
 		rec, err := c.record(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
-		if b == store.ParkedFacts {
-			rec.Parked--
-		} else {
-			rec.Deferred--
-		}
-		if err := store.DeleteWaiting(ctx, tx, b, w); err != nil {
-			return nil, err
-		}
-		if err := c.place(ctx, tx, rec, fromWaiting(w), w.Keys, ""); err != nil {
+		if err := c.replace(ctx, tx, rec, b, key); err != nil {
 			return nil, err
 		}
 		return nil, store.PutProto(ctx, tx, store.Consumers, []byte(c.c.Log), rec)
 	}
+}
+
+// replace is again, within a change that writes the record.
+func (c *Consumer) replace(ctx context.Context, tx *store.Tx, rec *storagev1.ConsumerRecord, b *store.Bucket, key []byte) error {
+	w := &storagev1.WaitingFact{}
+	if err := store.GetProto(ctx, tx, b, key, w); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return errNotYet // placed elsewhere meanwhile
+		}
+		return err
+	}
+	first, _, err := store.FirstWaiting(ctx, tx, c.c.Log, w.Keys, w.GetHead().GetPosition().GetSequence(), w.Index)
+	if err != nil {
+		return err
+	}
+	if first == b {
+		return errNotYet
+	}
+	if b == store.ParkedFacts {
+		rec.Parked--
+	} else {
+		rec.Deferred--
+	}
+	if err := store.DeleteWaiting(ctx, tx, b, w); err != nil {
+		return err
+	}
+	return c.place(ctx, tx, rec, fromWaiting(w), w.Keys, "")
 }
 
 // StillParkedError says why a retried fact stays parked. Nothing was changed.
@@ -708,7 +667,7 @@ func (e *StillParkedError) Error() string { return "fact stays parked: " + e.Rea
 func (c *Consumer) Retry(ctx context.Context, cause store.Cause, name string) error {
 	c.step.Lock()
 	defer c.step.Unlock()
-	c.seen = nil // deferred siblings may go on, too
+	c.deferred = deferred{} // siblings of the fact may be among them afterwards
 	sequence, index, err := parseWaitingName(name[strings.LastIndexByte(name, '/')+1:])
 	if err != nil {
 		return err

@@ -120,19 +120,27 @@ func (f *Followers) waitOne(ctx context.Context, c *Consumer, p Position) error 
 
 // behind says which followed feed has not been read as far as after names, also in words; "" when all have.
 func (f *Followers) behind(after []*eventlogv1.Position) (log, words string) {
-	for _, a := range after {
-		p := store.PositionOf(a)
-		for _, c := range f.consumers {
-			if c.c.Log != p.Log {
-				continue
-			}
-			if read := c.Read(); read.Log == "" || read.Before(p) {
-				return p.Log, fmt.Sprintf("waits until feed %s has been read up to %d", p.Log, p.Sequence)
-			}
-		}
+	if p, ok := f.unread(after); ok {
+		return p.Log, fmt.Sprintf("waits until feed %s has been read up to %d", p.Log, p.Sequence)
 	}
 	return "", ""
 }
+
+// unread is the first position of after whose log is followed and has not been read so far.
+func (f *Followers) unread(after []*eventlogv1.Position) (Position, bool) {
+	for _, a := range after {
+		p := store.PositionOf(a)
+		for _, c := range f.consumers {
+			if c.c.Log == p.Log && !isRead(c.Read(), p) {
+				return p, true
+			}
+		}
+	}
+	return Position{}, false
+}
+
+// isRead tells whether a log that has been read up to a position has been read up to another one.
+func isRead(read, p Position) bool { return read.Log != "" && !read.Before(p) }
 
 // read is how far a followed log has been read.
 func (f *Followers) read(log string) Position {
@@ -161,7 +169,7 @@ func (f *Followers) await(log string, read Position) bool {
 		awaits := c.awaits
 		c.mu.Unlock()
 		for _, p := range awaits {
-			if p.Log == log && (read.Log == "" || read.Before(p)) {
+			if p.Log == log && !isRead(read, p) {
 				return true
 			}
 		}
@@ -169,13 +177,11 @@ func (f *Followers) await(log string, read Position) bool {
 	return false
 }
 
-// readsBeside is how far the consumers other than one have read.
-func (f *Followers) readsBeside(one *Consumer) map[string]Position {
+// reads is how far each followed log has been read.
+func (f *Followers) reads() map[string]Position {
 	out := make(map[string]Position, len(f.consumers))
 	for _, c := range f.consumers {
-		if c != one {
-			out[c.c.Log] = c.Read()
-		}
+		out[c.c.Log] = c.Read()
 	}
 	return out
 }
