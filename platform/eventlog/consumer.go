@@ -555,6 +555,7 @@ func (c *Consumer) place(ctx context.Context, tx *store.Tx, rec *storagev1.Consu
 		}
 	}
 	var reason string
+	first := false // of its keys
 	switch {
 	case b != nil:
 		reason = "waits for " + nameOfKey(key)
@@ -572,7 +573,7 @@ func (c *Consumer) place(ctx context.Context, tx *store.Tx, rec *storagev1.Consu
 		case isTransient(err):
 			return err
 		}
-		b, reason = store.ParkedFacts, err.Error()
+		b, reason, first = store.ParkedFacts, err.Error(), true
 		c.c.Logger.WarnContext(ctx, "fact parked", telemetry.KeyLog, c.c.Log, telemetry.KeySequence, f.Position.Sequence, telemetry.KeyType, f.Type,
 			telemetry.KeySubject, f.Subject, telemetry.KeyTraceID, f.trace().ID(), telemetry.KeyError, err)
 	}
@@ -581,7 +582,13 @@ func (c *Consumer) place(ctx context.Context, tx *store.Tx, rec *storagev1.Consu
 	} else {
 		rec.Deferred++
 	}
-	return store.PutWaiting(ctx, tx, b, f.waiting(keys, reason))
+	w := f.waiting(keys, reason)
+	if first {
+		if err := c.tellParked(tx, w); err != nil {
+			return err
+		}
+	}
+	return store.PutWaiting(ctx, tx, b, w)
 }
 
 // apply calls Apply and takes its writes back when it fails. What says nothing about the fact counts as transient.
@@ -649,10 +656,23 @@ func (c *Consumer) replace(ctx context.Context, tx *store.Tx, rec *storagev1.Con
 	} else {
 		rec.Deferred--
 	}
-	if err := store.DeleteWaiting(ctx, tx, b, w); err != nil {
+	if err := c.unwait(ctx, tx, b, w, false); err != nil {
 		return err
 	}
-	return c.place(ctx, tx, rec, fromWaiting(w), w.Keys, "")
+	if err := c.place(ctx, tx, rec, fromWaiting(w), w.Keys, ""); err != nil || !w.Told {
+		return err
+	}
+	// Where it is parked for the same reason nothing has happened, and nobody is to hear of anything.
+	now := &storagev1.WaitingFact{}
+	if err := store.GetProto(ctx, tx, b, key, now); errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if now.Reason == w.Reason {
+		return errNotYet
+	}
+	return nil
 }
 
 // StillParkedError says why a retried fact stays parked. Nothing was changed.

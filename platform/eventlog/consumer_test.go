@@ -384,6 +384,44 @@ func TestParking(t *testing.T) {
 	}
 	b.wantEffects("v=7", "w=5", "x=1 2", "y=2 3 6", "z=4")
 	b.wantCounts("a", 7, 7, 0, 0, 0)
+	// The first of its keys is told of, and that it is applied; what waits behind it only when it is the first.
+	want := []string{
+		"parked 1: order is not known", "parked 5: panic: boom", "released 1", "parked 2: another reason", "released 2", "released 5",
+	}
+	if got := b.toldOfParking(); !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// toldOfParking is what the service's own log says of facts of feed a that it could not apply.
+func (s *service) toldOfParking() (out []string) {
+	s.t.Helper()
+	entries, _, err := s.store.ReadLog(context.Background(), Position{}, 0)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, e := range entries {
+		head := &eventlogv1.Head{}
+		if err := proto.Unmarshal(e.Head, head); err != nil {
+			s.t.Fatal(err)
+		}
+		for _, f := range head.GetFacts() {
+			m, err := f.GetPayload().UnmarshalNew()
+			if err != nil {
+				continue // a fact of the test's own
+			}
+			switch m := m.(type) {
+			case *eventlogv1.FactParked:
+				if want := s.store.Service() + "/" + parkedName(m.GetParkedFact().GetPosition().GetSequence(), 0); f.GetSubject() != want {
+					s.t.Errorf("told of %s, want %s", f.GetSubject(), want)
+				}
+				out = append(out, "parked "+m.GetParkedFact().GetSubject()+": "+m.GetParkedFact().GetReason())
+			case *eventlogv1.FactReleased:
+				out = append(out, "released "+m.GetParkedFact().GetSubject())
+			}
+		}
+	}
+	return out
 }
 
 func TestPanickingKeysParkTheFact(t *testing.T) {

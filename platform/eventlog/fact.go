@@ -6,7 +6,8 @@
 //   - A fact takes effect once, although it may be read many times: the cursor is committed with the effect.
 //   - Facts that touch a common key take effect in the order of their log.
 //   - A fact whose causal past lies on another followed log, further than this service has read it, is deferred until it has.
-//   - A fact that cannot be applied is parked with its later siblings of the same keys, and the others go on.
+//   - A fact that cannot be applied is parked with its later siblings of the same keys, and the others go on. The service's own log
+//     tells of it (FactParked), and when it is parked no more (FactReleased).
 //   - Facts read = applied + ignored + deferred + parked, in every committed state.
 //   - When the log's store was restored to before what was read, the consumer stops where its service has acted on what is no more, and
 //     says on what.

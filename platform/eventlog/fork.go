@@ -103,11 +103,11 @@ func (c *Consumer) inspect(ctx context.Context, line store.Line) (*ForkError, er
 	err := eachCaused(ctx, c.c.Store, c.c.Log, func(head *eventlogv1.Head, cause store.FactRef, written written) (bool, error) {
 		switch {
 		case !line.Holds(cause.Position):
-			records, err := effectsOf(written)
+			records, facts, err := effectsOf(head, written)
 			if err != nil {
 				return false, err
 			}
-			if len(records)+len(head.Facts) > 0 {
+			if len(records)+len(facts) > 0 {
 				f.Orphans++
 			}
 		case cause.Position.Sequence <= sequence && cause.Position.Sequence > good.Position.Sequence:
@@ -203,7 +203,7 @@ func (c *Consumer) rejoin(ctx context.Context, cause store.Cause, f *ForkError, 
 			}
 			rec.Ignored++
 			d.Dropped++
-			return store.DeleteWaiting(ctx, tx, b, w)
+			return c.unwait(ctx, tx, b, w, true)
 		})
 		if err != nil {
 			return nil, err
@@ -292,12 +292,12 @@ func (c *Consumer) orphans(ctx context.Context, after uint64, fn func(*eventlogv
 		if head.Position.GetSequence() <= after || line.Holds(cause.Position) {
 			return true, nil
 		}
-		records, err := effectsOf(written)
-		if err != nil || len(records)+len(head.Facts) == 0 {
+		records, facts, err := effectsOf(head, written)
+		if err != nil || len(records)+len(facts) == 0 {
 			return err == nil, err
 		}
 		o := &eventlogv1.Orphan{Records: records, Position: head.Position, ApplyTime: head.ApplyTime, Cause: store.PositionProto(cause.Position), CauseIndex: uint32(cause.Index)}
-		for _, f := range head.Facts {
+		for _, f := range facts {
 			o.Facts = append(o.Facts, f.GetType()+" "+f.GetSubject())
 		}
 		for _, d := range rec.Decisions {
@@ -310,14 +310,15 @@ func (c *Consumer) orphans(ctx context.Context, after uint64, fn func(*eventlogv
 	})
 }
 
-// effectsOf names the records that a change wrote, but for those with which a consumer keeps its place: a fact that was ignored, deferred or
-// parked has had no effect.
-func effectsOf(of written) ([]string, error) {
-	records, err := of()
-	return slices.DeleteFunc(records, func(r string) bool {
+// effectsOf names the records that a change wrote and the facts that it told, but for those with which a consumer keeps its place: a fact
+// that was ignored, deferred or parked has had no effect.
+func effectsOf(head *eventlogv1.Head, of written) (records []string, facts []*eventlogv1.Fact, err error) {
+	records, err = of()
+	records = slices.DeleteFunc(records, func(r string) bool {
 		bucket, _, _ := strings.Cut(r, "/")
 		return bucket == store.Consumers.Name || bucket == store.DeferredFacts.Name || bucket == store.ParkedFacts.Name
-	}), err
+	})
+	return records, slices.DeleteFunc(slices.Clone(head.Facts), tellsOfParking), err
 }
 
 // written names the records that a change wrote.

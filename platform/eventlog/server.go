@@ -166,9 +166,7 @@ func (s *Server) ListParkedFacts(ctx context.Context, req *eventlogv1.ListParked
 		if err := proto.Unmarshal(row.Value, w); err != nil {
 			return nil, statusOf(err)
 		}
-		f := fromWaiting(w)
-		resp.ParkedFacts = append(resp.ParkedFacts, &eventlogv1.ParkedFact{Name: nameOfKey(row.Key), Position: w.GetHead().GetPosition(),
-			Index: w.Index, Type: f.Type, Subject: f.Subject, Keys: w.Keys, Reason: w.Reason})
+		resp.ParkedFacts = append(resp.ParkedFacts, parkedProto(w))
 	}
 	return resp, nil
 }

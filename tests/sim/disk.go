@@ -91,7 +91,7 @@ func used(file []byte) []byte {
 
 const (
 	page    = 4096
-	metaEnd = 16 + 80 // bbolt's page header and meta, of which the last eight bytes are a checksum
+	metaEnd = 16 + 64 // bbolt's page header and meta, of which the last eight bytes are a checksum
 )
 
 // torn is what may be found of a file when the power fails while one commit is written. bbolt writes pages that nothing refers

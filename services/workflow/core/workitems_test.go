@@ -58,6 +58,8 @@ func TestWorkItemsOfTheDay(t *testing.T) {
 		{"billing", excepted(billingv1.FreightBill_REJECTED, "A0"), "FREIGHT_BILL_REJECTED finance freightBills/fbl_1", nil},
 		{"edi", stoppedTask(eventlogv1.Task_IN_DOUBT), "TASK_IN_DOUBT integration x", &eventlogv1.TaskReleased{Task: &eventlogv1.Task{}}},
 		{"billing", stoppedTask(eventlogv1.Task_FAILED), "TASK_FAILED integration x", &eventlogv1.TaskReleased{Task: &eventlogv1.Task{}, Dropped: true}},
+		{"freight", &eventlogv1.FactParked{ParkedFact: &eventlogv1.ParkedFact{Type: "OrderReleased", Reason: "no lane"}}, "FACT_PARKED integration x",
+			&eventlogv1.FactReleased{}},
 	} {
 		t.Run(x.want, func(t *testing.T) {
 			w := newWorld(t)

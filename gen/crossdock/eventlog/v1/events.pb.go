@@ -124,6 +124,107 @@ func (x *TaskReleased) GetDropped() bool {
 	return false
 }
 
+// FactParked: this service could not apply a fact of another log, which waits for a person. Later facts of the same keys wait for it.
+type FactParked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fact.
+	ParkedFact    *ParkedFact `protobuf:"bytes,1,opt,name=parked_fact,json=parkedFact,proto3" json:"parked_fact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FactParked) Reset() {
+	*x = FactParked{}
+	mi := &file_crossdock_eventlog_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FactParked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FactParked) ProtoMessage() {}
+
+func (x *FactParked) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FactParked.ProtoReflect.Descriptor instead.
+func (*FactParked) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FactParked) GetParkedFact() *ParkedFact {
+	if x != nil {
+		return x.ParkedFact
+	}
+	return nil
+}
+
+// FactReleased: a fact that was parked waits for nobody any more.
+type FactReleased struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fact.
+	ParkedFact *ParkedFact `protobuf:"bytes,1,opt,name=parked_fact,json=parkedFact,proto3" json:"parked_fact,omitempty"`
+	// True when it was dropped, since it is no more after a restore; false when it was applied.
+	Dropped       bool `protobuf:"varint,2,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FactReleased) Reset() {
+	*x = FactReleased{}
+	mi := &file_crossdock_eventlog_v1_events_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FactReleased) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FactReleased) ProtoMessage() {}
+
+func (x *FactReleased) ProtoReflect() protoreflect.Message {
+	mi := &file_crossdock_eventlog_v1_events_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FactReleased.ProtoReflect.Descriptor instead.
+func (*FactReleased) Descriptor() ([]byte, []int) {
+	return file_crossdock_eventlog_v1_events_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *FactReleased) GetParkedFact() *ParkedFact {
+	if x != nil {
+		return x.ParkedFact
+	}
+	return nil
+}
+
+func (x *FactReleased) GetDropped() bool {
+	if x != nil {
+		return x.Dropped
+	}
+	return false
+}
+
 var File_crossdock_eventlog_v1_events_proto protoreflect.FileDescriptor
 
 const file_crossdock_eventlog_v1_events_proto_rawDesc = "" +
@@ -133,6 +234,14 @@ const file_crossdock_eventlog_v1_events_proto_rawDesc = "" +
 	"\x04task\x18\x01 \x01(\v2\x1b.crossdock.eventlog.v1.TaskR\x04task\"Y\n" +
 	"\fTaskReleased\x12/\n" +
 	"\x04task\x18\x01 \x01(\v2\x1b.crossdock.eventlog.v1.TaskR\x04task\x12\x18\n" +
+	"\adropped\x18\x02 \x01(\bR\adropped\"P\n" +
+	"\n" +
+	"FactParked\x12B\n" +
+	"\vparked_fact\x18\x01 \x01(\v2!.crossdock.eventlog.v1.ParkedFactR\n" +
+	"parkedFact\"l\n" +
+	"\fFactReleased\x12B\n" +
+	"\vparked_fact\x18\x01 \x01(\v2!.crossdock.eventlog.v1.ParkedFactR\n" +
+	"parkedFact\x12\x18\n" +
 	"\adropped\x18\x02 \x01(\bR\adroppedB4Z2crossdock.dev/gen/crossdock/eventlog/v1;eventlogv1b\x06proto3"
 
 var (
@@ -147,20 +256,25 @@ func file_crossdock_eventlog_v1_events_proto_rawDescGZIP() []byte {
 	return file_crossdock_eventlog_v1_events_proto_rawDescData
 }
 
-var file_crossdock_eventlog_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_crossdock_eventlog_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_crossdock_eventlog_v1_events_proto_goTypes = []any{
 	(*TaskStopped)(nil),  // 0: crossdock.eventlog.v1.TaskStopped
 	(*TaskReleased)(nil), // 1: crossdock.eventlog.v1.TaskReleased
-	(*Task)(nil),         // 2: crossdock.eventlog.v1.Task
+	(*FactParked)(nil),   // 2: crossdock.eventlog.v1.FactParked
+	(*FactReleased)(nil), // 3: crossdock.eventlog.v1.FactReleased
+	(*Task)(nil),         // 4: crossdock.eventlog.v1.Task
+	(*ParkedFact)(nil),   // 5: crossdock.eventlog.v1.ParkedFact
 }
 var file_crossdock_eventlog_v1_events_proto_depIdxs = []int32{
-	2, // 0: crossdock.eventlog.v1.TaskStopped.task:type_name -> crossdock.eventlog.v1.Task
-	2, // 1: crossdock.eventlog.v1.TaskReleased.task:type_name -> crossdock.eventlog.v1.Task
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 0: crossdock.eventlog.v1.TaskStopped.task:type_name -> crossdock.eventlog.v1.Task
+	4, // 1: crossdock.eventlog.v1.TaskReleased.task:type_name -> crossdock.eventlog.v1.Task
+	5, // 2: crossdock.eventlog.v1.FactParked.parked_fact:type_name -> crossdock.eventlog.v1.ParkedFact
+	5, // 3: crossdock.eventlog.v1.FactReleased.parked_fact:type_name -> crossdock.eventlog.v1.ParkedFact
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_crossdock_eventlog_v1_events_proto_init() }
@@ -175,7 +289,7 @@ func file_crossdock_eventlog_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_crossdock_eventlog_v1_events_proto_rawDesc), len(file_crossdock_eventlog_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

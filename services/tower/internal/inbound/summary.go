@@ -183,6 +183,13 @@ func Summary(payload proto.Message) string {
 			return fmt.Sprintf("task %s has failed for good: %s", t.GetKind(), t.GetLastError())
 		}
 		return fmt.Sprintf("whether task %s went through is not known: %s", m.GetTask().GetKind(), m.GetTask().GetLastError())
+	case *eventlogv1.FactParked:
+		return fmt.Sprintf("%s could not be applied: %s", m.GetParkedFact().GetType(), m.GetParkedFact().GetReason())
+	case *eventlogv1.FactReleased:
+		if m.GetDropped() {
+			return m.GetParkedFact().GetType() + " is no more, and is dropped"
+		}
+		return m.GetParkedFact().GetType() + " is applied after all"
 	case *eventlogv1.TaskReleased:
 		if m.GetDropped() {
 			return fmt.Sprintf("task %s is taken off the list", m.GetTask().GetKind())

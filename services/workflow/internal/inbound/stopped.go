@@ -12,7 +12,7 @@ import (
 	"crossdock.dev/services/workflow/internal/process"
 )
 
-// stopped reads, beside what a service tells of its trade, which of its tasks wait for a person.
+// stopped reads, beside what a service tells of its trade, which of its tasks, and of the facts that it could not apply, wait for a person.
 type stopped struct {
 	app *app.App
 	eventlog.Reader
@@ -26,7 +26,7 @@ func (s stopped) reader() eventlog.Reader {
 
 func (s stopped) keys(f eventlog.Fact) []string {
 	switch f.Payload.(type) {
-	case *eventlogv1.TaskStopped, *eventlogv1.TaskReleased:
+	case *eventlogv1.TaskStopped, *eventlogv1.TaskReleased, *eventlogv1.FactParked, *eventlogv1.FactReleased:
 		return []string{f.Subject}
 	}
 	return s.Keys(f)
@@ -45,7 +45,14 @@ func (s stopped) apply(ctx context.Context, tx *store.Tx, f eventlog.Fact) error
 			it.Detail = fmt.Sprintf("Whether task %s of %s went through is not known: %s.", t.GetKind(), s.Log, plain(t.GetLastError()))
 		}
 		return s.app.Open(ctx, tx, it)
-	case *eventlogv1.TaskReleased:
+	case *eventlogv1.FactParked:
+		p := m.GetParkedFact()
+		return s.app.Open(ctx, tx, process.Item{
+			Reason: process.FactParked, Owner: process.Integration, Subject: f.Subject, Related: f.Related,
+			Detail: fmt.Sprintf("%s could not apply %s of %s/%d, and what follows it waits: %s.", s.Log, p.GetType(), p.GetPosition().GetLog(),
+				p.GetPosition().GetSequence(), plain(p.GetReason())),
+		})
+	case *eventlogv1.TaskReleased, *eventlogv1.FactReleased:
 		return s.app.Close(ctx, tx, process.Closing{Subject: f.Subject})
 	}
 	return s.Apply(ctx, tx, f)

@@ -25,6 +25,7 @@ const (
 	TenderingOverdue         Reason = "TENDERING_OVERDUE"
 	TaskInDoubt              Reason = "TASK_IN_DOUBT"
 	TaskFailed               Reason = "TASK_FAILED"
+	FactParked               Reason = "FACT_PARKED"
 )
 
 // The teams that work items are routed to.

@@ -495,7 +495,9 @@ type WaitingFact struct {
 	// The keys it touches for this service.
 	Keys []string `protobuf:"bytes,4,rep,name=keys,proto3" json:"keys,omitempty"`
 	// Why it waits, in words.
-	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// True while readers of the log know that it waits for a person (FactParked).
+	Told          bool `protobuf:"varint,6,opt,name=told,proto3" json:"told,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -563,6 +565,13 @@ func (x *WaitingFact) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *WaitingFact) GetTold() bool {
+	if x != nil {
+		return x.Told
+	}
+	return false
 }
 
 // TaskRecord is work that waits. Key: the task's id.
@@ -763,13 +772,14 @@ const file_crossdock_platform_storage_v1_storage_proto_rawDesc = "" +
 	"\rArchiveRecord\x128\n" +
 	"\aarchive\x18\x01 \x01(\v2\x1e.crossdock.eventlog.v1.ArchiveR\aarchive\x12\x10\n" +
 	"\x03dir\x18\x02 \x01(\tR\x03dir\x121\n" +
-	"\x05forks\x18\x03 \x03(\v2\x1b.crossdock.eventlog.v1.ForkR\x05forks\"\x94\x01\n" +
+	"\x05forks\x18\x03 \x03(\v2\x1b.crossdock.eventlog.v1.ForkR\x05forks\"\xa8\x01\n" +
 	"\vWaitingFact\x12/\n" +
 	"\x04head\x18\x01 \x01(\v2\x1b.crossdock.eventlog.v1.HeadR\x04head\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x14\n" +
 	"\x05index\x18\x03 \x01(\rR\x05index\x12\x12\n" +
 	"\x04keys\x18\x04 \x03(\tR\x04keys\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xc4\x04\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04told\x18\x06 \x01(\bR\x04told\"\xc4\x04\n" +
 	"\n" +
 	"TaskRecord\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x12\n" +
