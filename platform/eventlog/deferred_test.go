@@ -156,12 +156,16 @@ func TestFeedThatWasAway(t *testing.T) {
 			t.Errorf("%d facts are deferred, want most of %d", deferred, entries)
 		}
 		away.err = nil
-		begun, changes := processorTime(), w.store.Last().Sequence
+		begun, first := processorTime(), w.store.Last().Sequence
 		steps, waited := run()
+		changes := w.store.Last().Sequence - first
 		t.Logf("together %t: %d deferred facts took %d steps, %v of the clock, %d changes and %v of the processor", together, deferred, steps, waited,
-			w.store.Last().Sequence-changes, processorTime()-begun)
+			changes, processorTime()-begun)
 		if waited > 0 || steps > entries {
 			t.Errorf("%d steps and %v of the clock, want at most %d and none", steps, waited, entries)
+		}
+		if together && changes > entries/2 {
+			t.Errorf("%d changes, want at most %d: what is released at once goes together", changes, entries/2)
 		}
 		w.wantFlows(t, entries)
 	}
