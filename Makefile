@@ -108,7 +108,7 @@ FUZZTIME ?= $(if $(LONG),10m,20s)
 .PHONY: fuzz
 fuzz: ## fuzz every decoder, two at a time, for FUZZTIME each: 20s, with LONG=1 10m
 	@git grep -nohE '^func Fuzz[A-Za-z0-9]+' -- '*_test.go' >/dev/null && git grep -oE '^func Fuzz[A-Za-z0-9]+' -- '*_test.go' | sed -E 's|/[^/]*:func | |' | \
-	xargs -P 2 -L 1 bash -c 'out=$$(go test "./$$0" -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -parallel 2 2>&1) && echo "fuzz: $$0 $$1: $$(grep -oE "execs: [0-9]+" <<<"$$out" | tail -1)" || { echo "$$out"; exit 1; }'
+	xargs -P 2 -L 1 bash -c 'out=$$(go test "./$$0" -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 2 2>&1) && echo "fuzz: $$0 $$1: $$(grep -oE "execs: [0-9]+" <<<"$$out" | tail -1)" || { echo "$$out"; exit 1; }'
 
 .PHONY: clean
 clean: ## remove what was built and the development data

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"sync"
 	"time"
@@ -220,13 +221,14 @@ func Resolve(d Date, at TimeOfDay, loc *time.Location) Resolved {
 // zones are those that were found. A zone does not change while a program runs, and to read one takes far longer than to use it.
 var zones sync.Map // name → *time.Location
 
-// LoadZone finds an IANA zone by name. "Local" and the empty name are refused: a zone is always said. Programs import
+// LoadZone finds an IANA zone by name. "Local" and the empty name are refused: a zone is always said. So is a name with "." or with nothing
+// between slashes, which a file system would take: zones are kept by name, and one would have names without end. Programs import
 // time/tzdata, so that the zones do not depend on the machine.
 func LoadZone(name string) (*time.Location, error) {
 	if loc, ok := zones.Load(name); ok {
 		return loc.(*time.Location), nil
 	}
-	if name == "" || name == "Local" {
+	if name == "Local" || !fs.ValidPath(name) {
 		return nil, fmt.Errorf("%w: %q", ErrZone, name)
 	}
 	loc, err := time.LoadLocation(name)

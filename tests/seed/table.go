@@ -97,11 +97,15 @@ func (p *problems) table(dir fs.FS, file string, columns ...string) []row {
 		if errors.Is(err, io.EOF) {
 			return rows
 		}
-		line, _ := r.FieldPos(0)
-		if err != nil {
-			p.add(file, strconv.Itoa(line), "", "%v", err)
+		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
+			p.add(file, strconv.Itoa(broken.StartLine), "", "%v", err)
 			return rows
 		}
+		if err != nil {
+			p.add(file, "", "", "%v", err)
+			return rows
+		}
+		line, _ := r.FieldPos(0)
 		cells := map[string]string{}
 		for i, c := range header {
 			cells[c] = record[i]

@@ -130,8 +130,9 @@ func (r *reader) object(file string, said map[string]string) map[string]json.Raw
 		r.add(file, "", "", "%v", err)
 		return nil
 	}
-	for key, want := range said {
+	for _, key := range slices.Sorted(maps.Keys(said)) {
 		var got string
+		want := said[key]
 		if err := json.Unmarshal(all[key], &got); err != nil || got != want {
 			r.add(file, key, "", "%q is not understood, want %q", got, want)
 		}
@@ -173,8 +174,8 @@ func (p prices) lanes(field string, flat map[string]string) map[string]*money.Mo
 		return nil
 	}
 	out := map[string]*money.Money{}
-	for lane, s := range flat {
-		out["lanes/"+lane] = p.amount(field+"."+lane, s)
+	for _, lane := range slices.Sorted(maps.Keys(flat)) {
+		out["lanes/"+lane] = p.amount(field+"."+lane, flat[lane])
 	}
 	return out
 }

@@ -57,7 +57,11 @@ func Write(w io.Writer, x Interchange, o Options) ([]Replacement, error) {
 	}
 	n := 0
 	for s := range x.All() {
-		if err := p.segment(s, n); err != nil {
+		write := p.segment
+		if n == 0 && x.Header.ID == "ISA" { // one further on is a segment out of place, like any other
+			write = p.isa
+		}
+		if err := write(s, n); err != nil {
 			return nil, err
 		}
 		last := n == segments-1
@@ -88,9 +92,6 @@ func (p *printer) text(s string) { _, _ = p.w.WriteString(s) } // the error come
 
 func (p *printer) segment(s Segment, ordinal int) error {
 	p.text(s.ID)
-	if s.ID == "ISA" {
-		return p.isa(s)
-	}
 	elements := s.Elements
 	if p.o.Outbound {
 		for len(elements) > 0 && elements[len(elements)-1].Empty() {
@@ -172,7 +173,8 @@ func (p *printer) data(at Replacement, value string) error {
 
 // isa writes the elements of an ISA. ISA11 and ISA16 hold separators as data,
 // and an ISA is read by counting elements, so that as read it may hold more.
-func (p *printer) isa(s Segment) error {
+func (p *printer) isa(s Segment, _ int) error {
+	p.text(s.ID)
 	if p.o.Outbound && len(s.Elements) != 16 {
 		return fmt.Errorf("x12: ISA has %d elements, not 16", len(s.Elements))
 	}
