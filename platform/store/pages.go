@@ -28,6 +28,8 @@ const (
 	metaPage     = 0x04
 	freelistPage = 0x10
 
+	minPage, maxPage = 1 << 10, 16 << 20 // bytes, as bbolt looks for
+
 	boltMagic   = 0xED0CDAED
 	boltVersion = 2
 )
@@ -62,33 +64,41 @@ func checkPages(path string) (findings []string, err error) {
 	return append(findings, w.free(freelist)...), nil
 }
 
-// metas reads the two meta pages, of which bbolt takes the valid one with the higher transaction.
+// metas reads the two meta pages, of which bbolt takes the valid one with the higher transaction, whatever their headers say, and the size
+// of pages from the first.
 func (w *pageWalk) metas() (root, freelist uint64, findings []string, err error) {
 	var best uint64
-	size := int64(os.Getpagesize())
+	size := os.Getpagesize()
 	for id := range uint64(2) {
 		p := make([]byte, pageHeader+metaSize)
-		if _, err := w.file.ReadAt(p, int64(id)*size); err != nil {
+		if _, err := w.file.ReadAt(p, int64(id)*int64(size)); err != nil {
 			return 0, 0, nil, fmt.Errorf("meta page %d: %w", id, err)
 		}
 		m := p[pageHeader:]
 		sum := fnv.New64a()
 		sum.Write(m[:metaSize-8])
-		if native.Uint64(p) != id || native.Uint16(p[8:]) != metaPage || native.Uint32(m) != boltMagic ||
-			native.Uint32(m[4:]) != boltVersion || sum.Sum64() != native.Uint64(m[metaSize-8:]) || native.Uint16(p[10:]) != 0 || native.Uint32(p[12:]) != 0 {
+		valid := native.Uint32(m) == boltMagic && native.Uint32(m[4:]) == boltVersion && sum.Sum64() == native.Uint64(m[metaSize-8:])
+		if !valid || native.Uint64(p) != id || native.Uint16(p[8:]) != metaPage || native.Uint16(p[10:]) != 0 || native.Uint32(p[12:]) != 0 {
 			findings = append(findings, fmt.Sprintf("meta page %d is damaged (a power cut during a commit does that too; the next commit repairs it)", id))
+		}
+		if !valid {
 			continue
 		}
-		if txid := native.Uint64(m[48:]); w.size == 0 || txid > best {
-			best, w.size = txid, int(native.Uint32(m[8:]))
-			root, freelist, w.end = native.Uint64(m[16:]), native.Uint64(m[32:]), native.Uint64(m[40:])
+		if w.size == 0 {
+			w.size = int(native.Uint32(m[8:]))
+			if size = w.size; size < minPage || size > maxPage || size&(size-1) != 0 {
+				return 0, 0, nil, fmt.Errorf("meta page %d has pages of %d bytes", id, size)
+			}
+		}
+		if txid := native.Uint64(m[48:]); best == 0 || txid > best {
+			best, root, freelist, w.end = txid, native.Uint64(m[16:]), native.Uint64(m[32:]), native.Uint64(m[40:])
 		}
 	}
 	info, err := w.file.Stat()
 	if err != nil {
 		return 0, 0, nil, err
 	}
-	if w.size == 0 || w.end > uint64(info.Size()/int64(w.size)) {
+	if w.size == 0 || w.end < 2 || w.end > uint64(info.Size()/int64(w.size)) {
 		return 0, 0, nil, errors.New("no meta page is whole, or the file was cut short")
 	}
 	w.used = make([]bool, w.end)
