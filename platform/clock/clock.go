@@ -23,6 +23,8 @@ type Changer interface {
 
 // Machine is the clock of deadlines and back-off.
 type Machine interface {
+	// Now also shows the time of day. What has passed between two readings is what Sub, Before and After say of them, whatever was done
+	// to the time of day meanwhile; Time.UTC would take that from a reading.
 	Now() time.Time
 	// After sends once, when d has passed.
 	After(d time.Duration) <-chan time.Time
@@ -32,12 +34,16 @@ type Machine interface {
 func System() Business { return system{} }
 
 // SystemMachine returns machine time as the operating system knows it.
-func SystemMachine() Machine { return system{} }
+func SystemMachine() Machine { return systemMachine{} }
 
 type system struct{}
 
-func (system) Now() time.Time                         { return time.Now().UTC() }
-func (system) After(d time.Duration) <-chan time.Time { return time.After(d) }
+func (system) Now() time.Time { return now().UTC() }
+
+type systemMachine struct{}
+
+func (systemMachine) Now() time.Time                         { return now() }
+func (systemMachine) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // Fixed returns a business clock that always shows at.
 func Fixed(at time.Time) Business { return fixed(at.UTC()) }

@@ -3,6 +3,7 @@ package clock
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -100,5 +101,12 @@ func TestFileTellsOfJumps(t *testing.T) {
 	}
 	if _, ok := System().(Changer); ok {
 		t.Error("the system's clock is watched for jumps")
+	}
+}
+
+// What passes is measured by the clock that nobody can set: a reading of machine time holds it, and String shows it so.
+func TestMachineTimeIsNotSet(t *testing.T) {
+	if got := SystemMachine().Now().String(); !strings.Contains(got, " m=+") {
+		t.Errorf("%s is the time of day alone", got)
 	}
 }

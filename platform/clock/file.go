@@ -82,12 +82,12 @@ func (f *file) Now() time.Time {
 			f.seen = info
 		}
 	}
-	now := time.Now().UTC()
+	machine := now().UTC()
 	switch {
 	case !f.known:
-		return now
+		return machine
 	case f.state.Running:
-		return f.state.At.Add(max(0, now.Sub(f.state.Since))).UTC()
+		return f.state.At.Add(max(0, machine.Sub(f.state.Since))).UTC()
 	}
 	return f.state.At.UTC()
 }
@@ -110,7 +110,7 @@ func readFile(path string) (fileState, error) {
 // SetFile makes every File clock of this path show at; running lets it go on from there with machine time. The file is
 // replaced in one step, so no reader sees half of it.
 func SetFile(path string, at time.Time, running bool) error {
-	data, err := json.Marshal(fileState{At: at.UTC(), Since: time.Now().UTC(), Running: running})
+	data, err := json.Marshal(fileState{At: at.UTC(), Since: now().UTC(), Running: running})
 	if err != nil {
 		return err
 	}

@@ -37,8 +37,10 @@ func (w *clockWatch) look(wall time.Time, passed time.Duration) {
 func (w *clockWatch) run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for begun := time.Now(); ; {
-		w.look(time.Now(), time.Since(begun))
+	machine := clock.SystemMachine()
+	for begun := machine.Now(); ; {
+		now := machine.Now()
+		w.look(now, now.Sub(begun))
 		select {
 		case <-ctx.Done():
 			return nil

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"crossdock.dev/platform/auth"
+	"crossdock.dev/platform/clock"
 	"crossdock.dev/platform/conf"
 	"crossdock.dev/platform/rpc"
 	"crossdock.dev/platform/rpcerr"
@@ -165,7 +166,7 @@ func build(c Config, s Service, spans *telemetry.Spans) (_ *runner, err error) {
 	}
 	var verifier *auth.Verifier
 	if c.TokenKeys != "" {
-		if verifier, err = auth.NewVerifier(c.TokenKeys, c.Name, time.Now); err != nil {
+		if verifier, err = auth.NewVerifier(c.TokenKeys, c.Name, clock.SystemMachine().Now); err != nil {
 			return nil, fmt.Errorf("serve %s: %w", c.Name, err)
 		}
 	}

@@ -140,6 +140,7 @@ func (l *load) checkResources() {
 	l.Helper()
 	got, err := outcome.Read(l.ctx, l.live.Conn)
 	must(l, err)
+	l.timers.check(l, &got)
 	want := len(l.begun)
 	for what, n := range map[string]int{
 		"orders": len(got.Orders), "shipments": len(got.Shipments), "loads": len(got.Loads), "tenders": len(got.Tenders), "invoices": len(got.Invoices),
@@ -221,6 +222,7 @@ func (l *load) checkDocuments() {
 	}
 	rest := len(l.begun) - edi
 	want := map[string]int{"CAR-CXEE 204": rest, "CAR-CXBB 204": edi, "CUS-XYZ 810": edi, "CUS-XYZ 997": edi}
+	l.timers.expectOffers(want)
 	for _, what := range slices.Sorted(maps.Keys(want)) {
 		if sets[what] != want[what] {
 			l.Errorf("%d files %s, want %d", sets[what], what, want[what])

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	billingv1 "crossdock.dev/gen/crossdock/billing/v1"
+	ediv1 "crossdock.dev/gen/crossdock/edi/v1"
 	eventlogv1 "crossdock.dev/gen/crossdock/eventlog/v1"
 	freightv1 "crossdock.dev/gen/crossdock/freight/v1"
 	ordersv1 "crossdock.dev/gen/crossdock/orders/v1"
@@ -43,6 +44,7 @@ type load struct {
 	begun   map[string]goods // flows by the customer's order number
 	failed  []error
 	hooks   map[string]int // webhook messages by id
+	timers  *timers        // what was set beside the flows; nil for nothing
 	acked   map[string]bool
 	hookSrv *httptest.Server
 }
@@ -79,8 +81,9 @@ var (
 // pace is the shortest time between two flows once the first are in flight: it is faults that this is about, not speed.
 const pace = 400 * time.Millisecond
 
-// startLoad begins flows until so many are in flight, and others when some have ended, until stop.
-func (w *world) startLoad(inFlight int) *load {
+// startLoad begins flows until so many are in flight, and others when some have ended, until stop. prepare may do something before the
+// first flow begins; the files that are sent by then are nobody's to acknowledge.
+func (w *world) startLoad(inFlight int, prepare ...func(l *load)) *load {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.Context())
 	file, err := os.ReadFile(filepath.Join(sim.Root(w), "tests", "day", "x12", "850.edi"))
@@ -91,8 +94,16 @@ func (w *world) startLoad(inFlight int) *load {
 	}
 	w.Cleanup(func() { cancel(); l.watchers.Wait() })
 	must(w, l.listen())
-	for _, service := range []string{"orders", "freight", "billing", "workflow"} {
+	for _, service := range []string{"orders", "freight", "billing", "workflow", "edi"} {
 		l.watchers.Go(func() { l.board.follow(ctx, service, eventlog.Remote(service, w.live.Conn(service))) })
+	}
+	for _, p := range prepare {
+		p(l)
+		files, err := l.sent()
+		must(w, err)
+		for name := range files {
+			l.acked[name] = true
+		}
 	}
 	l.watchers.Go(func() { l.acknowledge(ctx) })
 	number := make(chan int)
@@ -218,15 +229,19 @@ func (l *load) flow(n int) error {
 // order sends the order in, by REST or as a file with an 850.
 func (l *load) order(ctx context.Context, g goods, po string, n int) error {
 	if !g.edi {
-		return l.change(ctx, "parties/"+g.customer, "/v1/orders", "order-"+po, map[string]any{
-			"customerOrderNumber": po, "shipFrom": "locations/LOC-CMH", "shipTo": "locations/LOC-INDH", "mode": "LTL", "currencyCode": "USD",
-			"lines": []any{map[string]any{"line": "10", "item": "items/NS-PUMP-10", "quantity": map[string]string{"value": "20", "unit": "EA"}, "unitPrice": "189.00"}},
-		})
+		return l.change(ctx, "parties/"+g.customer, "/v1/orders", "order-"+po, orderOfPumps(po))
 	}
 	content := strings.NewReplacer(
 		"*000003438*", fmt.Sprintf("*%09d*", 700_000_000+n), "IEA*1*000003438", fmt.Sprintf("IEA*1*%09d", 700_000_000+n), story.PurchaseOrder, po,
 	).Replace(l.file)
 	return l.drop(ctx, "po-"+po+".edi", []byte(content))
+}
+
+func orderOfPumps(po string) map[string]any {
+	return map[string]any{
+		"customerOrderNumber": po, "shipFrom": "locations/LOC-CMH", "shipTo": "locations/LOC-INDH", "mode": "LTL", "currencyCode": "USD",
+		"lines": []any{map[string]any{"line": "10", "item": "items/NS-PUMP-10", "quantity": map[string]string{"value": "20", "unit": "EA"}, "unitPrice": "189.00"}},
+	}
 }
 
 // drop brings a file, again while the disk does not take it.
@@ -342,12 +357,13 @@ type board struct {
 	changed chan struct{}
 	told    map[string]string
 	times   map[string]int
-	hashes  map[string][][]byte // of the entries that were read, by log
+	hashes  map[string][][]byte  // of the entries that were read, by log
+	applied map[string]time.Time // when the last of them was, by log
 	errs    []error
 }
 
 func newBoard() *board {
-	return &board{changed: make(chan struct{}), told: map[string]string{}, times: map[string]int{}, hashes: map[string][][]byte{}}
+	return &board{changed: make(chan struct{}), told: map[string]string{}, times: map[string]int{}, hashes: map[string][][]byte{}, applied: map[string]time.Time{}}
 }
 
 // follow reads a log from its beginning until ctx ends.
@@ -392,6 +408,11 @@ func (b *board) take(service string, hash []byte, head *eventlogv1.Head) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hashes[service] = append(b.hashes[service], hash)
+	at := head.GetApplyTime().AsTime()
+	if at.Before(b.applied[service]) {
+		b.errs = append(b.errs, fmt.Errorf("log of %s: entry %d was applied at %v, the one before at %v", service, head.GetPosition().GetSequence(), at, b.applied[service]))
+	}
+	b.applied[service] = at
 	for _, f := range head.GetFacts() {
 		m, err := f.GetPayload().UnmarshalNew()
 		if err != nil {
@@ -405,8 +426,27 @@ func (b *board) take(service string, hash []byte, head *eventlogv1.Head) {
 			if s := m.GetShipments(); len(s) > 0 {
 				key, value = "tendered/"+s[0].GetOrder(), m.GetTender().GetName()+" "+m.GetLoad().GetName()+" "+m.GetLoad().GetNumber()
 			}
+			if rank := m.GetTender().GetRank(); rank > 1 {
+				key = fmt.Sprintf("%s/%d", key, rank)
+			}
 		case *billingv1.InvoiceIssued:
 			key, value = "invoiced/"+m.GetInvoice().GetOrder(), m.GetInvoice().GetName()
+		case *freightv1.TenderExpired:
+			key = "expired/" + m.GetTender().GetName()
+		case *freightv1.EtaChanged:
+			key = fmt.Sprintf("trust/%s/%s", m.GetShipment().GetLoad(), m.GetConfidence())
+		case *ediv1.MessageSent:
+			for _, name := range f.GetRelated() {
+				if number, ok := strings.CutPrefix(name, "load:"); ok && m.GetInterchange().GetTransactionSets()[0].GetSet() == "204" {
+					key, value = "204/"+number+"/"+m.GetInterchange().GetParty(), m.GetInterchange().GetName()
+				}
+			}
+		case *ediv1.AcknowledgementOverdue:
+			key = "unacknowledged/" + f.GetSubject()
+		case *workflowv1.WorkItemOpened:
+			key, value = "opened/"+m.GetWorkItem().GetReason()+"/"+m.GetWorkItem().GetSubject(), m.GetWorkItem().GetName()
+		case *workflowv1.WorkItemOverdue:
+			key = "overdue/" + m.GetWorkItem().GetName()
 		case *workflowv1.ProcessEnded:
 			key, value = "ended/"+m.GetProcess().GetOrder(), m.GetProcess().GetName()
 		}

@@ -426,6 +426,28 @@ func TestServiceRefuses(t *testing.T) {
 	}
 }
 
+// A service that does not take the door's token says nothing of the partner's key: the clock was set while the call was under way. A
+// partner that heard 401 would take its key for revoked.
+func TestClockIsSetDuringACall(t *testing.T) {
+	s := start(t)
+	key := s.create("parties/CUS-XYZ", "r1", "customer").GetSecret()
+	verifier, err := auth.NewVerifier(s.grpc.PKI.TokenKeys(), "orders", func() time.Time { return time.Now().Add(time.Hour) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.answer = func(w http.ResponseWriter, r *http.Request) {
+		_, err := verifier.Verify(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "), r.Method, r.URL.Path)
+		if err == nil {
+			t.Error("the token is good an hour later")
+		}
+		rpcerr.WriteHTTP(w, r, rpcerr.Unauthenticated("token refused").In("orders"))
+	}
+	got := s.send("POST", "/v1/orders", key, "{}")
+	if got.Status != 503 || got.Problem(t).Reason != "UNAVAILABLE" || got.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %s %v, want 503 UNAVAILABLE with Retry-After", got.Status, got.Body, got.Header)
+	}
+}
+
 func TestInFlightLimit(t *testing.T) {
 	s := start(t)
 	key := s.create("parties/CUS-XYZ", "r1", "customer").GetSecret()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -17,7 +16,7 @@ import (
 // Own is the backend of what edge serves partners itself, /v1/webhooks: its own methods behind the interceptors and the gateway of
 // every service, in memory. tokenKeys is the file with the public keys of the tokens that the door signs; close ends it.
 func (c *Core) Own(id auth.Files, tokenKeys string) (_ Backend, closeOwn func() error, _ error) {
-	verifier, err := auth.NewVerifier(tokenKeys, Service, time.Now)
+	verifier, err := auth.NewVerifier(tokenKeys, Service, c.deps.Machine.Now)
 	if err != nil {
 		return Backend{}, nil, err
 	}

@@ -49,6 +49,9 @@ func (h *Handler) proxy(service string, b Backend) *httputil.ReverseProxy {
 		},
 		ModifyResponse: func(resp *http.Response) error {
 			resp.Header.Del(rpcerr.HeaderRequestID) // stands in the answer already
+			if resp.StatusCode == http.StatusUnauthorized {
+				return errTokenRefused
+			}
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -61,6 +64,10 @@ func (h *Handler) proxy(service string, b Backend) *httputil.ReverseProxy {
 		ErrorLog: slog.NewLogLogger(h.Log.Handler(), slog.LevelWarn),
 	}
 }
+
+// errTokenRefused: a service does not take the token that the door has just signed, as when the clock was set in between. The partner's
+// key was good: it hears that the service is not there, and asks again.
+var errTokenRefused = errors.New("the token of the call was refused")
 
 // unreached is the refusal for a call whose service did not answer. Whether it took effect is unknown: a repeat with the
 // same Idempotency-Key is safe.
