@@ -6,5 +6,7 @@
 // with a line such as "store.commit.before 3", kills itself as kill -9 does when it passes that point for the third time. It takes the file
 // away first, so that the program which is started next goes on; so a test arms a program that runs, as often as it likes.
 //
+// With the same tag, package clock lets a test step the machine's time of day.
+//
 // A point promises nothing about the state of the program: it stands where it matters that nothing does. `tests/torture` uses every one.
 package failpoint

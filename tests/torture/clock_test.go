@@ -25,8 +25,8 @@ import (
 )
 
 // The time of day is stepped by an hour and back, either way, at random instants while flows are in flight and while timers of four
-// kinds run, some of which come due in a stepped hour. Each has its effect once, also when its hour comes again; what an hour more
-// does not reach has none. Every program counts and logs every step.
+// kinds run, some of which come due in a stepped hour; an endpoint refuses each message once. Each timer has its effect once, also when
+// its hour comes again; what an hour more does not reach has none. Every program counts and logs every step.
 //
 // What is stepped is the machine's time of day as all programs read it through package clock: the programs of the build tag
 // "failpoints" add to it what stands in a file, and go on measuring what passes by the clock that nobody can set. Business time is a
@@ -38,7 +38,7 @@ func TestClockSteps(t *testing.T) {
 	t.Setenv("CROSSDOCK_CLOCK_OFFSET", c.file)
 	rounds := times(3, 30)
 	w := openWorld(a, pointed)
-	l := w.startLoad(60, func(l *load) { l.timers = l.setTimers(rounds) })
+	l := w.startLoad(60, func(l *load) { l.timers, l.refused = l.setTimers(rounds), map[string]bool{} })
 	before := w.starts()
 	for round := range rounds {
 		must(t, w.letGo(roundBegins(round, rounds)))
@@ -180,23 +180,27 @@ func (c *steppedClock) checkLogs(w *world) {
 // timers are what was set beside the flows, on orders of their own.
 type timers struct {
 	set    []timer
-	orders map[string]kind // by the customer's order number
-	loads  map[string]string
-	offers map[string]int // 204s by carrier
+	loads  map[string]string // the customer's order numbers by load
+	offers map[string]int    // 204s by carrier
 }
 
 // timer is something that is to happen at an instant.
 type timer struct {
+	kind
 	po    string
 	round int    // in which it comes due; -1 is never
-	key   string // what the board tells then
+	tells string // what the board tells then
+	about string // subject of its work item
 }
 
 // kind is a kind of timer: how long before it is due its order comes, and what leads to it then.
 type kind struct {
 	name   string
 	before time.Duration
-	begin  func(l *load, o order, due time.Time) (key string)
+	begin  func(l *load, o order, due time.Time) (tells, about string)
+	// What the load's tenders are, and how many work items there are, before it is due and after.
+	tenders [2]string
+	items   [2]int
 }
 
 // order is one whose load was offered to its first carrier.
@@ -204,28 +208,30 @@ type order struct{ name, tender, load, number string }
 
 var kinds = []kind{
 	// The carrier does not acknowledge the 204 within the 24 hours of its profile; it takes the load all the same.
-	{"unacknowledged", 24 * time.Hour, func(l *load, o order, _ time.Time) string {
+	{"unacknowledged", 24 * time.Hour, func(l *load, o order, _ time.Time) (string, string) {
 		l.act("CAR-CXEE", o.tender+":accept", map[string]any{"carrierReference": "PRO" + o.number})
-		return "unacknowledged/" + l.told("204/"+o.number+"/parties/CAR-CXEE")
-	}},
+		interchange := l.told("204/" + o.number + "/parties/CAR-CXEE")
+		return "unacknowledged/" + interchange, interchange
+	}, [2]string{"1 ACCEPTED", "1 ACCEPTED"}, [2]int{0, 1}},
 	// The carrier does not answer within its 3 business hours.
-	{"unanswered", 3 * time.Hour, func(_ *load, o order, _ time.Time) string { return "expired/" + o.tender }},
+	{"unanswered", 3 * time.Hour, func(_ *load, o order, _ time.Time) (string, string) { return "expired/" + o.tender, "" },
+		[2]string{"1 SENT", "1 EXPIRED, 2 SENT"}, [2]int{}},
 	// The carrier, which is expected to say something every 12 hours, is silent from its departure on.
-	{"silent", 3 * time.Hour, func(l *load, o order, due time.Time) string {
+	{"silent", 3 * time.Hour, func(l *load, o order, due time.Time) (string, string) {
 		l.act("CAR-CXEE", o.tender+":accept", map[string]any{"carrierReference": "PRO" + o.number})
 		l.act("CAR-CXEE", o.load+"/claims", map[string]any{
 			"milestone": "DEPARTED_PICKUP", "stop": 1, "occurTime": due.Add(-12 * time.Hour).Format(time.RFC3339), "reasonCode": "NS",
 		})
-		return "trust/" + o.load + "/MEDIUM"
-	}},
+		return "trust/" + o.load + "/MEDIUM", ""
+	}, [2]string{"1 ACCEPTED", "1 ACCEPTED"}, [2]int{}},
 	// Both carriers decline; a person has 2 hours to find another.
-	{"declined", 2 * time.Hour, func(l *load, o order, _ time.Time) string {
+	{"declined", 2 * time.Hour, func(l *load, o order, _ time.Time) (string, string) {
 		l.act("CAR-CXEE", o.tender+":decline", map[string]any{"reason": "CAPACITY"})
 		second, _, _ := split(l.told("tendered/" + o.name + "/2"))
-		l.told("204/" + o.number + "/parties/CAR-CXBB") // the offer is taken back unsent otherwise
+		l.told("204/" + o.number + "/parties/CAR-CXBB") // the offer is over before it is sent otherwise
 		l.act("CAR-CXBB", second+":decline", map[string]any{"reason": "CAPACITY"})
-		return "overdue/" + l.told("opened/TENDERS_EXHAUSTED/"+o.load)
-	}},
+		return "overdue/" + l.told("opened/TENDERS_EXHAUSTED/"+o.load), o.load
+	}, [2]string{"1 DECLINED, 2 DECLINED", "1 DECLINED, 2 DECLINED"}, [2]int{1, 1}},
 }
 
 // setTimers has a timer of each kind for each round, due in the middle of what the round reaches first, and one that begins with the
@@ -234,43 +240,53 @@ func (l *load) setTimers(rounds int) *timers {
 	l.Helper()
 	type job struct {
 		kind
-		at, due time.Time
-		round   int
+		due   time.Time
+		round int
 	}
 	var jobs []job
 	for _, k := range kinds {
+		jobs = append(jobs, job{k, opening.Add(k.before), -1})
 		for round := range rounds {
-			due := roundBegins(round, rounds).Add(time.Hour - span/time.Duration(2*rounds))
-			jobs = append(jobs, job{k, due.Add(-k.before), due, round})
+			jobs = append(jobs, job{k, roundBegins(round, rounds).Add(time.Hour - span/time.Duration(2*rounds)), round})
 		}
-		jobs = append(jobs, job{k, opening, opening.Add(k.before), -1})
 	}
-	slices.SortStableFunc(jobs, func(a, b job) int { return a.at.Compare(b.at) })
-	ts := &timers{orders: map[string]kind{}, loads: map[string]string{}, offers: map[string]int{}}
+	begins := func(j job) time.Time { return j.due.Add(-j.before) }
+	slices.SortStableFunc(jobs, func(a, b job) int { return begins(a).Compare(begins(b)) })
+	ts := &timers{loads: map[string]string{}, offers: map[string]int{}}
 	for _, j := range jobs {
-		must(l, l.live.SetClock(j.at))
+		must(l, l.live.SetClock(begins(j)))
 		po := fmt.Sprintf("C-%s-%d", j.name, j.round+1)
 		body := orderOfPumps(po)
 		body["etaWatch"] = j.name == "silent"
-		must(l, l.change(l.ctx, "parties/"+pumps.customer, "/v1/orders", "order-"+po, body))
+		l.act(pumps.customer, "orders", body)
 		o := order{name: l.told("released/" + po)}
 		o.tender, o.load, o.number = split(l.told("tendered/" + o.name))
 		l.told("204/" + o.number + "/parties/CAR-CXEE")
-		ts.orders[po], ts.loads[o.load] = j.kind, po
+		x := timer{kind: j.kind, po: po, round: j.round}
+		x.tells, x.about = x.begin(l, o, j.due)
+		ts.set, ts.loads[o.load] = append(ts.set, x), po
 		ts.offers["CAR-CXEE 204"]++
-		if j.name == "declined" || j.name == "unanswered" && j.round >= 0 {
+		if strings.Contains(x.tenders[x.past()], "2 ") {
 			ts.offers["CAR-CXBB 204"]++
 		}
-		ts.set = append(ts.set, timer{po, j.round, j.begin(l, o, j.due)})
 		must(l, l.rest())
 	}
 	return ts
 }
 
-// act makes a change at the door as a party.
+// past is 1 when the timer was due at the end, else 0.
+func (x timer) past() int {
+	if x.round < 0 {
+		return 0
+	}
+	return 1
+}
+
+// act makes a change at the door as a party, under a key of its own.
 func (l *load) act(party, path string, body map[string]any) {
 	l.Helper()
-	must(l, l.change(l.ctx, "parties/"+party, "/v1/"+path, path, body))
+	key := fmt.Sprint(path, "-", body["customerOrderNumber"])
+	must(l, l.change(l.ctx, "parties/"+party, "/v1/"+path, key, body))
 }
 
 // told waits until the board tells something.
@@ -286,18 +302,15 @@ func (ts *timers) awaitRound(l *load, round int) {
 	l.Helper()
 	for _, x := range ts.set {
 		if x.round == round {
-			l.told(x.key)
+			l.told(x.tells)
 		}
 	}
 }
 
 // due is how many timers come due.
-func (ts *timers) due() int {
-	n := 0
+func (ts *timers) due() (n int) {
 	for _, x := range ts.set {
-		if x.round >= 0 {
-			n++
-		}
+		n += x.past()
 	}
 	return n
 }
@@ -312,27 +325,23 @@ func (ts *timers) expectOffers(want map[string]int) {
 	}
 }
 
-// check takes what is about the timers' orders, and the work items that a step may have led to, out of a reading, and holds it against
-// what they lead to.
+// check takes what is about the timers' orders, and the work items that a step has led to, out of a reading, and holds it against what
+// they lead to.
 func (ts *timers) check(l *load, got *outcome.Reading) {
 	l.Helper()
 	if ts == nil {
 		return
 	}
-	orders := map[string]string{} // their numbers by name
+	l.awaitHooks()
+	orders, loads, tenders := map[string]int{}, map[string]int{}, map[string][]string{}
+	names := map[string]string{} // their numbers by order
 	got.Orders = slices.DeleteFunc(got.Orders, func(o *ordersv1.Order) bool {
-		if _, ok := ts.orders[o.GetCustomerOrderNumber()]; !ok {
-			return false
-		}
-		orders[o.GetName()] = o.GetCustomerOrderNumber()
-		return true
+		po := o.GetCustomerOrderNumber()
+		names[o.GetName()] = po
+		orders[po]++
+		return strings.HasPrefix(po, "C-")
 	})
-	shipments, loads, tenders := map[string]int{}, map[string]int{}, map[string][]string{}
-	got.Shipments = slices.DeleteFunc(got.Shipments, func(s *freightv1.Shipment) bool {
-		po := orders[s.GetOrder()]
-		shipments[po]++
-		return po != ""
-	})
+	got.Shipments = slices.DeleteFunc(got.Shipments, func(s *freightv1.Shipment) bool { return strings.HasPrefix(names[s.GetOrder()], "C-") })
 	got.Loads = slices.DeleteFunc(got.Loads, func(x *freightv1.Load) bool {
 		po := ts.loads[x.GetName()]
 		loads[po]++
@@ -343,68 +352,58 @@ func (ts *timers) check(l *load, got *outcome.Reading) {
 		tenders[po] = append(tenders[po], fmt.Sprint(x.GetRank(), " ", x.GetState()))
 		return po != ""
 	})
-	items := ts.takeItems(l, got)
+	items := map[string]int{}
 	for _, x := range ts.set {
-		k := ts.orders[x.po]
-		state := map[string]string{
-			"unacknowledged": "1 ACCEPTED", "silent": "1 ACCEPTED", "declined": "1 DECLINED, 2 DECLINED", "unanswered": "1 SENT",
-		}[k.name]
-		effects := 0
-		if x.round >= 0 {
-			effects = 1
-			if k.name == "unanswered" {
-				state = "1 EXPIRED, 2 SENT"
-			}
-		}
+		past := x.past()
+		items[x.about] += x.items[past]
 		slices.Sort(tenders[x.po])
-		if s := strings.Join(tenders[x.po], ", "); s != state || shipments[x.po] != 1 || loads[x.po] != 1 {
-			l.Errorf("order %s has %d shipments, %d loads, tenders %s; want 1, 1, %s", x.po, shipments[x.po], loads[x.po], s, state)
+		if s := strings.Join(tenders[x.po], ", "); s != x.tenders[past] || orders[x.po] != 1 || loads[x.po] != 1 {
+			l.Errorf("%s: %d orders, %d loads, tenders %s; want 1, 1, %s", x.po, orders[x.po], loads[x.po], s, x.tenders[past])
 		}
 		l.board.mu.Lock()
-		if n := l.board.times[x.key]; n != effects {
-			l.Errorf("order %s: %s happened %d times, want %d", x.po, x.key, n, effects)
+		if n := l.board.times[x.tells]; n != past {
+			l.Errorf("%s: %s was told %d times, want %d", x.po, x.tells, n, past)
 		}
 		l.board.mu.Unlock()
-		open := 0
-		if k.name == "declined" || k.name == "unacknowledged" {
-			open = 1
-		}
-		if k.name == "unacknowledged" && x.round < 0 {
-			open = 0
-		}
-		_, subject, _ := strings.Cut(x.key, "/")
-		if k.name == "declined" {
-			subject = "" // the key names the item
-			for load, po := range ts.loads {
-				if po == x.po {
-					subject = load
-				}
-			}
-		}
-		if n := items[subject]; n != open {
-			l.Errorf("order %s: %d work items about %s, want %d", x.po, n, subject, open)
-		}
 	}
-}
-
-// takeItems takes out the work items that are expected, and counts those of timers by subject. A flow whose plan or offer was under way
-// when the clock was set forward has one that says so, and that is closed.
-func (ts *timers) takeItems(l *load, got *outcome.Reading) map[string]int {
-	out, late := map[string]int{}, map[string]int{}
+	late := map[string]bool{}
 	got.WorkItems = slices.DeleteFunc(got.WorkItems, func(i *workflowv1.WorkItem) bool {
 		switch i.GetReason() {
 		case "ACK_OVERDUE", "TENDERS_EXHAUSTED":
-			out[i.GetSubject()]++
-			return i.GetState() == workflowv1.WorkItem_OPEN
-		case "PLANNING_OVERDUE", "TENDERING_OVERDUE":
+			items[i.GetSubject()]--
+			return items[i.GetSubject()] >= 0
+		case "PLANNING_OVERDUE", "TENDERING_OVERDUE": // the plan or the offer was under way when the clock was set forward
 			key := i.GetReason() + " " + i.GetSubject()
-			late[key]++
-			return i.GetState() == workflowv1.WorkItem_CLOSED && late[key] == 1
+			first := !late[key]
+			late[key] = true
+			return first && i.GetState() == workflowv1.WorkItem_CLOSED
 		}
 		return false
 	})
-	if len(late) > 0 {
-		l.say("%d plans or offers under way were late by a step", len(late))
+	for subject, n := range items {
+		if n > 0 {
+			l.Errorf("no work item about %s", subject)
+		}
 	}
-	return out
+	l.say("%d plans and offers were under way when the clock was set forward, and late", len(late))
+}
+
+// awaitHooks waits until the endpoint has taken a message about each invoice of its customer. It refuses each once, and is asked again
+// after 5 s, not after the hour by which the clock was set back meanwhile.
+func (l *load) awaitHooks() {
+	l.Helper()
+	want := 0
+	for _, g := range l.begun {
+		if !g.edi {
+			want++
+		}
+	}
+	for begun := time.Now(); time.Since(begun) < lateRest; {
+		l.mu.Lock()
+		got := len(l.hooks)
+		l.mu.Unlock()
+		if got == want || wait(l.ctx, look) != nil {
+			return
+		}
+	}
 }

@@ -43,8 +43,9 @@ type load struct {
 	ledger  []request
 	begun   map[string]goods // flows by the customer's order number
 	failed  []error
-	hooks   map[string]int // webhook messages by id
-	timers  *timers        // what was set beside the flows; nil for nothing
+	hooks   map[string]int  // webhook messages by id, as they were taken
+	refused map[string]bool // those that were refused once; nil where the endpoint refuses none
+	timers  *timers         // what was set beside the flows; nil for nothing
 	acked   map[string]bool
 	hookSrv *httptest.Server
 }
@@ -309,10 +310,16 @@ func (l *load) change(ctx context.Context, party, path, key string, body any) er
 
 // listen registers an endpoint of the customer's that orders by REST, and counts what it is told.
 func (l *load) listen() error {
-	l.hookSrv = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	l.hookSrv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.hooks[r.Header.Get("webhook-id")]++
+		id := r.Header.Get("webhook-id")
+		if l.refused != nil && !l.refused[id] {
+			l.refused[id] = true
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		l.hooks[id]++
 	}))
 	l.Cleanup(l.hookSrv.Close)
 	body, err := json.Marshal(map[string]any{"url": l.hookSrv.URL, "eventTypes": []string{"invoice.issued"}})

@@ -429,6 +429,36 @@ func TestRetryOverARestart(t *testing.T) {
 	h.verify()
 }
 
+// The machine's clock is set back by an hour while a delivery waits for 5 s, the program running or not: it does not wait for the hour
+// to come again.
+func TestRetryWhenTheClockIsSetBack(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		h := startHooks(t)
+		made := h.create("parties/CUS-PIN", "/", "order.shipped").GetWebhook()
+		h.answer("/", 503)
+		h.tell("freight", departed("parties/CUS-PIN", "orders/ord_1"))
+		h.settle()
+		h.machine.Advance(2 * time.Minute) // long after the start
+		h.settle()                         // the next attempt follows after 5 min
+		first := h.received()
+		h.answer("/", 0)
+		h.machine.Advance(-time.Hour)
+		if down {
+			h.restart()
+		}
+		h.settle()
+		got := h.received()
+		if len(first) != 2 || len(got) != 1 || got[0].id != first[0].id || h.deliveries(made.GetName())[0].GetState() != edgev1.WebhookDelivery_DELIVERED {
+			t.Errorf("down %t: %d attempts before, %d after, deliveries %v; want 2, 1, DELIVERED", down, len(first), len(got), h.deliveries(made.GetName()))
+		}
+		h.settle()
+		if got := h.received(); len(got) != 0 {
+			t.Errorf("down %t: %d more attempts, want none", down, len(got))
+		}
+		h.verify()
+	}
+}
+
 // A program that was killed after the endpoint answered and before the answer was recorded sends again, with the same id.
 func TestKilledBetweenAnswerAndRecord(t *testing.T) {
 	h := startHooks(t)

@@ -253,6 +253,26 @@ func TestOverdue(t *testing.T) {
 	w.verify()
 }
 
+// The clock is set back by an hour while the timer of an item is carried out: the item is marked, once, also when the hour comes again.
+func TestOverdueWhenTheClockIsSetBack(t *testing.T) {
+	w := newWorld(t)
+	for _, tell := range []func(){w.released, w.planned, w.tendered} {
+		tell()
+	}
+	w.tell("freight", shipment, &freightv1.ExceptionRaised{Shipment: aboard()[0], Reason: "FEED_SILENT", Detail: "no word for 16 h"})
+	w.settle()
+	due := w.clock.Now().Add(2 * time.Hour)
+	w.clock.Set(due.Add(-time.Hour))
+	w.must(platformtest.Drive(w.ctx, func() time.Time { return due }, 100, w.core.runner)) // which saw the clock an hour ahead
+	w.after(2 * time.Hour)
+	if got := w.items(&workflowv1.ListWorkItemsRequest{}); len(got) != 1 || !got[0].GetOverdueTime().AsTime().Equal(due) || w.timers() != 0 {
+		t.Errorf("work items %v, %d timers; want one, overdue at %v, and none", got, w.timers(), due)
+	}
+	if got := w.told()["WorkItemOverdue"]; got != 1 {
+		t.Errorf("told %d times, want once", got)
+	}
+}
+
 // A person closes an item at the moment at which it is due: whoever is first, it is closed once and the history tells the truth.
 func TestClosedWhenDue(t *testing.T) {
 	for range 10 {

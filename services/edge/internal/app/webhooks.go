@@ -35,10 +35,15 @@ type WebhooksConfig struct {
 
 // Webhooks are the verbs of endpoints and deliveries. A delivery is made in the transaction of the fact that it tells, with a task
 // that sends it; an attempt that fails ends the task, and the delivery waits in the store until machine time has come for another.
-type Webhooks struct{ c WebhooksConfig }
+type Webhooks struct {
+	c WebhooksConfig
+
+	// Of Step alone, machine times: its last, until when what waits is held against the schedule, and when that was done last.
+	last, doubt, held time.Time
+}
 
 // NewWebhooks makes the verbs.
-func NewWebhooks(c WebhooksConfig) *Webhooks { return &Webhooks{c} }
+func NewWebhooks(c WebhooksConfig) *Webhooks { return &Webhooks{c: c} }
 
 // CreateWebhookInput asks for an endpoint.
 type CreateWebhookInput struct {
@@ -376,8 +381,8 @@ func (w *Webhooks) record(ctx context.Context, tx *store.Tx, id string, a webhoo
 // batch is how many deliveries one Step takes on.
 const batch = 64
 
-// Step puts deliveries whose time has come back into the queue, and forgets those that came to their end long ago. The time is the
-// machine's; now is not looked at.
+// Step puts deliveries whose time has come back into the queue, those too that the machine's clock, set back, would hold up, and forgets
+// those that came to their end long ago. The time is the machine's; now is not looked at.
 func (w *Webhooks) Step(ctx context.Context, _ time.Time) (progress bool, err error) {
 	machine := w.c.Machine.Now()
 	due, old := func(r store.Reader) ([]webhook.Delivery, error) {
@@ -385,15 +390,45 @@ func (w *Webhooks) Step(ctx context.Context, _ time.Time) (progress bool, err er
 	}, func(r store.Reader) ([]webhook.Delivery, error) {
 		return edgestore.Ended(ctx, r, machine.Add(-webhook.Keep), batch)
 	}
-	again, err := w.sweep(ctx, "webhooks/due", due, func(tx *store.Tx, before webhook.Delivery) error {
+	queue := func(tx *store.Tx, before webhook.Delivery) error {
 		d := before
 		d.Next = time.Time{}
 		return w.queue(ctx, tx, before, d)
-	})
+	}
+	again, err := w.sweep(ctx, "webhooks/due", due, queue)
 	if err != nil || again {
 		return again, err
 	}
+	if w.doubts(machine) {
+		again, err := w.sweep(ctx, "webhooks/set-back", func(r store.Reader) ([]webhook.Delivery, error) {
+			return edgestore.Overlong(ctx, r, machine, batch)
+		}, queue)
+		if err != nil || again {
+			w.held = time.Time{} // at once again
+			return again, err
+		}
+	}
 	return w.sweep(ctx, "webhooks/forget", old, func(tx *store.Tx, d webhook.Delivery) error { return edgestore.RemoveDelivery(ctx, tx, d) })
+}
+
+// Once the time of day was set back, or may have been while the program was down, what waits is held against the schedule once a second
+// for a minute: an attempt that was under way is recorded by then.
+const (
+	doubtFor   = time.Minute
+	doubtEvery = time.Second
+)
+
+// doubts says whether that is to be done now.
+func (w *Webhooks) doubts(now time.Time) bool {
+	if w.last.IsZero() || now.Round(0).Before(w.last.Round(0)) { // Round leaves the time of day alone
+		w.doubt, w.held = now.Add(doubtFor), time.Time{}
+	}
+	w.last = now
+	if !now.Before(w.doubt) || !w.held.IsZero() && now.Sub(w.held) < doubtEvery {
+		return false
+	}
+	w.held = now
+	return true
 }
 
 // sweep does something with each of some deliveries in one change; found says that there were any.

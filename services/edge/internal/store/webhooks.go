@@ -219,6 +219,31 @@ func Waiting(ctx context.Context, r store.Reader, now time.Time, n int) ([]webho
 	return upTo(ctx, r, deliveryWaiting, now, n)
 }
 
+// Overlong reads up to n deliveries that wait longer from a machine time on than their schedule lets them. It looks at all that wait.
+func Overlong(ctx context.Context, r store.Reader, now time.Time, n int) (out []webhook.Delivery, err error) {
+	rg := store.Range{From: store.Key(uint64(now.UnixNano()) + 1), Limit: overlongPage}
+	for len(out) < n {
+		rows, err := r.Scan(ctx, deliveryWaiting, rg)
+		if err != nil || len(rows) == 0 {
+			return out, err
+		}
+		for _, row := range rows {
+			d, err := Delivery(ctx, r, string(row.Value))
+			if err != nil {
+				return nil, err
+			}
+			if d.Overlong(now) && len(out) < n {
+				out = append(out, d)
+			}
+			rg.From = append(row.Key, 0)
+		}
+	}
+	return out, nil
+}
+
+// overlongPage is how many deliveries Overlong reads at a time.
+const overlongPage = 256
+
 // Ended reads up to n deliveries that had come to their end at a machine time, the oldest first.
 func Ended(ctx context.Context, r store.Reader, at time.Time, n int) ([]webhook.Delivery, error) {
 	return upTo(ctx, r, deliveryEnded, at, n)

@@ -158,6 +158,12 @@ func (d Delivery) Tried(a Attempt) (Delivery, error) {
 	return d, nil
 }
 
+// Overlong says whether it waits longer from a machine time on than the schedule lets it: the time of day was set back since its last
+// attempt.
+func (d Delivery) Overlong(now time.Time) bool {
+	return d.State == Pending && d.Count > 0 && d.Count <= len(schedule) && d.Next.After(now.Add(schedule[d.Count-1]))
+}
+
 // Resend begins the schedule anew; the error is a *TransitionError.
 func (d Delivery) Resend() (Delivery, error) {
 	to, ok := deliveryTransitions[d.State][VerbResend]

@@ -73,14 +73,19 @@ func (a *App) saveItem(ctx context.Context, tx *platform.Tx, w process.WorkItem)
 	return tasks.Enqueue(ctx, tx, tasks.Task{ID: id, Kind: kindItem, Subject: w.Name(), Due: w.DueTime, Effect: tasks.Keyed})
 }
 
-// overdue marks a work item whose due time has passed.
+// overdue marks a work item whose due time has passed. The clock may have been set back since: the timer goes with this, so the item is
+// marked all the same.
 func (a *App) overdue(_ context.Context, t tasks.Task) (tasks.Done, error) {
+	at := a.clock.Now()
+	if at.Before(t.Due) {
+		at = t.Due
+	}
 	return func(ctx context.Context, tx *platform.Tx) error {
 		w, _, err := store.WorkItem(ctx, tx, itemID(t.Subject))
 		if err != nil {
 			return err
 		}
-		w, changed := w.Overrun(a.clock.Now())
+		w, changed := w.Overrun(at)
 		if !changed {
 			return nil
 		}
