@@ -96,8 +96,10 @@ test-race: ## the store, the feed and the tasks under the race detector
 
 .PHONY: torture
 torture: ## attack the programs while partners are at work, and the simulation; LONG=1 for the long form, ONLY=TestKill for some, SEED=2 for other dice
+	@cd platform && go test -tags failpoints ./clock ./failpoint
 	@cd tests && go test ./torture -count=1 -v -torture $(if $(LONG),-long -timeout 24h,-timeout 90m) $(if $(ONLY),-run '$(ONLY)') $(if $(SEED),-seed $(SEED))
-	@cd tests && set -o pipefail && go test ./chaos -count=1 -v $(if $(LONG),-seeds 20000 -stories 1000 -timeout 24h,-seeds 500 -stories 50 -timeout 90m) $(if $(ONLY),-run '$(ONLY)') | $(told)
+	@cd tests && set -o pipefail && go test ./chaos -count=1 -v $(if $(LONG),-seeds 500 -stories 1000 -timeout 24h,-seeds 500 -stories 50 -timeout 90m) $(if $(ONLY),-run '$(ONLY)') | $(told)
+	@$(if $(LONG),cd tests && set -o pipefail && for from in $$(seq 501 500 20000); do go test ./chaos -count=1 -v -run '$(or $(ONLY),TestSeeds)' -seeds 500 -from $$from -timeout 24h | $(told) || exit 1; done)
 	@cd tests && set -o pipefail && go test ./steelthread -count=1 -v -run '$(or $(ONLY),TestSameKey|TestTokens|TestForeign)' | $(told)
 
 # What a simulation says of itself, and all of what fails.

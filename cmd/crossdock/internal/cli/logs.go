@@ -13,8 +13,10 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"crossdock.dev/platform/telemetry"
 
@@ -179,7 +181,7 @@ func (l logLine) print(env *Env) error {
 	case env.Output == "json":
 		return json.NewEncoder(env.Out).Encode(map[string]string{"service": l.service, "msg": l.raw})
 	case l.fields == nil:
-		_, err := fmt.Fprintf(env.Out, "%-12s  %-5s  %-10s  %s\n", "", "", l.service, l.raw)
+		_, err := fmt.Fprintf(env.Out, "%-12s  %-5s  %-10s  %s\n", "", "", l.service, plain(l.raw))
 		return err
 	}
 	var parts []string
@@ -191,7 +193,7 @@ func (l logLine) print(env *Env) error {
 		if slices.Contains([]string{"time", "level", "msg", telemetry.KeyService}, key) || value == "" {
 			continue
 		}
-		if strings.ContainsAny(value, " \n\"") {
+		if strings.ContainsAny(value, " \"") || plain(value) != value {
 			value = fmt.Sprintf("%q", value)
 		}
 		parts = append(parts, key+"="+value)
@@ -200,8 +202,17 @@ func (l logLine) print(env *Env) error {
 	if l.text("level") == "WARN" || l.text("level") == "ERROR" {
 		level = env.Style.Bad(level)
 	}
-	_, err := fmt.Fprintf(env.Out, "%s  %s  %-10s  %s  %s\n", l.at.UTC().Format("15:04:05.000"), level, l.service, show.Text(l.text("msg")), env.Style.Dim(strings.Join(parts, " ")))
+	_, err := fmt.Fprintf(env.Out, "%s  %s  %-10s  %s  %s\n", l.at.UTC().Format("15:04:05.000"), level, l.service, show.Text(plain(l.text("msg"))), env.Style.Dim(strings.Join(parts, " ")))
 	return err
+}
+
+// plain is text without what a terminal would act on, since partners write parts of it: such a rune is shown as Go writes it.
+func plain(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && r != '\t' }) {
+		return text
+	}
+	quoted := strconv.QuoteToGraphic(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
 }
 
 func rank(key string) int {

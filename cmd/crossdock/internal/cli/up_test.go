@@ -90,19 +90,22 @@ func fakeBin(t *testing.T) string {
 	return bin
 }
 
-// freeBase finds a base from which the suite's ports are free.
+// freeBase claims a base of ports for as long as the test runs: one of those that `up --port-base 0` leaves out, and below the ports of
+// outgoing connections. They are a stride apart, and nothing uses the port nine after one.
 func freeBase(t *testing.T) string {
 	t.Helper()
-	for range 50 {
-		lis, err := net.Listen("tcp", "127.0.0.1:0")
+	const first, stride, blocks, claimed = 11090, 1100, 19, 9
+	for n := range blocks {
+		base := first + stride*((os.Getpid()+n)%blocks)
+		claim, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+claimed)))
 		if err != nil {
-			t.Fatal(err)
+			continue
 		}
-		base := lis.Addr().(*net.TCPAddr).Port
-		lis.Close()
-		if base < 60000 && len(suite.Plan(suite.Layout{Dir: t.TempDir()}, "", base, false).PortsInUse()) == 0 {
+		if len(suite.Plan(suite.Layout{Dir: t.TempDir()}, "", base, false).PortsInUse()) == 0 {
+			t.Cleanup(func() { claim.Close() })
 			return strconv.Itoa(base)
 		}
+		claim.Close()
 	}
 	t.Fatal("no free ports")
 	return ""
@@ -112,25 +115,43 @@ type lockedBuffer struct {
 	mu   sync.Mutex
 	b    bytes.Buffer
 	more chan struct{} // closed with the next Write; nil when nobody waits
+	over bool          // nothing more will be written
 }
 
 func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.tell()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) tell() {
 	if l.more != nil {
 		close(l.more)
 		l.more = nil
 	}
-	return l.b.Write(p)
+}
+
+// end says that nothing more will be written.
+func (l *lockedBuffer) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	l.tell()
 }
 
 // await waits until a text was written.
-func (l *lockedBuffer) await(want string) {
+func (l *lockedBuffer) await(t *testing.T, want string) {
+	t.Helper()
 	for {
 		l.mu.Lock()
 		if strings.Contains(l.b.String(), want) {
 			l.mu.Unlock()
 			return
+		}
+		if l.over {
+			l.mu.Unlock()
+			t.Fatalf("it ended, and never said %q:\n%s", want, l.String())
 		}
 		if l.more == nil {
 			l.more = make(chan struct{})
@@ -148,6 +169,8 @@ func (l *lockedBuffer) String() string {
 }
 
 func up(ctx context.Context, out, errOut *lockedBuffer, args ...string) int {
+	defer out.end()
+	defer errOut.end()
 	return cli.Main(ctx, cli.Options{Args: append([]string{"up", "--profiles", os.DevNull}, args...), In: strings.NewReader(""), Out: out, Err: errOut, Machine: clock.SystemMachine(), Rand: zeros{}})
 }
 
@@ -296,7 +319,7 @@ func TestUpForAStory(t *testing.T) {
 	if !strings.Contains(errOut.String(), "command was killed; it starts again") {
 		t.Errorf("stderr says nothing of the kill:\n%s", errOut.String())
 	}
-	otherOut.await("DEVELOPMENT")
+	otherOut.await(t, "DEVELOPMENT")
 	runs := map[string]suite.Run{}
 	for _, dir := range []string{first, second} {
 		if runs[dir], err = suite.ReadRun(filepath.Join(dir, "run.json")); err != nil {
@@ -317,9 +340,9 @@ func TestUpForAStory(t *testing.T) {
 		t.Error("freight runs, or billing does not; want freight held alone")
 	}
 	hold("freight", false)
-	errOut.await("freight: started again, pid ")
+	errOut.await(t, "freight: started again, pid ")
 	hold("billing", true)
-	errOut.await("billing: held down")
+	errOut.await(t, "billing: held down")
 	if listens("billing") {
 		t.Error("billing listens while it is held down")
 	}
@@ -353,10 +376,11 @@ func TestUpWaitsForWhatAKilledOneLeft(t *testing.T) {
 	machine := &leaving{Machine: clock.SystemMachine(), leave: sync.OnceFunc(func() { ending.Close() })}
 	ended := make(chan int, 1)
 	go func() {
+		defer out.end()
 		ended <- cli.Main(ctx, cli.Options{Args: []string{"up", "--profiles", os.DevNull, "--data", data, "--bin", bin, "--port-base", base},
 			In: strings.NewReader(""), Out: &out, Err: &errOut, Machine: machine, Rand: zeros{}})
 	}()
-	out.await("DEVELOPMENT")
+	out.await(t, "DEVELOPMENT")
 	stop()
 	if code := <-ended; code != 0 {
 		t.Errorf("exit %d, want 0; stderr:\n%s", code, errOut.String())
