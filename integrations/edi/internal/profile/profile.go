@@ -210,7 +210,7 @@ func (f *file) Check(problems *conf.Problems) {
 	}
 }
 
-// checkSeparators: each is one character that cannot stand in data, and no two are the same.
+// checkSeparators: each is one character that cannot stand in data, no two are the same, and no address has one.
 func checkSeparators(problems *conf.Problems, row string, p Profile) {
 	all := map[string]string{}
 	type separator struct{ key, value string }
@@ -228,5 +228,12 @@ func checkSeparators(problems *conf.Problems, row string, p Profile) {
 			problems.Add(row+"."+s.key, "is the same as %s", all[s.value])
 		}
 		all[s.value] = s.key
+		for _, id := range []struct{ key, value string }{
+			{"partner.id", p.Partner.ID}, {"partner.group", p.Partner.Group}, {"us.id", p.Us.ID}, {"us.group", p.Us.Group},
+		} {
+			if s.value != "" && strings.Contains(id.value, s.value) {
+				problems.Add(row+"."+id.key, "%q has the %s separator in it", id.value, s.key)
+			}
+		}
 	}
 }

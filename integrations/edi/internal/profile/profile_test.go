@@ -85,6 +85,7 @@ func TestEveryBadRowIsNamed(t *testing.T) {
 		{"two of the same pair", string(good) + strings.Replace(strings.SplitN(string(good), "profiles:\n", 2)[1], "CUS-XYZ", "CUS-ABC", 1), "has the addresses of profiles[0]"},
 		{"unknown key", string(good) + "    colour: red\n", "colour"},
 		{"separators alike", strings.Replace(string(good), `component: ">"`, `component: "*"`, 1), "is the same as element"},
+		{"separator in an address", strings.Replace(string(good), `id: "999999999"`, `id: "9999*9999"`, 1), `profiles[0] parties/CUS-XYZ.us.id: "9999*9999" has the element separator`},
 		{"empty", "profiles: []\n", "none"},
 	} {
 		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
