@@ -3,6 +3,7 @@ package rating
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"crossdock.dev/kernel/calendar"
@@ -335,11 +336,12 @@ func (t RateTable) row(group, class string) (Row, error) {
 func ParseLaneGroup(s string) (LaneGroup, error) {
 	id, rest, ok := strings.Cut(s, " (")
 	body, tail, closed := strings.Cut(rest, ")")
-	from, to, both := strings.Cut(body, " to ")
-	if !ok || !closed || !both || tail != "" || id == "" || len(strings.Fields(from)) == 0 || len(strings.Fields(to)) == 0 {
+	words := strings.Fields(body)
+	to := slices.Index(words, "to") // one word alone, or nobody knows which it is
+	if !ok || !closed || tail != "" || id == "" || to <= 0 || to == len(words)-1 || slices.Contains(words[to+1:], "to") {
 		return LaneGroup{}, fmt.Errorf("%w: lane group %q", ErrTariff, s)
 	}
-	return LaneGroup{ID: id, Origins: strings.Fields(from), Destinations: strings.Fields(to)}, nil
+	return LaneGroup{ID: id, Origins: words[:to:to], Destinations: words[to+1:]}, nil
 }
 
 // Validate reports every mistake in the tariff at once, each wrapping ErrTariff; nil means that Rate can work with it. Rate
