@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 )
 
 // ErrToken is returned for a token that is not of this list.
@@ -30,7 +31,7 @@ func Parse(token string, args ...string) ([]byte, error) {
 		return nil, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) <= sumSize {
+	if err != nil || len(raw) <= sumSize || strings.ContainsAny(token, "\r\n") { // which the decoder reads past
 		return nil, ErrToken
 	}
 	last := raw[sumSize:]
