@@ -107,10 +107,11 @@ told := awk '/^(simulation|messages|lost answers|in doubt|clock steps|same key|t
 
 FUZZTIME ?= $(if $(LONG),10m,20s)
 
+# The end of its time is sometimes told as a failure by the go command itself, without an input: that is none.
 .PHONY: fuzz
 fuzz: ## fuzz every decoder, two at a time, for FUZZTIME each: 20s, with LONG=1 10m
 	@git grep -nohE '^func Fuzz[A-Za-z0-9]+' -- '*_test.go' >/dev/null && git grep -oE '^func Fuzz[A-Za-z0-9]+' -- '*_test.go' | sed -E 's|/[^/]*:func | |' | \
-	xargs -P 2 -L 1 bash -c 'out=$$(go test "./$$0" -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 2 2>&1) && echo "fuzz: $$0 $$1: $$(grep -oE "execs: [0-9]+" <<<"$$out" | tail -1)" || { echo "$$out"; exit 1; }'
+	xargs -P 2 -L 1 bash -c 'out=$$(go test "./$$0" -run "^$$" -fuzz "^$$1$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x -parallel 2 2>&1) || { grep -q "^    context deadline exceeded" <<<"$$out" && ! grep -q "Failing input" <<<"$$out"; } && echo "fuzz: $$0 $$1: $$(grep -oE "execs: [0-9]+" <<<"$$out" | tail -1)" || { echo "$$out"; exit 1; }'
 
 .PHONY: clean
 clean: ## remove what was built and the development data
